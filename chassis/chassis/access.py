@@ -1,0 +1,239 @@
+"""Access: every route says who may call it, beside the route, and what it takes and gives.
+
+    @api.put("/posts/<int:id>")
+    @needs(WRITE, gives=Item, first=may_edit)
+    def edit(editor: Actor, id: int, draft: Draft): ...
+
+The declaration checks in this order: credentials, confirmed, permission, then `first` (existence and ownership), and only then reads the
+body; the view gets what its annotations ask for (`Actor`, a `Shape` from the body, a `Query` from the query string, path values by name).
+A route without a declaration stops the service at start.
+"""
+
+import functools
+import hmac
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from flask import Flask, Response, current_app, g, request
+from pydantic import BaseModel, ValidationError
+
+from .problems import Invalid, NotAllowed, Unauthenticated, UnsupportedType
+from .settings import settings
+from .shapes import Query
+from .tokens import Actor, Verifier
+
+DEEPEST = 32
+WORDS = {"missing": "is missing", "string_type": "must be text", "bool_type": "must be true or false"}
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a route declares."""
+
+    who: str  # "public", "signed in" or "internal"
+    bits: int = 0
+    confirmed: bool = True
+    gives: type[BaseModel] | None = None
+    status: int = 200
+    refuses: tuple[int, ...] = ()
+    takes: type[BaseModel] | None = None
+    asks: type[Query] | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a view returns when it is not simply a body with status 200."""
+
+    body: Any = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def created(body: Any, at: str) -> Answer:
+    """201 with the address of the new thing."""
+    return Answer(body, 201, {"Location": at})
+
+
+def no_content() -> Answer:
+    return Answer(status=204)
+
+
+def public(**declared: Any) -> Callable[[View], View]:
+    """Anybody may call it, signed in or not."""
+    return _declare("public", 0, **declared)
+
+
+def internal(**declared: Any) -> Callable[[View], View]:
+    """Only other processes of this installation, by the internal credential."""
+    return _declare("internal", 0, **declared)
+
+
+def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
+    """Signed in, holding all the bits, and confirmed unless `confirmed=False`.
+
+    Args:
+        gives, status: shape and status of the good answer, for the API document.
+        refuses: further statuses it may answer.
+        first: called with the actor and the path values before the body is read; refuses by raising.
+    """
+    return _declare("signed in", functools.reduce(int.__or__, bits, 0), **declared)
+
+
+def _declare(
+    who: str, bits: int, first: Callable[..., Any] | None = None, **declared: Any
+) -> Callable[[View], View]:
+    def around(view: View) -> View:
+        readers = _readers(view)
+        shapes = {reader.kind: reader.shape for reader in readers.values()}
+        access = Access(who, bits, takes=shapes.get("body"), asks=shapes.get("query"), **declared)
+
+        @functools.wraps(view)
+        def guarded(**path: Any) -> Response:
+            actor = _admit(access)
+            if first is not None:
+                first(actor, **path)
+            read = {name: reader.read(actor) for name, reader in readers.items()}
+            return respond(view(**path, **read), access.status)
+
+        guarded.access = access  # type: ignore[attr-defined]
+        return guarded
+
+    return around
+
+
+def _admit(access: Access) -> Actor | None:
+    if access.who == "public":
+        return None
+    if access.who == "internal":
+        return _insider()
+    actor = authenticate()
+    if access.confirmed and not actor.confirmed:
+        raise NotAllowed("Unconfirmed account")
+    if actor.bits & access.bits != access.bits:
+        raise NotAllowed
+    return actor
+
+
+def authenticate() -> Actor:
+    """The caller by the bearer token; nothing else proves an identity here, whatever headers say."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated
+    verifier: Verifier = current_app.extensions["verifier"]
+    g.actor = verifier.actor(token.strip())
+    return g.actor  # type: ignore[no-any-return]
+
+
+def _insider() -> None:
+    expected = f"Internal {settings.internal_secret.get_secret_value()}"
+    if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected.encode()):
+        raise Unauthenticated
+
+
+@dataclass(frozen=True)
+class Reader:
+    kind: str
+    read: Callable[[Actor | None], Any]
+    shape: Any = None
+
+
+def _readers(view: View) -> dict[str, Reader]:
+    """How each annotated parameter of a view is filled; the others come from the path."""
+    readers = {}
+    for name, parameter in inspect.signature(view, eval_str=True).parameters.items():
+        wanted = parameter.annotation
+        if wanted is Actor:
+            readers[name] = Reader("actor", lambda actor: actor)
+        elif isinstance(wanted, type) and issubclass(wanted, Query):
+            readers[name] = Reader("query", functools.partial(_from_query, wanted), wanted)
+        elif isinstance(wanted, type) and issubclass(wanted, BaseModel):
+            readers[name] = Reader("body", functools.partial(_from_body, wanted), wanted)
+    return readers
+
+
+def _from_query(shape: type[Query], _: Actor | None) -> Query:
+    return _validated(shape, request.args.to_dict())
+
+
+def _from_body(shape: type[BaseModel], _: Actor | None) -> BaseModel:
+    return _validated(shape, json_body())
+
+
+def json_body() -> dict[str, Any]:
+    """The JSON object of the request. Raises `UnsupportedType` or `Invalid`."""
+    if not request.is_json:
+        raise UnsupportedType
+    try:
+        body = orjson.loads(request.get_data(cache=False))
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"The body is not valid JSON: {str(error).split(':')[0]}.") from None
+    if not isinstance(body, dict):
+        raise Invalid("The body must be a JSON object.")
+    if deeper_than(DEEPEST, body):
+        raise Invalid(f"The body is nested too deeply: at most {DEEPEST} levels are allowed.")
+    return body
+
+
+def deeper_than(limit: int, value: Any) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _validated(shape: type[Any], values: Mapping[str, Any]) -> Any:
+    try:
+        return shape.model_validate(values)
+    except ValidationError as error:
+        errors = [field_error(item) for item in error.errors(include_url=False, include_input=False)]
+        raise Invalid(errors[0]["message"], errors=errors) from None
+
+
+def field_error(item: Any) -> dict[str, str]:
+    """One pydantic error as `{field, message}`: the field's name, then what it must be."""
+    where = ".".join(str(part) for part in item["loc"])
+    said = (
+        str(item["ctx"]["error"]) if item["type"] == "value_error" else WORDS.get(item["type"], item["msg"])
+    )
+    said = said.removeprefix("String ").removeprefix("Input ")
+    return {"field": where, "message": f"{where} {said}".strip()}
+
+
+def respond(result: Any, status: int = 200) -> Response:
+    """A view's result as an HTTP answer: an `Answer`, a model, plain values, or a response that is ready."""
+    if isinstance(result, Response):
+        return result
+    answer = result if isinstance(result, Answer) else Answer(result, status)
+    response = Response(_json(answer.body), answer.status, mimetype="application/json")
+    response.headers.update(answer.headers)
+    return response
+
+
+def _json(body: Any) -> bytes:
+    if body is None:
+        return b""
+    return body.model_dump_json().encode() if isinstance(body, BaseModel) else orjson.dumps(body)
+
+
+def check(app: Flask) -> None:
+    """Stops the service when a route does not say who may call it: silence is not "public"."""
+    silent = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if not hasattr(app.view_functions[rule.endpoint], "access")
+    ]
+    if silent:
+        raise RuntimeError(
+            f"{app.name}: these routes do not declare who may call them: {', '.join(sorted(silent))}"
+        )

@@ -1,0 +1,89 @@
+"""The bus: events go from each service's outbox to every queue that is bound to their type, at least once.
+
+Two buses with the same promises: RabbitMQ (`amqp://…`), and the embedded one in an SQLite file (`sqlite:///…`) for development and
+one-machine sites.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+EXCHANGE = "events"
+DELIVERY_LIMIT = 5
+PREFETCH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What travels: the event's id, its type (the routing key) and the envelope."""
+
+    id: str
+    type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What arrives. `dead` says why the bus itself gave it up, if it did."""
+
+    type: str
+    body: bytes
+    dead: str = ""
+
+
+class Away(Exception):
+    """Something needed is not there now (the database, the bus); wait and try the same again."""
+
+
+Handle = Callable[[Delivery], None]
+"""Returns when the delivery is settled for good; raises `Away` when it must be tried again, however long that takes."""
+
+
+class Publisher(Protocol):
+    def publish(self, messages: Sequence[Message]) -> set[str]:
+        """Publishes persistently; returns the ids that the bus has confirmed *and* routed. Raises `Away`."""
+
+    def idle(self) -> None:
+        """To be called about once a second while there is nothing to send (heartbeats)."""
+
+    def close(self) -> None: ...
+
+
+class Bus(Protocol):
+    def declare(self, queue: str, types: Iterable[str]) -> None:
+        """Makes the queue and binds it to exactly these types. Safe to repeat. Raises `Away`."""
+
+    def publisher(self) -> Publisher: ...
+
+    def send(self, queue: str, messages: Sequence[Message]) -> None:
+        """Puts messages straight into one queue. Raises `Away`."""
+
+    def consume(
+        self,
+        queue: str,
+        types: Iterable[str],
+        handle: Handle,
+        stopping: threading.Event,
+        beat: Callable[[], None],
+    ) -> None:
+        """Hands each delivery to `handle` and acknowledges it after; returns when `stopping` is set, never for another reason.
+        Calls `beat` at least every few seconds."""
+
+    def reachable(self) -> bool:
+        """Whether the bus answers right now."""
+
+
+def open_bus(url: str) -> Bus:
+    """The bus that the address names. Nothing is connected yet."""
+    if url.startswith(("amqp://", "amqps://")):
+        from .rabbitmq import RabbitBus
+
+        return RabbitBus(url)
+    if url.startswith("sqlite:///"):
+        from .embedded import EmbeddedBus
+
+        return EmbeddedBus(url.removeprefix("sqlite:///"))
+    raise SystemExit(
+        "cannot start: BUS_URL must be amqp://user:password@host:port/vhost or sqlite:////folder/bus.sqlite"
+    )

@@ -1,0 +1,196 @@
+"""The embedded bus: queues in one SQLite file, a pipe beside it for each queue to wake its consumer.
+
+A claimed message belongs to its consumer for `CLAIM` seconds; whoever dies without settling it leaves it to the next one.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..bell import Pipe, ring
+from . import DELIVERY_LIMIT, PREFETCH, Away, Delivery, Handle, Message
+
+CLAIM = 60.0
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS bindings (queue TEXT NOT NULL, type TEXT NOT NULL, PRIMARY KEY (queue, type)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, type TEXT NOT NULL, body BLOB NOT NULL,
+    deliveries INTEGER NOT NULL DEFAULT 0, free_at REAL NOT NULL DEFAULT 0, claim TEXT NOT NULL DEFAULT '');
+CREATE INDEX IF NOT EXISTS ix_messages_queue ON messages (queue, id);
+"""
+CLAIM_SOME = """
+UPDATE messages SET deliveries = deliveries + 1, free_at = :free_at, claim = :claim
+WHERE id IN (SELECT id FROM messages WHERE queue = :queue AND free_at <= :now ORDER BY id LIMIT :most)
+RETURNING id, type, body, deliveries
+"""
+
+
+class EmbeddedBus:
+    """Implements `Bus` in the file at `path`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._local = threading.local()
+
+    def _connection(self, synchronous: str = "FULL") -> sqlite3.Connection:
+        """One connection a thread. A settled delivery need not survive a power cut (it would only come again); a sent one must."""
+        kept: sqlite3.Connection | None = getattr(self._local, synchronous, None)
+        if kept is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            kept = sqlite3.connect(self._path, timeout=2.5, isolation_level=None)
+            kept.execute("PRAGMA journal_mode=WAL")
+            kept.execute(f"PRAGMA synchronous={synchronous}")
+            kept.executescript(SCHEMA)
+            setattr(self._local, synchronous, kept)
+        return kept
+
+    @contextmanager
+    def _writing(self, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._connection(synchronous)
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise Away(f"embedded bus: {error}") from error
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise Away(f"embedded bus: {error}") from error
+            raise
+
+    def declare(self, queue: str, types: Iterable[str]) -> None:
+        with self._writing() as connection:
+            connection.execute("DELETE FROM bindings WHERE queue = ?", (queue,))
+            connection.executemany("INSERT INTO bindings VALUES (?, ?)", [(queue, type) for type in types])
+
+    def publisher(self) -> "EmbeddedBus":
+        return self
+
+    def publish(self, messages: Sequence[Message]) -> set[str]:
+        routed: dict[str, list[Message]] = {}
+        with self._writing() as connection:
+            bound: dict[str, list[str]] = {}
+            for queue, type in connection.execute("SELECT queue, type FROM bindings"):
+                bound.setdefault(type, []).append(queue)
+            for message in messages:
+                for queue in bound.get(message.type, ()):
+                    routed.setdefault(queue, []).append(message)
+            for queue, some in routed.items():
+                self._put(connection, queue, some)
+        for queue in routed:
+            ring(self._bell(queue))
+        return {message.id for some in routed.values() for message in some}
+
+    def send(self, queue: str, messages: Sequence[Message]) -> None:
+        with self._writing() as connection:
+            self._put(connection, queue, messages)
+        ring(self._bell(queue))
+
+    @staticmethod
+    def _put(connection: sqlite3.Connection, queue: str, messages: Sequence[Message]) -> None:
+        connection.executemany(
+            "INSERT INTO messages (queue, type, body) VALUES (?, ?, ?)",
+            [(queue, message.type, message.body) for message in messages],
+        )
+
+    def _bell(self, queue: str) -> Path:
+        return Path(f"{self._path}.{queue}.bell")
+
+    def idle(self) -> None:
+        """Nothing to keep alive."""
+
+    def close(self) -> None:
+        for connection in vars(self._local).values():
+            connection.close()
+        vars(self._local).clear()
+
+    def reachable(self) -> bool:
+        try:
+            self._connection().execute("SELECT 1 FROM bindings LIMIT 1")
+        except sqlite3.Error:
+            return False
+        return True
+
+    def consume(
+        self,
+        queue: str,
+        types: Iterable[str],
+        handle: Handle,
+        stopping: threading.Event,
+        beat: Callable[[], None],
+    ) -> None:
+        bell = Pipe(self._bell(queue))
+        claim = f"{time.time_ns()}"
+        self._release(queue, stopping)
+        while not stopping.is_set():
+            beat()
+            try:
+                if not self._settle_some(queue, claim, handle, stopping, beat):
+                    bell.wait(0.5)
+            except Away:
+                stopping.wait(0.5)
+        bell.close()
+        self.close()
+
+    def _release(self, queue: str, stopping: threading.Event) -> None:
+        """Takes over what an earlier consumer of this queue had claimed: a file has one consumer a queue, and the inbox absorbs the rest."""
+        while not stopping.is_set():
+            try:
+                with self._writing("NORMAL") as connection:
+                    connection.execute(
+                        "UPDATE messages SET free_at = 0, claim = '' WHERE queue = ?", (queue,)
+                    )
+                return
+            except Away:
+                stopping.wait(0.5)
+
+    def _settle_some(
+        self, queue: str, claim: str, handle: Handle, stopping: threading.Event, beat: Callable[[], None]
+    ) -> int:
+        claimed = self._claim(queue, claim)
+        settled = []
+        try:
+            for id, type, body, deliveries in claimed:
+                if stopping.is_set():
+                    break
+                beat()
+                dead = (
+                    "given up by the bus after being delivered too often"
+                    if deliveries > DELIVERY_LIMIT
+                    else ""
+                )
+                handle(Delivery(type, body, dead))
+                settled.append(id)
+        finally:
+            self._settle(claim, settled)
+        return len(claimed)
+
+    def _claim(self, queue: str, claim: str) -> list[tuple[int, str, bytes, int]]:
+        """The next ones; one that was delivered before comes alone, so that only a poisonous one is counted up to its limit."""
+        next_one = "SELECT deliveries FROM messages WHERE queue = ? AND free_at <= ? ORDER BY id LIMIT 1"
+        now = time.time()
+        try:
+            found = self._connection("NORMAL").execute(next_one, (queue, now)).fetchone()
+        except sqlite3.Error as error:
+            raise Away(f"embedded bus: {error}") from error
+        if found is None:
+            return []
+        most = 1 if found[0] else PREFETCH
+        values = {"queue": queue, "now": now, "free_at": now + CLAIM, "claim": claim, "most": most}
+        with self._writing("NORMAL") as connection:
+            return sorted(connection.execute(CLAIM_SOME, values).fetchall())
+
+    def _settle(self, claim: str, settled: list[int]) -> None:
+        """Forgets the settled ones, and gives back what was claimed but not reached without counting it as delivered."""
+        with self._writing("NORMAL") as connection:
+            connection.executemany("DELETE FROM messages WHERE id = ?", [(id,) for id in settled])
+            connection.execute(
+                "UPDATE messages SET free_at = 0, deliveries = deliveries - 1, claim = '' WHERE claim = ?",
+                (claim,),
+            )

@@ -1,0 +1,219 @@
+"""RabbitMQ (3.10 to 4.x) through pika: one topic exchange, one durable quorum queue a service, publisher confirms, manual acknowledgement.
+
+Shape: `events` (topic) → `<queue>` (quorum, explicit delivery limit) → `<queue>.dead` (quorum). A message that the broker gives up because
+its consumer died on it again and again comes from the dead-letter queue, and is settled like any other that cannot be handled.
+Every connection declares what it needs, so a broker that comes back empty is whole again. One connection belongs to one thread.
+See the RabbitMQ guides on quorum queues, consumer acknowledgements and publisher confirms.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError, NackError, UnroutableError
+
+from . import DELIVERY_LIMIT, EXCHANGE, PREFETCH, Away, Delivery, Handle, Message
+
+log = logging.getLogger(__name__)
+PERSISTENT = 2
+BROKEN = (AMQPError, OSError)
+SLOWEST_RETRY = 5.0
+
+
+class RabbitBus:
+    """Implements `Bus` on the broker at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self._parameters = pika.URLParameters(url)
+        self._parameters.heartbeat = 20
+        self._parameters.blocked_connection_timeout = 30
+        self._parameters.socket_timeout = 3
+        self._parameters.stack_timeout = 5
+        self._parameters.connection_attempts = 1
+
+    def connect(self) -> pika.BlockingConnection:
+        """Raises `Away`."""
+        try:
+            return pika.BlockingConnection(self._parameters)
+        except BROKEN as error:
+            raise Away(f"RabbitMQ: {type(error).__name__}") from error
+
+    def declare(self, queue: str, types: Iterable[str]) -> None:
+        connection = self.connect()
+        try:
+            topology(connection.channel(), queue, types)
+        except BROKEN as error:
+            raise Away(f"RabbitMQ: {type(error).__name__}") from error
+        finally:
+            close(connection)
+
+    def publisher(self) -> "RabbitPublisher":
+        return RabbitPublisher(self)
+
+    def send(self, queue: str, messages: Sequence[Message]) -> None:
+        publisher = RabbitPublisher(self, exchange="", key=queue)
+        try:
+            if len(publisher.publish(messages)) < len(messages):
+                raise Away(f"RabbitMQ has no queue {queue}")
+        finally:
+            publisher.close()
+
+    def consume(
+        self,
+        queue: str,
+        types: Iterable[str],
+        handle: Handle,
+        stopping: threading.Event,
+        beat: Callable[[], None],
+    ) -> None:
+        types, pause = list(types), 0.1
+        while not stopping.is_set():
+            beat()
+            try:
+                connection = self.connect()
+                pause = 0.1
+                Consumption(connection, queue, types, handle, stopping, beat).run()
+            except (Away, *BROKEN) as error:
+                log.warning(
+                    "bus away", extra={"reason": str(error) or type(error).__name__, "again_in": pause}
+                )
+                stopping.wait(pause)
+                pause = min(pause * 2, SLOWEST_RETRY)
+
+    def reachable(self) -> bool:
+        try:
+            close(self.connect())
+        except Away:
+            return False
+        return True
+
+
+def topology(channel: BlockingChannel, queue: str, types: Iterable[str]) -> None:
+    """Exchange, queue and dead-letter queue, bound to these types."""
+    channel.exchange_declare(EXCHANGE, "topic", durable=True)
+    dead = f"{queue}.dead"
+    quorum: dict[str, Any] = {"x-queue-type": "quorum"}
+    channel.queue_declare(dead, durable=True, arguments=quorum)
+    limits = {
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": dead,
+    }
+    channel.queue_declare(queue, durable=True, arguments=quorum | limits)
+    for type in types:
+        channel.queue_bind(queue, EXCHANGE, type)
+
+
+def close(connection: pika.BlockingConnection) -> None:
+    with suppress(*BROKEN):
+        connection.close()
+
+
+class RabbitPublisher:
+    """Publishes with confirms and `mandatory`, on a connection that is made when needed."""
+
+    def __init__(self, bus: RabbitBus, exchange: str = EXCHANGE, key: str = "") -> None:
+        self._bus, self._exchange, self._key = bus, exchange, key
+        self._connection: pika.BlockingConnection | None = None
+        self._channel: BlockingChannel | None = None
+
+    def publish(self, messages: Sequence[Message]) -> set[str]:
+        try:
+            channel = self._open()
+            return {message.id for message in messages if self._confirmed(channel, message)}
+        except BROKEN as error:
+            self.close()
+            raise Away(f"RabbitMQ: {type(error).__name__}") from error
+
+    def _open(self) -> BlockingChannel:
+        if self._channel is None or not self._channel.is_open:
+            self.close()
+            self._connection = self._bus.connect()
+            self._channel = self._connection.channel()
+            self._channel.confirm_delivery()
+            if self._exchange:
+                self._channel.exchange_declare(self._exchange, "topic", durable=True)
+        return self._channel
+
+    def _confirmed(self, channel: BlockingChannel, message: Message) -> bool:
+        properties = pika.BasicProperties(
+            delivery_mode=PERSISTENT,
+            message_id=message.id,
+            type=message.type,
+            content_type="application/cloudevents+json",
+        )
+        try:
+            channel.basic_publish(
+                self._exchange, self._key or message.type, message.body, properties, mandatory=True
+            )
+        except (UnroutableError, NackError):
+            return False
+        return True
+
+    def idle(self) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.process_data_events(0)
+            except BROKEN:
+                self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            close(self._connection)
+        self._connection = self._channel = None
+
+
+class Consumption:
+    """One connection's worth of consuming: the queue and its dead-letter queue."""
+
+    def __init__(
+        self,
+        connection: pika.BlockingConnection,
+        queue: str,
+        types: list[str],
+        handle: Handle,
+        stopping: threading.Event,
+        beat: Callable[[], None],
+    ) -> None:
+        self._connection, self._queue, self._types = connection, queue, types
+        self._handle, self._stopping, self._beat = handle, stopping, beat
+
+    def run(self) -> None:
+        try:
+            channel = self._connection.channel()
+            topology(channel, self._queue, self._types)
+            channel.basic_qos(prefetch_count=PREFETCH)
+            channel.basic_consume(self._queue, self._arrived)
+            channel.basic_consume(f"{self._queue}.dead", self._given_up)
+            while not self._stopping.is_set():
+                self._beat()
+                self._connection.process_data_events(0.5)
+                if not channel.is_open:
+                    raise Away("RabbitMQ closed the channel")
+        finally:
+            close(self._connection)
+
+    def _arrived(self, channel: BlockingChannel, method: Any, _: Any, body: bytes) -> None:
+        self._settle(channel, method, Delivery(method.routing_key, body))
+
+    def _given_up(self, channel: BlockingChannel, method: Any, _: Any, body: bytes) -> None:
+        reason = "given up by the bus after being delivered too often"
+        self._settle(channel, method, Delivery("", body, reason))
+
+    def _settle(self, channel: BlockingChannel, method: Any, delivery: Delivery) -> None:
+        """Acknowledges after the handler has committed. While it cannot (database away) the delivery is held, heartbeats go on,
+        and its count of deliveries does not grow."""
+        while not self._stopping.is_set():
+            self._beat()
+            try:
+                self._handle(delivery)
+            except Away as error:
+                log.warning("event waits", extra={"reason": str(error)})
+                self._connection.sleep(0.5)
+            else:
+                channel.basic_ack(method.delivery_tag)
+                return

@@ -1,0 +1,161 @@
+"""The commands of every service: `flask prepare`, `work`, `resend`, `dead`, `openapi`, `profile`."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import flask_migrate
+import sqlalchemy as sa
+from flask import Flask, current_app
+
+from . import inbox, openapi
+from .bus import Away, Message
+from .database import database
+from .settings import settings
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+RETRY = 2.0
+RESEND_BATCH = 200
+
+
+@click.command()
+@click.option("--wait", default=120.0, help="Seconds to go on trying while the database or the bus is away.")
+def prepare(wait: float) -> None:
+    """Migrate, seed, declare queues. Safe to repeat; needed before the first start and at each upgrade."""
+    deadline = time.monotonic() + wait
+    for step in (_upgrade, *current_app.extensions["seeds"], _declare):
+        _until_done(step, deadline)
+    click.echo(f"{current_app.name}: prepared")
+
+
+def _until_done(step: Callable[[], None], deadline: float) -> None:
+    """OPS-20: every outside thing may be late; say so and try again."""
+    while True:
+        try:
+            return step()
+        except (Away, sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+            reason = (
+                str(error)
+                if isinstance(error, Away)
+                else "the database does not answer, or refuses the address or password"
+            )
+            if time.monotonic() > deadline:
+                raise click.ClickException(
+                    f"{current_app.name}: {reason}. Check DATABASE_URL and BUS_URL."
+                ) from error
+            click.echo(f"{current_app.name}: {reason}; trying again in {RETRY:.0f} s", err=True)
+            time.sleep(RETRY)
+
+
+def _upgrade() -> None:
+    flask_migrate.upgrade(directory=current_app.extensions["migrations"])
+
+
+def _declare() -> None:
+    types = current_app.extensions["consumers"].types
+    if types:
+        current_app.extensions["bus"].declare(current_app.name, types)
+
+
+@click.command()
+def work() -> None:
+    """Send and receive events, and do the periodic jobs, until TERM."""
+    Worker(current_app._get_current_object(), current_app.extensions["jobs"]).run()  # type: ignore[attr-defined]
+
+
+@click.command()
+@click.argument("event", default="all")
+@click.option("--to", "queue", required=True, help="The service whose queue gets them.")
+def resend(event: str, queue: str) -> None:
+    """Send the current state of every subject of EVENT (or of all events) into one service's queue, while serving."""
+    snapshots = current_app.extensions["snapshots"]
+    if event != "all" and event not in snapshots:
+        raise click.UsageError(f"{event} is not one of: all, {', '.join(snapshots)}")
+    for name in snapshots if event == "all" else [event]:
+        click.echo(f"{name}: {_resend(snapshots[name], queue)} sent to {queue}")
+
+
+def _resend(snapshot: Callable, queue: str) -> int:  # type: ignore[type-arg]
+    batch, sent = [], 0
+    for state in snapshot():
+        batch.append(Message(state.id, state.type, state.to_json()))
+        if len(batch) == RESEND_BATCH:
+            current_app.extensions["bus"].send(queue, batch)
+            batch, sent = [], sent + RESEND_BATCH
+    current_app.extensions["bus"].send(queue, batch)
+    return sent + len(batch)
+
+
+@click.group()
+def dead() -> None:
+    """Look at and return parked events."""
+
+
+@dead.command("list")
+def dead_list() -> None:
+    """One line for each parked event: number, type, tries, first and last failure, version of the code, reason."""
+    parked = database.parked
+    for row in database.rows(sa.select(parked).where(parked.c.next_try_at.is_(None)).order_by(parked.c.id)):
+        click.echo(
+            f"{row['id']}\t{row['type'] or '-'}\t{row['tries']} tries\t{row['first_failed_at']:%Y-%m-%dT%H:%M:%SZ}\t"
+            f"{row['last_failed_at']:%Y-%m-%dT%H:%M:%SZ}\tcode {row['code_version']}\t{row['reason']}"
+        )
+
+
+@dead.command("retry")
+@click.argument("numbers", nargs=-1, type=int)
+@click.option("--all", "everything", is_flag=True, help="Every parked event.")
+def dead_retry(numbers: tuple[int, ...], everything: bool) -> None:
+    """Handle parked events again, by their numbers; those that fail stay parked."""
+    if not numbers and not everything:
+        raise click.UsageError("name the numbers that `flask dead list` shows, or say --all")
+    parked = database.parked
+    chosen = parked.c.next_try_at.is_(None) if everything else parked.c.id.in_(numbers)
+    failed = 0
+    for row in database.rows(sa.select(parked).where(chosen).order_by(parked.c.id)):
+        failure = inbox.retry(row)
+        failed += bool(failure)
+        click.echo(f"{row['id']}\t{failure or 'handled'}")
+    if failed:
+        raise click.ClickException(f"{failed} still parked")
+
+
+@click.command("openapi")
+def write_contract() -> None:
+    """Write contract/openapi.json and contract/events/*.json from the code."""
+    folder = Path(current_app.extensions["migrations"]).parent / "contract"
+    for path, content in contract(current_app).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+        click.echo(f"{folder.parent.name}/contract/{path}")
+
+
+def contract(app: Flask) -> dict[str, dict]:  # type: ignore[type-arg]
+    """What the service promises: its API document and the schema of each event's data."""
+    version = app.extensions["version"]
+    schemas = {
+        f"events/{type}.json": shape.model_json_schema()
+        for type, shape in app.extensions["publishes"].items()
+    }
+    return {"openapi.json": openapi.document(app, version), **schemas}
+
+
+@click.command()
+@click.option("--length", default=25, help="Functions to show for each request.")
+@click.option("--profile-dir", type=click.Path(file_okay=False), help="Folder for one file a request.")
+def profile(length: int, profile_dir: str | None) -> None:
+    """Serve under the request profiler. Not for production."""
+    from werkzeug.middleware.profiler import ProfilerMiddleware
+    from werkzeug.serving import run_simple
+
+    application = ProfilerMiddleware(current_app.wsgi_app, restrictions=(length,), profile_dir=profile_dir)
+    run_simple("127.0.0.1", settings.port, application, threaded=False)
+
+
+def install(app: Flask) -> None:
+    for command in (prepare, work, resend, dead, write_contract, profile):
+        app.cli.add_command(command)

@@ -1,0 +1,217 @@
+"""The database of a service: two engines on one schema, and the tables that carry events.
+
+Commands use the session (one transaction, ended by one commit). Queries use `rows`, `row` and `value`: Core statements on an
+engine in autocommit mode, which spares two round trips a read. SQLite's writing transactions begin with BEGIN IMMEDIATE; with a plain
+BEGIN two processes that read and then write refuse each other.
+"""
+
+import logging
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, current_app, g, has_app_context
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import event as hooks
+from sqlalchemy.orm import DeclarativeBase, Session
+from werkzeug.local import LocalProxy
+
+from . import bell
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+BUSY_MS = 2500
+SERVER_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=30000"
+
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class Timestamp(sa.types.TypeDecorator[datetime]):
+    """A point in time in UTC, aware on both databases."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None or value.tzinfo is UTC:
+            return value
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database(SQLAlchemy):
+    """Flask-SQLAlchemy, with a second engine for reads and the tables `outbox`, `inbox` and `parked`."""
+
+    def __init__(self) -> None:
+        class Base(DeclarativeBase):
+            """Of this service alone: several services may live in one test process."""
+
+        super().__init__(model_class=Base, disable_autonaming=True)
+        self.outbox = outbox_table(self.metadata)
+        self.inbox = inbox_table(self.metadata)
+        self.parked = parked_table(self.metadata)
+        hooks.listen(self.session, "before_commit", _notify)
+        hooks.listen(self.session, "after_commit", _ring)
+        hooks.listen(self.session, "after_rollback", lambda session: session.info.pop("ring", None))
+
+    def rows(
+        self, statement: sa.Executable, values: Mapping[str, Any] | None = None
+    ) -> Sequence[sa.RowMapping]:
+        """All rows of a read, outside any transaction."""
+        with reader().connect() as connection:
+            return connection.execute(statement, values).mappings().all()
+
+    def row(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> sa.RowMapping | None:
+        with reader().connect() as connection:
+            return connection.execute(statement, values).mappings().first()
+
+    def value(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Any:
+        with reader().connect() as connection:
+            return connection.execute(statement, values).scalar()
+
+    def ring(self) -> None:
+        """Asks that the worker be woken when the current transaction has committed."""
+        self.session.info["ring"] = True
+
+
+def reader() -> sa.Engine:
+    """The engine for reads: autocommit, its own pool."""
+    return current_app.extensions["reader"]  # type: ignore[no-any-return]
+
+
+def outbox_table(metadata: sa.MetaData) -> sa.Table:
+    """Events of this service, written in the transaction of their cause. `sent_at` stays empty until the bus has confirmed."""
+    table = sa.Table(
+        "outbox",
+        metadata,
+        sa.Column("id", BigId, primary_key=True),
+        sa.Column("event_id", sa.String(36), nullable=False, unique=True),
+        sa.Column("type", sa.String(100), nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", Timestamp, nullable=False),
+        sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("sent_at", Timestamp),
+    )
+    unsent = table.c.sent_at.is_(None)
+    sa.Index("ix_outbox_unsent", table.c.tries, table.c.id, postgresql_where=unsent, sqlite_where=unsent)
+    sa.Index("ix_outbox_sent_at", table.c.sent_at)
+    return table
+
+
+def inbox_table(metadata: sa.MetaData) -> sa.Table:
+    """Ids of the events whose effect is in this database."""
+    return sa.Table(
+        "inbox",
+        metadata,
+        sa.Column("event_id", sa.String(200), primary_key=True),
+        sa.Column("type", sa.String(100), nullable=False),
+        sa.Column("handled_at", Timestamp, nullable=False, index=True),
+    )
+
+
+def parked_table(metadata: sa.MetaData) -> sa.Table:
+    """Messages that could not be handled: waiting for their next try, or (without one) for a person."""
+    return sa.Table(
+        "parked",
+        metadata,
+        sa.Column("id", BigId, primary_key=True),
+        sa.Column("event_id", sa.String(200), unique=True),
+        sa.Column("type", sa.String(100), nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("code_version", sa.String(40), nullable=False),
+        sa.Column("tries", sa.Integer, nullable=False),
+        sa.Column("first_failed_at", Timestamp, nullable=False),
+        sa.Column("last_failed_at", Timestamp, nullable=False),
+        sa.Column("next_try_at", Timestamp, index=True),
+    )
+
+
+def install(app: Flask, db: Database, settings: Settings) -> None:
+    if not settings.database_url:
+        raise SystemExit(f"{app.name}: cannot start: DATABASE_URL is missing")
+    url = sa.make_url(settings.database_url)
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings.web_threads)
+    db.init_app(app)
+    app.extensions["reader"] = sa.create_engine(
+        url, isolation_level="AUTOCOMMIT", **engine_options(url, settings.web_threads)
+    )
+    with app.app_context():
+        _dress(db.engine, settings.slow_query_time, writes=True)
+    _dress(app.extensions["reader"], settings.slow_query_time, writes=False)
+    app.extensions["bell"] = bell.pipe_beside(settings.database_url)
+
+
+def engine_options(url: sa.URL, threads: int) -> dict[str, Any]:
+    options: dict[str, Any] = {"pool_size": threads, "max_overflow": 2, "pool_timeout": 2}
+    if url.get_backend_name() == "postgresql":
+        options["connect_args"] = {"connect_timeout": 2, "options": SERVER_OPTIONS}
+    else:
+        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        options["poolclass"] = sa.QueuePool
+        options["connect_args"] = {"timeout": BUSY_MS / 1000, "check_same_thread": False}
+    return options
+
+
+def _dress(engine: sa.Engine, slow: float, *, writes: bool) -> None:
+    if engine.dialect.name == "sqlite":
+        hooks.listen(engine, "connect", _prepare_sqlite)
+        if writes:
+            hooks.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    hooks.listen(engine, "before_cursor_execute", _started)
+    hooks.listen(engine, "after_cursor_execute", lambda *call: _finished(slow, *call))
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _started(connection: sa.Connection, *_: Any) -> None:
+    connection.info["started"] = time.perf_counter()
+
+
+def _finished(slow: float, connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    """Counts the statement for the request's log line; a slow one is a warning, without its values (they may be secret)."""
+    took = time.perf_counter() - connection.info["started"]
+    if has_app_context():
+        g.statements = g.get("statements", 0) + 1
+    if took >= slow:
+        log.warning(
+            "slow query", extra={"statement": statement, "seconds": round(took, 3), "at": _our_line()}
+        )
+
+
+def _our_line() -> str:
+    """The innermost line that is not a library's."""
+    ours = [frame for frame in traceback.extract_stack() if "site-packages" not in frame.filename]
+    outside = [frame for frame in ours if frame.filename != __file__] or ours
+    return f"{Path(outside[-1].filename).name}:{outside[-1].lineno}"
+
+
+def _notify(session: Session) -> None:
+    """PostgreSQL tells its listeners at the commit."""
+    if current_app.extensions["bell"] is None and session.info.pop("ring", False):
+        session.execute(sa.text(f"NOTIFY {bell.CHANNEL}"))
+
+
+def _ring(session: Session) -> None:
+    """Beside an SQLite file there is a pipe, rung after the commit."""
+    if session.info.pop("ring", False):
+        bell.ring(current_app.extensions["bell"])
+
+
+def _current() -> Database:
+    return current_app.extensions["sqlalchemy"]  # type: ignore[no-any-return]
+
+
+database: Any = LocalProxy(_current)
+"""The database of the service that is running, for the chassis itself. Services import their own `db`."""

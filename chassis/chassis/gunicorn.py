@@ -1,0 +1,36 @@
+"""Gunicorn's settings for every service: `gunicorn -c python:chassis.gunicorn "NAME.app:create_app()"`.
+
+Threads, because psycopg and SQLite wait in C. The application is loaded before the fork, so that its memory is shared; connections are
+opened after it.
+"""
+
+import os
+import tempfile
+
+bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+worker_class = "gthread"
+threads = int(os.environ.get("WEB_THREADS", "8"))
+preload_app = True
+keepalive = 75
+graceful_timeout = 20
+timeout = 30
+max_requests = 0
+backlog = 512
+limit_request_line = 8190
+limit_request_field_size = 8190
+forwarded_allow_ips = ""
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+loglevel = "warning"
+control_socket_disable = True
+
+if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-")
+
+
+def child_exit(server: object, worker: object) -> None:
+    """A worker that ended no longer counts in the live gauges."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[attr-defined, no-untyped-call]

@@ -1,0 +1,99 @@
+"""Logs: one JSON object a line on standard output, one line a request, never a secret in it.
+
+Request id and W3C trace context come from the caller when they are well formed, and are made otherwise. The path is logged without its
+query string; bodies, headers and values of statements are not logged at all.
+"""
+
+import logging
+import re
+import secrets
+import sys
+import time
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g, has_request_context, request
+
+log = logging.getLogger("request")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+QUIET = ("/livez", "/readyz", "/metrics")
+
+
+class JsonLines(logging.Formatter):
+    """A record as one JSON object; what was passed as `extra` becomes members."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if has_request_context():
+            line |= {"request_id": g.get("request_id"), "trace_id": trace_id(g.get("traceparent", ""))}
+        line |= {name: value for name, value in vars(record).items() if name not in STANDARD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+def configure(service: str, level: str) -> None:
+    """Sends everything to standard output; safe to repeat."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines(service))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+
+
+def request_id(given: str | None) -> str:
+    return given if given and REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+
+
+def traceparent(given: str | None) -> str:
+    """The caller's trace goes on, or a new one begins (W3C Trace Context)."""
+    return (
+        given
+        if given and TRACEPARENT.fullmatch(given)
+        else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    )
+
+
+def trace_id(parent: str) -> str:
+    return parent[3:35]
+
+
+def _begin() -> None:
+    g.request_id = request_id(request.headers.get("X-Request-Id"))
+    g.traceparent = traceparent(request.headers.get("traceparent"))
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    if request.path not in QUIET:
+        log.info(
+            "request",
+            extra={
+                "method": request.method,
+                "path": request.path,
+                "status": response.status_code,
+                "ms": round((time.perf_counter() - g.started) * 1000, 2),
+                "user": g.actor.id if "actor" in g else None,
+                "statements": g.get("statements", 0),
+            },
+        )
+    return response
+
+
+def install(app: Flask) -> None:
+    app.before_request(_begin)
+    app.after_request(_end)

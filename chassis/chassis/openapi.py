@@ -1,0 +1,153 @@
+"""The API document (OpenAPI 3.1), generated from what the routes declare."""
+
+import re
+from typing import Any
+
+from flask import Flask
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from werkzeug.routing import Rule
+
+from .access import Access
+from .shapes import Shape
+
+REF = "#/components/schemas/{model}"
+WORDS = {400: "The input is wrong", 401: "Credentials are missing or not good", 403: "Not allowed", 404: "Nothing there",
+         409: "Changed by somebody else meanwhile, or taken", 413: "Too large", 415: "Not JSON", 429: "Too many tries",
+         503: "Not available right now"}  # fmt: skip
+GOOD = {200: "Done", 201: "Made", 202: "Accepted", 204: "Done; nothing to say"}
+
+
+class FieldProblem(Shape):
+    field: str
+    message: str
+
+
+class Problem(Shape):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    error: str
+    message: str
+    errors: list[FieldProblem] | None = None
+
+
+def document(app: Flask, version: str) -> dict[str, Any]:
+    """Every public operation of the service; `/internal/`, health and metrics are not for clients."""
+    rules = sorted(public_rules(app), key=lambda rule: (rule.rule, sorted(rule.methods or ())))
+    accesses = [access_of(app, rule) for rule in rules]
+    shapes = {shape for access in accesses for shape in (access.gives, access.takes) if shape} | {Problem}
+    refs, schemas = models_json_schema(
+        [
+            (shape, mode)
+            for shape in sorted(shapes, key=lambda shape: shape.__name__)
+            for mode in modes(shape, accesses)
+        ],
+        ref_template=REF,
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for rule, access in zip(rules, accesses, strict=True):
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            view = app.view_functions[rule.endpoint]
+            paths.setdefault(template(rule), {})[method.lower()] = operation(rule, method, view, access, refs)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": app.name, "version": version},
+        "paths": paths,
+        "components": {"schemas": schemas.get("$defs", {}), "securitySchemes": SECURITY},
+    }
+
+
+SECURITY = {
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "E-mail and password, or a token and an empty password.",
+    },
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+}
+
+
+def public_rules(app: Flask) -> list[Rule]:
+    hidden = ("/internal/", "/livez", "/readyz", "/metrics")
+    return [rule for rule in app.url_map.iter_rules() if not rule.rule.startswith(hidden)]
+
+
+def access_of(app: Flask, rule: Rule) -> Access:
+    return app.view_functions[rule.endpoint].access  # type: ignore[attr-defined,no-any-return]
+
+
+def modes(shape: type[BaseModel], accesses: list[Access]) -> list[Any]:
+    taken = any(access.takes is shape for access in accesses)
+    given = shape is Problem or any(access.gives is shape for access in accesses)
+    return ["validation"] * taken + ["serialization"] * given
+
+
+def template(rule: Rule) -> str:
+    return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
+
+
+def operation(rule: Rule, method: str, view: Any, access: Access, refs: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "operationId": f"{rule.endpoint.split('.')[-1]}" if method != "HEAD" else "",
+        "summary": (view.__doc__ or view.__name__.replace("_", " ").capitalize()).strip().splitlines()[0],
+        "responses": responses(access, refs),
+    }
+    if access.who == "signed in":
+        told["security"] = [{"basic": []}, {"bearer": []}]
+    if parameters := [*path_parameters(rule), *query_parameters(access)]:
+        told["parameters"] = parameters
+    if access.takes:
+        content = {"application/json": {"schema": refs[(access.takes, "validation")]}}
+        told["requestBody"] = {"required": True, "content": content}
+    return told
+
+
+def path_parameters(rule: Rule) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "integer" if is_int(rule, name) else "string"},
+        }
+        for name in sorted(rule.arguments)
+    ]
+
+
+def is_int(rule: Rule, name: str) -> bool:
+    return f"<int:{name}>" in rule.rule
+
+
+def query_parameters(access: Access) -> list[dict[str, Any]]:
+    if not access.asks:
+        return []
+    fields = access.asks.model_json_schema()["properties"]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema} for name, schema in fields.items()
+    ]
+
+
+def responses(access: Access, refs: Any) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": GOOD.get(access.status, "Done")}
+    if access.gives:
+        good["content"] = {"application/json": {"schema": refs[(access.gives, "serialization")]}}
+    told = {str(access.status): good}
+    problem = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
+    for status in sorted(refusals(access)):
+        told[str(status)] = {"description": WORDS.get(status, "Refused"), "content": problem}
+    return told
+
+
+def refusals(access: Access) -> set[int]:
+    found = set(access.refuses) | {503}
+    if access.who == "signed in":
+        found |= {401, 403}
+    if access.takes:
+        found |= {400, 413, 415}
+    return found

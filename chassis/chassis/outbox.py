@@ -1,0 +1,121 @@
+"""The outbox: events are rows, written in the transaction of what caused them (transactional outbox pattern).
+
+So an event exists exactly when its cause was committed, whatever happens to the bus. `relay` sends them afterwards.
+"""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, current_app, g, has_request_context
+from pydantic import BaseModel
+
+from .bus import Message, Publisher
+from .database import Database, database
+from .events import Event, iso, new_id, now
+from .metrics import SENT, UNROUTABLE
+
+log = logging.getLogger(__name__)
+BATCH = 100
+KEEP_SENT = timedelta(days=2)
+
+
+def event(type: str, subject: Any, version: int, data: BaseModel) -> Event:
+    """An event of this service, as of now."""
+    trace = (
+        {"traceparent": g.get("traceparent", ""), "requestid": g.get("request_id", "")}
+        if has_request_context()
+        else {}
+    )
+    return Event(
+        type=type,
+        subject=str(subject),
+        version=version,
+        data=data.model_dump(mode="json"),
+        source=f"/{current_app.name}",
+        id=new_id(),
+        time=iso(now()),
+        **trace,
+    )
+
+
+def add(type: str, subject: Any, version: int, data: BaseModel) -> Event:
+    """Writes an event into the current transaction; it goes out after the commit.
+
+    Args:
+        type: `service.thing_happened.vN`.
+        subject: whose state it is; `version` only grows for one subject.
+        data: that whole state, for everybody to read.
+    """
+    happened = event(type, subject, version, data)
+    database.session.execute(
+        sa.insert(database.outbox).values(
+            event_id=happened.id, type=type, body=happened.to_json(), created_at=now()
+        )
+    )
+    database.ring()
+    if has_request_context():
+        g.setdefault("event_ids", []).append(f"{type}:{happened.id}")
+    return happened
+
+
+def relay(app: Flask, publisher: Publisher) -> int:
+    """Sends what is not yet sent, at most `BATCH` rows. Returns how many the bus has confirmed.
+
+    Rows are taken by "not yet sent", never by "id greater than the last": an id taken early can be committed late. On PostgreSQL the
+    rows stay locked meanwhile (SKIP LOCKED lets a second relay take others); on SQLite no lock is held while publishing, and two
+    relays would send twice, which the inbox absorbs.
+    """
+    db: Database = app.extensions["sqlalchemy"]
+    if db.engine.dialect.name == "sqlite":
+        return _mark(db, *_publish(publisher, _unsent(db, app.extensions["reader"].connect())))
+    with db.engine.begin() as connection:
+        return _mark(db, *_publish(publisher, _unsent(db, connection, lock=True)), connection)
+
+
+def _unsent(db: Database, connection: sa.Connection, lock: bool = False) -> list[Any]:
+    outbox = db.outbox
+    query = sa.select(outbox.c.id, outbox.c.event_id, outbox.c.type, outbox.c.body).where(
+        outbox.c.sent_at.is_(None)
+    )
+    query = query.order_by(outbox.c.tries, outbox.c.id).limit(BATCH)
+    if lock:
+        return list(connection.execute(query.with_for_update(skip_locked=True)))
+    with connection:
+        return list(connection.execute(query))
+
+
+def _publish(publisher: Publisher, rows: list[Any]) -> tuple[list[int], list[int]]:
+    if not rows:
+        return [], []
+    messages = [Message(row.event_id, row.type, bytes(row.body)) for row in rows]
+    confirmed = publisher.publish(messages)
+    sent = [row.id for row in rows if row.event_id in confirmed]
+    unsent = [row.id for row in rows if row.event_id not in confirmed]
+    SENT.inc(len(sent))
+    if unsent:
+        UNROUTABLE.inc(len(unsent))
+        log.error("no queue takes these events; they wait", extra={"events": len(unsent)})
+    return sent, unsent
+
+
+def _mark(db: Database, sent: list[int], unsent: list[int], connection: sa.Connection | None = None) -> int:
+    if not sent and not unsent:
+        return 0
+    if connection is None:
+        with db.engine.begin() as connection:
+            return _mark(db, sent, unsent, connection)
+    outbox = db.outbox
+    if sent:
+        connection.execute(sa.update(outbox).where(outbox.c.id.in_(sent)).values(sent_at=now()))
+    if unsent:
+        connection.execute(sa.update(outbox).where(outbox.c.id.in_(unsent)).values(tries=outbox.c.tries + 1))
+    return len(sent)
+
+
+def prune(app: Flask) -> None:
+    """Forgets events sent long ago."""
+    db: Database = app.extensions["sqlalchemy"]
+    with db.engine.begin() as connection:
+        connection.execute(sa.delete(db.outbox).where(db.outbox.c.sent_at < now() - KEEP_SENT))

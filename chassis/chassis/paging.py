@@ -1,0 +1,49 @@
+"""Paging: `?page=N` in, one collection out."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, create_model
+
+from .links import absolute
+from .shapes import Query, Shape
+
+LAST_PAGE = 1_000_000
+
+
+def _page(value: Any) -> int:
+    """What is not a page number means the first page; nothing is a mistake."""
+    try:
+        return min(max(int(value), 1), LAST_PAGE)
+    except (TypeError, ValueError, OverflowError):
+        return 1
+
+
+class Paging(Query):
+    """Which page the caller wants."""
+
+    page: Annotated[int, BeforeValidator(_page)] = 1
+
+    def offset(self, size: int) -> int:
+        return (self.page - 1) * size
+
+
+def collection(key: str, items: list[Any], *, count: int, page: int, size: int, path: str) -> dict[str, Any]:
+    """One page of a list. `count` is the whole list's length; a page out of range is empty, not an error."""
+    before = f"{absolute(path)}?page={page - 1}" if page > 1 else None
+    after = f"{absolute(path)}?page={page + 1}" if page * size < count else None
+    return {key: items, "prev_url": before, "next_url": after, "prev": before, "next": after, "count": count}
+
+
+def collection_of(key: str, item: type[Shape], name: str) -> type[Shape]:
+    """The shape of such a page, for the API document."""
+    link = (str | None, None)
+    return create_model(  # type: ignore[call-overload,no-any-return]
+        name,
+        __base__=Shape,
+        prev_url=link,
+        next_url=link,
+        prev=link,
+        next=link,
+        count=(int, ...),
+        **{key: (list[item], ...)},
+    )

@@ -1,0 +1,125 @@
+"""Settings: one typed object, read once from the environment, `.env` and secret files.
+
+A secret may also come from a file: `INTERNAL_SECRET_FILE=/run/secrets/internal` (the convention of the official images).
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from flask import current_app
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from werkzeug.local import LocalProxy
+
+WELL_KNOWN = {
+    "",
+    "secret",
+    "password",
+    "changeme",
+    "change-me",
+    "hard to guess string",
+    "dev",
+    "development-only-secret",
+}
+SHORTEST_SECRET = 16
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads `NAME_FILE` for any setting `NAME`."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        name = variable(field_name, field)
+        path = os.environ.get(f"{name}_FILE")
+        return (Path(path).read_text().strip() if path else None), name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = (self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items())
+        return {name: value for value, name, _ in found if value is not None}
+
+
+class Settings(BaseSettings):
+    """What every service may be told. Services add their own by inheriting."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
+
+    environment: Literal["development", "testing", "production"] = Field("development", alias="FLASK_CONFIG")
+    port: int = 8000
+    public_url: str = "http://localhost:8000"
+    database_url: str = ""
+    bus_url: str = ""
+    data: Path = Path(".run")
+    jwks_url: str = ""
+    jwks_refresh: float = 30.0
+    token_issuer: str = "auth"
+    token_audience: str = "api"
+    internal_secret: SecretStr = SecretStr("development-only-secret")
+    avatars: Literal["local", "gravatar"] = "local"
+    log_level: str = "INFO"
+    web_threads: int = 8
+    web_concurrency: int = 1
+    worker_port: int = 0
+    slow_query_time: float = Field(0.5, alias="FLASKY_SLOW_DB_QUERY_TIME")
+    await_events_limit: float = 0.3
+    max_body_bytes: int = 256 * 1024
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, SecretFiles(settings_cls), env_settings, dotenv_settings
+
+    @field_validator("public_url")
+    @classmethod
+    def without_last_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def production_has_its_own_secrets(self) -> Self:
+        if self.environment != "production":
+            return self
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, SecretStr) and weak(value.get_secret_value()):
+                raise ValueError(
+                    f"{variable(name, field)} is missing or well known; production needs a secret of its own "
+                    f"of at least {SHORTEST_SECRET} characters"
+                )
+        return self
+
+    @classmethod
+    def load(cls, service: str) -> Self:
+        """Reads the settings, or stops the process with one line that names what is wrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            reasons = "; ".join(reason(cls, item) for item in error.errors())
+            raise SystemExit(f"{service}: cannot start: {reasons}") from None
+        except OSError as error:
+            raise SystemExit(f"{service}: cannot start: {error}") from None
+
+
+def variable(name: str, field: FieldInfo) -> str:
+    """The environment variable of a field, as people write it."""
+    return (field.alias or name).upper()
+
+
+def weak(secret: str) -> bool:
+    return secret.lower() in WELL_KNOWN or len(secret) < SHORTEST_SECRET
+
+
+def reason(cls: type[Settings], item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"]).upper()
+    said = item["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}" if where else said
+
+
+settings: Any = LocalProxy(lambda: current_app.extensions["settings"])

@@ -1,0 +1,60 @@
+"""Shapes: the pydantic types from which services build their request, answer and event models."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+
+
+class Shape(BaseModel):
+    """Base of every model: unknown members are ignored, so that fields may be added on either side."""
+
+    model_config = ConfigDict(extra="ignore", from_attributes=True)
+
+
+class Query(Shape):
+    """Base of models read from the query string instead of the body."""
+
+
+def clean(text: str) -> str:
+    """Refuses what no database or page can hold: NUL and halves of surrogate pairs."""
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("contains a character that is not allowed")
+    return text
+
+
+def one_line(text: str) -> str:
+    if any(character < " " or character == "\x7f" for character in clean(text)):
+        raise ValueError("must be one line of text")
+    return text
+
+
+def at_most(size: int) -> AfterValidator:
+    """At most `size` bytes when written as UTF-8."""
+
+    def check(text: str) -> str:
+        if len(text.encode()) > size:
+            raise ValueError(f"is too long: at most {size} bytes are allowed")
+        return text
+
+    return AfterValidator(check)
+
+
+def utc(moment: datetime) -> str:
+    """ISO 8601 with a Z, microseconds kept."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64), AfterValidator(one_line)]
+"""One line of at most 64 characters."""
+
+Moment = Annotated[datetime, PlainSerializer(utc, return_type=str, when_used="always")]
+"""A point in time, written in UTC with a Z."""
+
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+"""A 64-bit identity given by the owner's database."""
+
+
+def text(size: int) -> object:
+    """Several lines of at most `size` bytes."""
+    return Annotated[str, AfterValidator(clean), at_most(size)]

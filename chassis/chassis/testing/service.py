@@ -1,0 +1,158 @@
+"""Fixtures for the tests of a service: the real application on a real database, entered by its doors.
+
+HTTP in (`as_`, `anonymous`, `internal`), event in (`receive`), outbox out (`outbox`).
+"""
+
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import jwt
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Flask
+from flask.testing import FlaskClient
+
+from ..bus import Delivery
+from ..events import Event, iso, new_id, now
+from ..inbox import receive
+
+INTERNAL = "a-secret-for-tests-only"
+
+
+class Signer:
+    """Signs tokens as the issuer would, with a key of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._key = Ed25519PrivateKey.generate()
+        self.jwks = folder / "jwks.json"
+        public = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(self._key.public_key()))
+        self.jwks.write_text(json.dumps({"keys": [public | {"kid": "test", "alg": "EdDSA", "use": "sig"}]}))
+
+    def token(self, id: int, username: str, bits: int = 0, confirmed: bool = True, **claims: Any) -> str:
+        at = int(time.time())
+        content = {
+            "iss": "auth",
+            "aud": "api",
+            "sub": str(id),
+            "username": username,
+            "perms": bits,
+            "confirmed": confirmed,
+            "avatar": f"{id:032x}",
+            "ver": 1,
+            "sid": f"session-{id}",
+            "amr": ["token"],
+            "iat": at,
+            "exp": at + 300,
+            "jti": uuid.uuid4().hex,
+        } | claims
+        return jwt.encode(content, self._key, "EdDSA", headers={"typ": "at+jwt", "kid": "test"})
+
+
+class Caller(FlaskClient):
+    """A client that sends one `Authorization` header with everything."""
+
+    authorization = ""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        headers = dict(kwargs.pop("headers", None) or {})
+        if self.authorization:
+            headers.setdefault("Authorization", self.authorization)
+        return super().open(*args, headers=headers, **kwargs)
+
+
+@dataclass
+class Doors:
+    """A service under test."""
+
+    app: Flask
+    signer: Signer
+
+    def _caller(self, authorization: str) -> Caller:
+        self.app.test_client_class = Caller
+        client: Caller = self.app.test_client(use_cookies=False)  # type: ignore[assignment]
+        client.authorization = authorization
+        return client
+
+    def as_(self, username: str, bits: int = 0, *, id: int | None = None, **claims: Any) -> Caller:
+        """Somebody signed in. Without an id, one is made from the name (ann is 1, ben 2, …: the letter's place)."""
+        number = id if id is not None else ord(username[0].lower()) - 96
+        return self._caller(f"Bearer {self.signer.token(number, username, bits, **claims)}")
+
+    def anonymous(self) -> Caller:
+        return self._caller("")
+
+    def internal(self) -> Caller:
+        return self._caller(f"Internal {INTERNAL}")
+
+    def outbox(self) -> list[Event]:
+        """The events written since the last call, oldest first; they count as sent afterwards."""
+        db = self.app.extensions["sqlalchemy"]
+        with self.app.app_context(), db.engine.begin() as connection:
+            unsent = sa.select(db.outbox).where(db.outbox.c.sent_at.is_(None)).order_by(db.outbox.c.id)
+            found = [Event.parse(bytes(row.body)) for row in connection.execute(unsent)]
+            connection.execute(sa.update(db.outbox).values(sent_at=now()))
+        return found
+
+    def receive(self, type: str, subject: Any, version: int, data: dict[str, Any], id: str = "") -> str:
+        """Delivers an event as the bus would; returns its id."""
+        event = Event(type, str(subject), version, data, "/test", id or new_id(), iso(now()))
+        receive(self.app, Delivery(type, event.to_json()))
+        return event.id
+
+    def parked(self) -> list[Any]:
+        """What could not be handled."""
+        with self.app.app_context():
+            db = self.app.extensions["sqlalchemy"]
+            return list(db.rows(sa.select(db.parked).order_by(db.parked.c.id)))
+
+    def statements(self, call: Callable[[], Any]) -> int:
+        """How many SQL statements a call makes."""
+        seen: list[str] = []
+        with self.app.app_context():
+            engines = [self.app.extensions["sqlalchemy"].engine, self.app.extensions["reader"]]
+        hook = lambda *given: seen.append(given[2])  # noqa: E731
+        for engine in engines:
+            sa.event.listen(engine, "before_cursor_execute", hook)
+        try:
+            call()
+        finally:
+            for engine in engines:
+                sa.event.remove(engine, "before_cursor_execute", hook)
+        return len(seen)
+
+    def close(self) -> None:
+        with self.app.app_context():
+            self.app.extensions["sqlalchemy"].session.remove()
+            self.app.extensions["sqlalchemy"].engine.dispose()
+        self.app.extensions["reader"].dispose()
+
+
+class Template:
+    """A migrated and seeded empty database of one service, copied for each test."""
+
+    def __init__(self, make: Callable[[str], Flask], folder: Path, server: Any = None) -> None:
+        self._make, self._folder, self._server = make, folder, server
+        self._url = server.database() if server else f"sqlite:///{folder}/template.sqlite"
+        app = make(self._url)
+        with app.app_context():
+            flask_migrate.upgrade(directory=app.extensions["migrations"])
+            for seed in app.extensions["seeds"]:
+                seed()
+            app.extensions["sqlalchemy"].session.remove()
+            app.extensions["sqlalchemy"].engine.dispose()
+            app.extensions["reader"].dispose()
+
+    def copy(self, folder: Path) -> str:
+        """The address of a fresh copy."""
+        if self._server:
+            return str(self._server.database(template=self._url))
+        target = folder / f"{uuid.uuid4().hex}.sqlite"
+        shutil.copy(self._folder / "template.sqlite", target)
+        return f"sqlite:///{target}"

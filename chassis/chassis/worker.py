@@ -1,0 +1,186 @@
+"""The worker of a service: sends its events, handles those of others, does its periodic jobs. Started by `flask work`.
+
+Each loop has a thread. The bell (see `bell`) wakes the relay and the jobs right after a commit; a sweep every second is the safety net.
+A loop that does not beat for `HANG` seconds makes the process end, so that whoever supervises it starts a fresh one.
+"""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from flask import Flask
+from sqlalchemy import exc as database_errors
+from werkzeug.serving import make_server
+
+from . import inbox, outbox
+from .bell import bell_of
+from .bus import Away, Bus, Delivery
+from .metrics import CONSUMERS, RELAYS
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+SWEEP = 1.0
+HANG = 25.0
+PRUNE_EVERY = 600.0
+TOLD = (Away, database_errors.SQLAlchemyError)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something a worker does every so many seconds, and after each commit that rings."""
+
+    name: str
+    run: Callable[[Flask], Any]
+    every: float = SWEEP
+    on_ring: bool = False
+
+
+class Worker:
+    """All loops of one service's worker."""
+
+    def __init__(self, app: Flask, jobs: Iterable[Job] = ()) -> None:
+        self._app = app
+        self._settings: Settings = app.extensions["settings"]
+        self._bus: Bus = app.extensions["bus"]
+        self._jobs = [
+            Job("retry", inbox.retry_due, 0.5),
+            Job("prune outbox", outbox.prune, PRUNE_EVERY),
+            Job("prune inbox", inbox.prune, PRUNE_EVERY),
+            *jobs,
+        ]
+        self._stopping = threading.Event()
+        self._rung: dict[str, threading.Event] = {"relay": threading.Event()}
+        self._beats: dict[str, float] = {}
+
+    def run(self) -> None:
+        """Works until TERM or INT; finishes what is in hand."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        self.start()
+        while not self._stopping.wait(0.5):
+            self._watch()
+        self.stop()
+
+    def start(self) -> None:
+        loops: dict[str, Callable[[], None]] = {
+            "bell": self._listen,
+            "relay": self._relay,
+            "consumer": self._consume,
+        }
+        for job in self._jobs:
+            self._rung[job.name] = threading.Event()
+            loops[job.name] = lambda job=job: self._repeat(job)  # type: ignore[misc]
+        self._threads = [
+            threading.Thread(target=loop, name=name, daemon=True) for name, loop in loops.items()
+        ]
+        if self._settings.worker_port:
+            self._serve_health()
+        for thread in self._threads:
+            thread.start()
+        log.info("working", extra={"loops": list(loops)})
+
+    def stop(self) -> None:
+        self._stopping.set()
+        for rung in self._rung.values():
+            rung.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _beat(self, name: str) -> None:
+        self._beats[name] = time.monotonic()
+
+    def _watch(self) -> None:
+        late = [name for name, at in self._beats.items() if time.monotonic() - at > HANG]
+        dead = [thread.name for thread in self._threads if not thread.is_alive()]
+        if (late or dead) and not self._stopping.is_set():
+            log.critical(
+                "worker hangs; ending so that a fresh one can start", extra={"hanging": late, "ended": dead}
+            )
+            os._exit(70)
+
+    def _listen(self) -> None:
+        bell = bell_of(self._settings.database_url)
+        rung = [self._rung["relay"], *(self._rung[job.name] for job in self._jobs if job.on_ring)]
+        while not self._stopping.is_set():
+            if bell.wait(0.5):
+                for waiting in rung:
+                    waiting.set()
+        bell.close()
+
+    def _relay(self) -> None:
+        publisher, pause = self._bus.publisher(), 0.2
+        with self._app.app_context(), RELAYS.track_inprogress():
+            while not self._stopping.is_set():
+                self._beat("relay")
+                try:
+                    while outbox.relay(self._app, publisher) == outbox.BATCH and not self._stopping.is_set():
+                        self._beat("relay")
+                    publisher.idle()
+                    pause = 0.2
+                except TOLD as error:
+                    log.warning(
+                        "events wait in the outbox", extra={"reason": type(error).__name__, "again_in": pause}
+                    )
+                    self._stopping.wait(pause)
+                    pause = min(pause * 2, 5.0)
+                self._rung["relay"].wait(SWEEP)
+                self._rung["relay"].clear()
+        publisher.close()
+
+    def _consume(self) -> None:
+        types = self._app.extensions["consumers"].types
+        if not types:
+            self._stopping.wait()
+            return
+        with CONSUMERS.track_inprogress():
+            self._bus.consume(
+                self._app.name, types, self._receive, self._stopping, lambda: self._beat("consumer")
+            )
+
+    def _receive(self, delivery: Delivery) -> None:
+        inbox.receive(self._app, delivery)
+
+    def _repeat(self, job: Job) -> None:
+        while not self._stopping.is_set():
+            self._beat(job.name)
+            try:
+                with self._app.app_context():
+                    job.run(self._app)
+            except TOLD as error:
+                log.warning("job waits", extra={"job": job.name, "reason": type(error).__name__})
+            except Exception:
+                log.exception("job failed", extra={"job": job.name})
+            self._wait(job)
+
+    def _wait(self, job: Job) -> None:
+        """Until it is due or rung, beating meanwhile."""
+        due = time.monotonic() + job.every
+        while not self._stopping.is_set() and time.monotonic() < due:
+            self._beat(job.name)
+            if self._rung[job.name].wait(min(5.0, max(due - time.monotonic(), 0.01))):
+                self._rung[job.name].clear()
+                return
+
+    def _serve_health(self) -> None:
+        """`/livez`, `/readyz` and `/metrics` of this process, on their own port."""
+        inner = self._app.wsgi_app
+        self._app.extensions["checks"]["loops"] = (self._loops, True)
+
+        def only_health(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            if environ["PATH_INFO"] not in ("/livez", "/readyz", "/metrics"):
+                start("404 Not Found", [("Content-Length", "0")])
+                return [b""]
+            return inner(environ, start)
+
+        server = make_server("0.0.0.0", self._settings.worker_port, only_health, threaded=True)  # noqa: S104
+        threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+
+    def _loops(self) -> str:
+        ended = [thread.name for thread in self._threads if not thread.is_alive()]
+        return f"ended: {', '.join(ended)}" if ended else ""

@@ -1,0 +1,3 @@
+"""Posts and comments."""
+
+__version__ = "1.0.0"

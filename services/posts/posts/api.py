@@ -1,0 +1,164 @@
+"""HTTP in: parse, call, present."""
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from chassis.access import Answer, created, needs, no_content
+from chassis.paging import Paging, collection
+from chassis.problems import NotAllowed
+from chassis.settings import settings
+from chassis.tokens import Actor
+
+from . import commands, markup, queries, shapes
+from .models import Permission
+
+COMMENT, WRITE, MODERATE = Permission.COMMENT, Permission.WRITE, Permission.MODERATE
+api = Blueprint("api", __name__, url_prefix="/api/v1")
+
+
+@api.get("/posts/")
+@needs(gives=shapes.Posts)
+def posts(paging: Paging) -> Any:
+    """Everybody's posts, newest first."""
+    size = settings.posts_per_page
+    found = [shapes.post(row) for row in queries.posts(size, paging.offset(size))]
+    count = queries.total("posts")
+    return collection("posts", found, count=count, page=paging.page, size=size, path="/api/v1/posts/")
+
+
+@api.post("/posts/")
+@needs(WRITE, gives=shapes.Post, status=201)
+def publish(author: Actor, draft: shapes.Draft) -> Answer:
+    """Publish a post."""
+    post = commands.publish(author, draft.body)
+    shown = shapes.post(queries.post(post.id))
+    return created(shown, at=shown["url"])
+
+
+@api.get("/posts/<int:id>")
+@needs(gives=shapes.Post, refuses=(404,))
+def post(id: int) -> Answer:
+    """One post."""
+    return tagged(queries.post(id))
+
+
+@api.put("/posts/<int:id>")
+@needs(WRITE, gives=shapes.Post, refuses=(404, 409), first=queries.may_edit_post)
+def edit(id: int, draft: shapes.Draft) -> Answer:
+    """Change a post's text; its author, or an administrator."""
+    commands.edit(id, draft.body, expected_version())
+    return tagged(queries.post(id))
+
+
+@api.delete("/posts/<int:id>")
+@needs(status=204, refuses=(404,), first=queries.may_edit_post)
+def remove(id: int) -> Answer:
+    """Remove a post; its author, or an administrator."""
+    commands.remove(id)
+    return no_content()
+
+
+@api.get("/users/<int:id>/posts/")
+@needs(gives=shapes.Posts, refuses=(404,))
+def posts_of(reader: Actor, id: int, paging: Paging) -> Any:
+    """One person's posts, newest first."""
+    size, count = settings.posts_per_page, queries.count_of(id, reader)
+    found = [shapes.post(row) for row in queries.posts_of(id, size, paging.offset(size))]
+    return collection(
+        "posts", found, count=count, page=paging.page, size=size, path=f"/api/v1/users/{id}/posts/"
+    )
+
+
+@api.get("/posts/<int:id>/comments/")
+@needs(gives=shapes.Comments, refuses=(404,))
+def comments_of(id: int, paging: Paging) -> Any:
+    """The comments of a post, oldest first."""
+    size, count = settings.comments_per_page, queries.post(id)["comment_count"]
+    found = [shapes.comment(row) for row in queries.comments_of(id, size, paging.offset(size))]
+    path = f"/api/v1/posts/{id}/comments/"
+    return collection("comments", found, count=count, page=paging.page, size=size, path=path)
+
+
+@api.post("/posts/<int:id>/comments/")
+@needs(COMMENT, gives=shapes.Comment, status=201, refuses=(404,), first=queries.post_exists)
+def comment_on(author: Actor, id: int, remark: shapes.Remark) -> Answer:
+    """Comment on a post."""
+    comment = commands.comment(author, id, remark.body)
+    shown = shapes.comment(queries.comment(comment.id))
+    return created(shown, at=shown["url"])
+
+
+@api.get("/comments/")
+@needs(gives=shapes.Comments)
+def comments(reader: Actor, asked: shapes.Moderation) -> Any:
+    """All comments, newest first; `moderate=true` is for moderators."""
+    if asked.moderate and not reader.can(MODERATE):
+        raise NotAllowed
+    size = settings.comments_per_page
+    found = [shapes.comment(row, asked.moderate) for row in queries.comments(size, asked.offset(size))]
+    count = queries.total("comments")
+    return collection("comments", found, count=count, page=asked.page, size=size, path="/api/v1/comments/")
+
+
+@api.get("/comments/<int:id>")
+@needs(gives=shapes.Comment, refuses=(404,))
+def comment(id: int) -> Any:
+    """One comment."""
+    return shapes.comment(queries.comment(id))
+
+
+@api.put("/comments/<int:id>")
+@needs(COMMENT, gives=shapes.Comment, refuses=(404,), first=queries.may_edit_comment)
+def edit_comment(id: int, remark: shapes.Remark) -> Any:
+    """Change a comment's text; its author, or an administrator."""
+    commands.edit_comment(id, remark.body)
+    return shapes.comment(queries.comment(id))
+
+
+@api.delete("/comments/<int:id>")
+@needs(status=204, refuses=(404,), first=queries.may_remove_comment)
+def remove_comment(id: int) -> Answer:
+    """Remove a comment; its author, a moderator or an administrator."""
+    commands.remove_comment(id)
+    return no_content()
+
+
+@api.put("/comments/<int:id>/disabled")
+@needs(MODERATE, gives=shapes.Comment, refuses=(404,), first=queries.comment_exists)
+def disable(id: int) -> Any:
+    """Hide a comment's text from everybody."""
+    commands.moderate(id, disabled=True)
+    return shapes.comment(queries.comment(id))
+
+
+@api.delete("/comments/<int:id>/disabled")
+@needs(MODERATE, gives=shapes.Comment, refuses=(404,), first=queries.comment_exists)
+def enable(id: int) -> Any:
+    """Show a comment's text again."""
+    commands.moderate(id, disabled=False)
+    return shapes.comment(queries.comment(id))
+
+
+@api.post("/preview")
+@needs(gives=shapes.Rendered)
+def preview(preview: shapes.Preview) -> Any:
+    """What a text will look like; nothing is kept."""
+    render = markup.post if preview.kind == "post" else markup.comment
+    return {"body_html": render(preview.body)}
+
+
+def tagged(row: Any) -> Answer:
+    """A post with the tag of exactly this state; the tag's first number is the text's version, for `If-Match`."""
+    tag = f'"{row["version"]}.{row["comment_count_version"]}.{row["person_version"] or 0}"'
+    if request.method == "GET" and tag in request.headers.get("If-None-Match", ""):
+        return Answer(status=304, headers={"ETag": tag})
+    return Answer(shapes.post(row), headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+
+
+def expected_version() -> int | None:
+    """The version that the caller has read, if the request says so."""
+    tag = request.headers.get("If-Match", "*").removeprefix("W/").strip('"').partition(".")[0]
+    if tag == "*":
+        return None
+    return int(tag) if tag.isdecimal() else -1

@@ -1,0 +1,31 @@
+"""Posts: the page that wires the service."""
+
+from pathlib import Path
+
+from flask import Flask
+from pydantic import Field
+
+import chassis.settings
+from chassis.service import create_service
+
+from . import __version__, api, consumers, events
+from .models import db
+
+
+class Settings(chassis.settings.Settings):
+    posts_per_page: int = Field(20, alias="FLASKY_POSTS_PER_PAGE", ge=1, le=100)
+    comments_per_page: int = Field(30, alias="FLASKY_COMMENTS_PER_PAGE", ge=1, le=100)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    return create_service(
+        "posts",
+        settings or Settings.load("posts"),
+        home=Path(__file__).parents[1],
+        version=__version__,
+        apis=[api.api],
+        db=db,
+        consumers=consumers.consumers,
+        publishes=events.PUBLISHES,
+        snapshots=events.SNAPSHOTS,
+    )

@@ -1,0 +1,163 @@
+"""Every write of posts: one function, one transaction, its events inside."""
+
+import random
+from typing import Any
+
+import sqlalchemy as sa
+
+from chassis.events import now
+from chassis.problems import Conflict, Invalid, NotFound
+from chassis.tokens import Actor
+
+from . import events
+from .models import Comment, Person, Post, db
+
+SHARDS = 8
+BUMP = sa.text(
+    "INSERT INTO tallies (kind, subject, shard, n, version) VALUES (:kind, :subject, :shard, :by, 1)"
+    " ON CONFLICT (kind, subject, shard) DO UPDATE SET n = tallies.n + :by, version = tallies.version + 1"
+    " RETURNING n, version"
+)
+MEET = sa.text(
+    "INSERT INTO people (id, username, avatar_hash, version, removed) VALUES (:id, :username, :avatar, 0, false)"
+    " ON CONFLICT (id) DO NOTHING"
+)
+
+
+def publish(author: Actor, body: str | None) -> Post:
+    """Publishes a post. Raises `Invalid` without a text."""
+    post = Post(author_id=author.id, published_at=now(), version=1, comment_count=0, comment_count_version=0)
+    post.write(said(body, "post does not have a body"))
+    meet(author)
+    db.session.add(post)
+    db.session.flush()
+    bump_total("posts", 1)
+    events.post_published(post, bump("posts_of", author.id, 1))
+    db.session.commit()
+    return post
+
+
+def edit(id: int, body: str | None, expected: int | None = None) -> None:
+    """Changes a post's text; without one it stays. Raises `Conflict` when the version is not the expected one."""
+    post = held(Post, id)
+    if expected is not None and post.version != expected:
+        raise Conflict
+    if body is not None:
+        post.write(said(body, "post does not have a body"))
+        post.edited_at, post.version = now(), post.version + 1
+        events.post_edited(post, bump("posts_of", post.author_id, 0))
+    db.session.commit()
+
+
+def remove(id: int) -> None:
+    """Removes a post with its comments, and leaves tombstones."""
+    post = held(Post, id)
+    post.removed_at, post.version = now(), post.version + 1
+    post.body = post.body_html = ""
+    gone = sa.update(Comment).where(Comment.post_id == id, Comment.removed_at.is_(None))
+    change = {"removed_at": now(), "version": Comment.version + 1, "body": "", "body_html": ""}
+    counted: Any = db.session.execute(gone.values(change).execution_options(synchronize_session=False))
+    bump_total("posts", -1)
+    bump_total("comments", -counted.rowcount)
+    events.post_removed(post, bump("posts_of", post.author_id, -1))
+    db.session.commit()
+
+
+def comment(author: Actor, post_id: int, body: str | None) -> Comment:
+    """Publishes a comment on a post. Raises `Invalid` without a text, `NotFound` when the post is gone."""
+    remark = Comment(post_id=post_id, author_id=author.id, published_at=now(), version=1, disabled=False)
+    remark.write(said(body, "comment does not have a body"))
+    meet(author)
+    post = held(Post, post_id)
+    db.session.add(remark)
+    db.session.flush()
+    recount(post, 1)
+    events.comment_published(remark, post)
+    db.session.commit()
+    return remark
+
+
+def edit_comment(id: int, body: str | None) -> None:
+    """Changes a comment's text; without one it stays."""
+    remark, post = held_comment(id)
+    if body is not None:
+        remark.write(said(body, "comment does not have a body"))
+        remark.version += 1
+        events.comment_moderated(remark, post)
+    db.session.commit()
+
+
+def moderate(id: int, disabled: bool) -> None:
+    """Hides a comment, or shows it again. The same twice changes nothing."""
+    remark, post = held_comment(id)
+    if remark.disabled != disabled:
+        remark.disabled, remark.version = disabled, remark.version + 1
+        events.comment_moderated(remark, post)
+    db.session.commit()
+
+
+def remove_comment(id: int) -> None:
+    """Removes a comment and leaves a tombstone."""
+    remark, post = held_comment(id)
+    remark.removed_at, remark.version = now(), remark.version + 1
+    remark.body = remark.body_html = ""
+    recount(post, -1)
+    events.comment_removed(remark, post)
+    db.session.commit()
+
+
+def said(body: str | None, otherwise: str) -> str:
+    """The text, unless there is none: white space only is empty."""
+    if body is None or not body.strip():
+        raise Invalid(otherwise, errors=[{"field": "body", "message": otherwise}])
+    return body
+
+
+def meet(actor: Actor) -> None:
+    """Somebody may write before the event that tells of them has come; their token tells enough."""
+    db.session.execute(MEET, {"id": actor.id, "username": actor.username, "avatar": actor.avatar})
+
+
+def held(model: type[Any], id: int) -> Any:
+    """The row, locked until the end of the transaction. Raises `NotFound` for none and for a removed one."""
+    row = db.session.get(model, id, with_for_update=True)
+    if row is None or row.removed_at is not None:
+        raise NotFound
+    return row
+
+
+def held_comment(id: int) -> tuple[Comment, Post]:
+    """A comment and its post, always locked in the order post, comment, so that two at once cannot block each other."""
+    remark = db.session.get(Comment, id)
+    if remark is None:
+        raise NotFound
+    post = held(Post, remark.post_id)
+    return held(Comment, id), post
+
+
+def recount(post: Post, by: int) -> None:
+    """The post is locked: its number of comments and that number's version move together."""
+    post.comment_count += by
+    post.comment_count_version += 1
+    bump_total("comments", by)
+
+
+def bump(kind: str, subject: int, by: int, shard: int = 0) -> sa.Row:  # type: ignore[type-arg]
+    """Moves a tally; returns its new number and version."""
+    values = {"kind": kind, "subject": subject, "shard": shard, "by": by}
+    return db.session.execute(BUMP, values).one()
+
+
+def bump_total(kind: str, by: int) -> None:
+    bump(kind, 0, by, random.randrange(SHARDS))  # noqa: S311 - spreads load, decides nothing
+
+
+def keep_person(id: int, version: int, **known: Any) -> None:
+    """Takes over what auth says of a person, unless something newer is known."""
+    person = db.session.get(Person, id, with_for_update=True)
+    if person is None:
+        db.session.add(Person(id=id, version=version, **known))
+    elif person.version <= version:
+        person.version = version
+        for name, value in known.items():
+            setattr(person, name, value)

@@ -1,0 +1,40 @@
+"""Events in: what auth says of people."""
+
+from chassis.events import Event
+from chassis.inbox import Consumers
+from chassis.shapes import Shape
+
+from . import commands
+
+consumers = Consumers()
+
+
+class PersonRead(Shape):
+    id: int
+    username: str
+    name: str | None
+    avatar_hash: str | None
+
+
+class PersonGone(Shape):
+    id: int
+
+
+@consumers.on("auth.user_registered.v1", "auth.user_changed.v1", reads=PersonRead)
+def keep_person(event: Event) -> None:
+    person = event.data
+    commands.keep_person(
+        person.id,
+        event.version,
+        username=person.username,
+        name=person.name,
+        avatar_hash=person.avatar_hash,
+        removed=False,
+    )
+
+
+@consumers.on("auth.user_removed.v1", reads=PersonGone)
+def forget_person(event: Event) -> None:
+    """A tombstone: a late "changed" has a lower version and cannot bring the person back."""
+    blank = {"username": None, "name": None, "avatar_hash": None, "removed": True}
+    commands.keep_person(event.data.id, event.version, **blank)

@@ -1,0 +1,154 @@
+"""Every event that posts publishes, and the current state of everything for those who need it again."""
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from chassis import outbox
+from chassis.events import Event
+from chassis.shapes import Moment, Shape
+
+from .models import Comment, Post, Tally, db
+
+POST_PUBLISHED = "posts.post_published.v1"
+POST_EDITED = "posts.post_edited.v1"
+POST_REMOVED = "posts.post_removed.v1"
+COMMENT_PUBLISHED = "posts.comment_published.v1"
+COMMENT_MODERATED = "posts.comment_moderated.v1"
+COMMENT_REMOVED = "posts.comment_removed.v1"
+BATCH = 500
+
+
+class PostState(Shape):
+    """A post as it now is. `author_post_count` is absolute and has a version of its own."""
+
+    id: int
+    author_id: int
+    body: str
+    body_html: str
+    published_at: Moment
+    edited_at: Moment | None
+    comment_count: int
+    comment_count_version: int
+    author_post_count: int
+    author_post_count_version: int
+
+
+class PostGone(Shape):
+    """A removed post; its comments are gone with it."""
+
+    id: int
+    author_id: int
+    author_post_count: int
+    author_post_count_version: int
+
+
+class CommentState(Shape):
+    """A comment as it now is; the text of a disabled or removed one is nobody's business."""
+
+    id: int
+    post_id: int
+    author_id: int
+    body: str | None
+    body_html: str | None
+    disabled: bool
+    published_at: Moment
+    post_comment_count: int
+    post_comment_count_version: int
+
+
+PUBLISHES = {
+    POST_PUBLISHED: PostState,
+    POST_EDITED: PostState,
+    POST_REMOVED: PostGone,
+    COMMENT_PUBLISHED: CommentState,
+    COMMENT_MODERATED: CommentState,
+    COMMENT_REMOVED: CommentState,
+}
+
+
+def post_published(post: Post, count: sa.Row) -> None:  # type: ignore[type-arg]
+    outbox.add(POST_PUBLISHED, post.id, post.version, post_state(post, count))
+
+
+def post_edited(post: Post, count: sa.Row) -> None:  # type: ignore[type-arg]
+    outbox.add(POST_EDITED, post.id, post.version, post_state(post, count))
+
+
+def post_removed(post: Post, count: sa.Row) -> None:  # type: ignore[type-arg]
+    outbox.add(POST_REMOVED, post.id, post.version, post_gone(post, count))
+
+
+def comment_published(comment: Comment, post: Post) -> None:
+    outbox.add(COMMENT_PUBLISHED, comment.id, comment.version, comment_state(comment, post))
+
+
+def comment_moderated(comment: Comment, post: Post) -> None:
+    """Also said when its author changes the text."""
+    outbox.add(COMMENT_MODERATED, comment.id, comment.version, comment_state(comment, post))
+
+
+def comment_removed(comment: Comment, post: Post) -> None:
+    outbox.add(COMMENT_REMOVED, comment.id, comment.version, comment_state(comment, post))
+
+
+def post_state(post: Post, count: sa.Row) -> PostState:  # type: ignore[type-arg]
+    own = {name: getattr(post, name) for name in PostState.model_fields if hasattr(post, name)}
+    return PostState(**own, author_post_count=count.n, author_post_count_version=count.version)
+
+
+def post_gone(post: Post, count: sa.Row) -> PostGone:  # type: ignore[type-arg]
+    return PostGone(
+        id=post.id,
+        author_id=post.author_id,
+        author_post_count=count.n,
+        author_post_count_version=count.version,
+    )
+
+
+def comment_state(comment: Comment, post: Post) -> CommentState:
+    hidden = comment.disabled or comment.removed_at is not None
+    return CommentState(
+        id=comment.id,
+        post_id=comment.post_id,
+        author_id=comment.author_id,
+        body=None if hidden else comment.body,
+        body_html=None if hidden else comment.body_html,
+        disabled=comment.disabled,
+        published_at=comment.published_at,
+        post_comment_count=post.comment_count,
+        post_comment_count_version=post.comment_count_version,
+    )
+
+
+def posts_now() -> Iterator[Event]:
+    """Every post as it now is, removed ones as removed."""
+    count = (Tally.kind == "posts_of", Tally.subject == Post.author_id, Tally.shard == 0)
+    query = (
+        sa.select(Post, Tally.n, Tally.version).join(Tally, sa.and_(*count)).order_by(Post.id).limit(BATCH)
+    )
+    last = 0
+    while rows := db.session.execute(query.where(Post.id > last)).all():
+        for row in rows:
+            post = row.Post
+            if post.removed_at is None:
+                yield outbox.event(POST_PUBLISHED, post.id, post.version, post_state(post, row))
+            else:
+                yield outbox.event(POST_REMOVED, post.id, post.version, post_gone(post, row))
+        last = rows[-1].Post.id
+        db.session.rollback()
+
+
+def comments_now() -> Iterator[Event]:
+    """Every comment as it now is, removed ones as removed."""
+    query = sa.select(Comment, Post).join(Post, Post.id == Comment.post_id).order_by(Comment.id).limit(BATCH)
+    last = 0
+    while rows := db.session.execute(query.where(Comment.id > last)).all():
+        for comment, post in rows:
+            type = COMMENT_PUBLISHED if comment.removed_at is None else COMMENT_REMOVED
+            yield outbox.event(type, comment.id, comment.version, comment_state(comment, post))
+        last = rows[-1].Comment.id
+        db.session.rollback()
+
+
+SNAPSHOTS = {POST_PUBLISHED: posts_now, COMMENT_PUBLISHED: comments_now}

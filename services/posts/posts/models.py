@@ -1,0 +1,101 @@
+"""Tables of posts, and rules that need only one row."""
+
+from datetime import datetime
+from enum import IntFlag
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chassis.database import BigId, Database, Timestamp
+
+from . import markup
+
+db = Database()
+
+
+class Permission(IntFlag):
+    """The bits of a role that matter here; auth decides who holds them."""
+
+    COMMENT = 2
+    WRITE = 4
+    MODERATE = 8
+    ADMIN = 16
+
+
+class Person(db.Model):
+    """A copy of what auth says of a person. Version 0: known from a token only, the event is still on its way."""
+
+    __tablename__ = "people"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    username: Mapped[str | None] = mapped_column(sa.String(64))
+    name: Mapped[str | None] = mapped_column(sa.String(64))
+    avatar_hash: Mapped[str | None] = mapped_column(sa.String(64))
+    version: Mapped[int] = mapped_column(BigId, default=0)
+    removed: Mapped[bool] = mapped_column(default=False)
+
+
+class Post(db.Model):
+    """A post. Removed ones stay as tombstones without their text."""
+
+    __tablename__ = "posts"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    author_id: Mapped[int] = mapped_column(BigId)
+    body: Mapped[str] = mapped_column(sa.Text)
+    body_html: Mapped[str] = mapped_column(sa.Text)
+    published_at: Mapped[datetime] = mapped_column(Timestamp)
+    edited_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    removed_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    version: Mapped[int] = mapped_column(BigId, default=1)
+    comment_count: Mapped[int] = mapped_column(BigId, default=0)
+    comment_count_version: Mapped[int] = mapped_column(BigId, default=0)
+
+    def write(self, body: str) -> None:
+        """Sets the text; what readers see is made here, once."""
+        self.body, self.body_html = body, markup.post(body)
+
+
+class Comment(db.Model):
+    """A comment. Disabled ones keep their place; removed ones stay as tombstones without their text."""
+
+    __tablename__ = "comments"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    post_id: Mapped[int] = mapped_column(BigId)
+    author_id: Mapped[int] = mapped_column(BigId)
+    body: Mapped[str] = mapped_column(sa.Text)
+    body_html: Mapped[str] = mapped_column(sa.Text)
+    published_at: Mapped[datetime] = mapped_column(Timestamp)
+    removed_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    disabled: Mapped[bool] = mapped_column(default=False)
+    version: Mapped[int] = mapped_column(BigId, default=1)
+
+    def write(self, body: str) -> None:
+        self.body, self.body_html = body, markup.comment(body)
+
+
+class Tally(db.Model):
+    """A number that is kept instead of counted. Totals are spread over shards so that writers do not queue for one row."""
+
+    __tablename__ = "tallies"
+
+    kind: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    subject: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    shard: Mapped[int] = mapped_column(sa.SmallInteger, primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(BigId)
+    version: Mapped[int] = mapped_column(BigId)
+
+
+LIVE_POSTS = Post.removed_at.is_(None)
+LIVE_COMMENTS = Comment.removed_at.is_(None)
+
+
+def index(name: str, where: sa.ColumnElement[bool], *columns: sa.orm.InstrumentedAttribute) -> sa.Index:  # type: ignore[type-arg]
+    return sa.Index(name, *columns, postgresql_where=where, sqlite_where=where)
+
+
+index("ix_posts_newest", LIVE_POSTS, Post.published_at, Post.id)
+index("ix_posts_author", LIVE_POSTS, Post.author_id, Post.published_at, Post.id)
+index("ix_comments_newest", LIVE_COMMENTS, Comment.published_at, Comment.id)
+index("ix_comments_post", LIVE_COMMENTS, Comment.post_id, Comment.published_at, Comment.id)
