@@ -1,9 +1,9 @@
 """Private PostgreSQL and RabbitMQ servers that tests own and may kill.
 
 `Postgres(folder)` and `RabbitMQ(folder)` run Debian's binaries as direct children of this process, as an
-unprivileged user when we are root (PostgreSQL insists), on free ports of 127.0.0.1. Data and logs stay in the
-folder, so a server that was killed starts again with what it had. `Databases` and `Vhosts` only need an address:
-they hand each test a database or a virtual host of its own, from any process.
+unprivileged user when we are root (PostgreSQL insists), on free ports of 127.0.0.1. Data and logs stay in
+the folder, so a server that was killed starts again with what it had. `Databases` and `Vhosts` only need an
+address: they hand each test a database or a virtual host of its own, from any process.
 """
 
 import contextlib
@@ -100,7 +100,7 @@ class Databases:
 
     @contextlib.contextmanager
     def _admin(self) -> Iterator[psycopg.Connection]:
-        """A connection without transactions, as databases are not made in one. Waits for a server that starts."""
+        """An autocommit connection (databases are not made in transactions); waits for a starting server."""
         url = f"{self.address}/postgres"
         with _patiently(
             lambda: psycopg.connect(url, autocommit=True), psycopg.OperationalError
@@ -401,7 +401,7 @@ class RabbitMQ(Server, Vhosts):
         }
 
     def settle(self) -> None:
-        """Waits until everything declared so far would survive kill(): the broker notes queues with a delay."""
+        """Waits until all queues declared so far would survive kill(): they are noted with a delay."""
         queues = (
             self.folder
             / "mnesia"

@@ -1,0 +1,102 @@
+"""One PostgreSQL and one RabbitMQ for a whole test run; `--stack` chooses which stacks the tests run on."""
+
+import _thread
+import atexit
+import os
+import shutil
+import signal
+from threading import Thread
+
+import pytest
+
+from chassis.testing.parts import (
+    POSTGRES_VARIABLE,
+    RABBITMQ_API_VARIABLE,
+    RABBITMQ_VARIABLE,
+    PartMissing,
+    Postgres,
+    RabbitMQ,
+    Server,
+    part_folder,
+)
+
+STACKS = ("embedded", "real")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stack",
+        choices=(*STACKS, "both"),
+        default="both",
+        help="embedded: SQLite and the bus in a file, starts nothing; real: PostgreSQL and RabbitMQ",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    controls = not hasattr(config, "workerinput") and not config.option.collectonly
+    if controls and config.option.stack != "embedded":
+        config.pluginmanager.register(RealParts(), "real-parts")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for `stack` runs once on each stack of this run."""
+    if "stack" in metafunc.fixturenames:
+        chosen = metafunc.config.option.stack
+        metafunc.parametrize("stack", STACKS if chosen == "both" else [chosen], scope="session")
+
+
+class RealParts:
+    """Starts both servers while tests are collected (asking for a database waits for them), and ends them.
+
+    xdist's workers inherit the addresses by the environment. An address that is set already is used as it is.
+    """
+
+    def __init__(self) -> None:
+        self.folder = part_folder()
+        self.failures: list[str] = []
+        self.servers = self._servers()
+        self.starts = [Thread(target=self._start, args=[server]) for server in self.servers]
+        atexit.register(self.end)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # end in order, as for Ctrl-C
+        for start in self.starts:
+            start.start()
+
+    def _servers(self) -> list[Server]:
+        servers: list[Server] = []
+        try:
+            if POSTGRES_VARIABLE not in os.environ:
+                Postgres.require()
+                servers.append(postgres := Postgres(self.folder / "postgres"))
+                os.environ[POSTGRES_VARIABLE] = postgres.address
+            if RABBITMQ_VARIABLE not in os.environ:
+                RabbitMQ.require()
+                servers.append(rabbitmq := RabbitMQ(self.folder / "rabbitmq"))
+                os.environ[RABBITMQ_VARIABLE] = rabbitmq.address
+                os.environ[RABBITMQ_API_VARIABLE] = rabbitmq.api
+        except PartMissing as missing:
+            raise pytest.UsageError(f"{missing} (or run with --stack=embedded)") from None
+        return servers
+
+    def _start(self, server: Server) -> None:
+        try:
+            server.start()
+        except Exception as error:
+            self.failures.append(str(error))
+            _thread.interrupt_main()
+
+    def pytest_report_header(self) -> str:
+        return f"real parts in {self.folder}" if self.servers else "real parts given by environment"
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for failure in self.failures:
+            terminalreporter.line(failure, red=True)
+
+    def pytest_unconfigure(self) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Nobody needs the data any more, so the servers are killed: stopping RabbitMQ takes seconds."""
+        for start, server in zip(self.starts, self.servers, strict=True):
+            start.join()
+            server.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
