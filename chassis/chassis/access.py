@@ -4,8 +4,10 @@
     @needs(WRITE, gives=Item, first=may_edit)
     def edit(editor: Actor, id: int, draft: Draft): ...
 
-The declaration checks in this order: credentials, confirmed, permission, then `first` (existence and ownership), and only then reads the
-body; the view gets what its annotations ask for (`Actor`, a `Shape` from the body, a `Query` from the query string, path values by name).
+The declaration checks in this order: credentials, confirmed, permission, then `first` (existence and
+ownership), and only then reads the
+body; the view gets what its annotations ask for (`Actor`, a `Shape` from the body, a `Query` from the query
+string, path values by name).
 A route without a declaration stops the service at start.
 """
 

@@ -1,6 +1,7 @@
 """Doorbells: wake a waiting process at once after a commit, instead of letting it look every second.
 
-Two kinds with one promise: `ring` never waits and never fails, a ring while nobody waits is kept, several rings may count as one.
+Two kinds with one promise: `ring` never waits and never fails, a ring while nobody waits is kept, several
+rings may count as one.
 On PostgreSQL it is LISTEN/NOTIFY. On SQLite it is a named pipe beside the database file.
 """
 
@@ -56,7 +57,9 @@ def ring(path: Path) -> None:
 
 
 class Listen:
-    """A connection that listens; made again when it breaks, because a missed ring only costs the next sweep."""
+    """A connection that listens; made again when it breaks, because a missed ring only costs the next
+    sweep.
+    """
 
     def __init__(self, url: URL) -> None:
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)

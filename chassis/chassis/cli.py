@@ -71,7 +71,9 @@ def work() -> None:
 @click.argument("event", default="all")
 @click.option("--to", "queue", required=True, help="The service whose queue gets them.")
 def resend(event: str, queue: str) -> None:
-    """Send the current state of every subject of EVENT (or of all events) into one service's queue, while serving."""
+    """Send the current state of every subject of EVENT (or of all events) into one service's queue, while
+    serving.
+    """
     snapshots = current_app.extensions["snapshots"]
     if event != "all" and event not in snapshots:
         raise click.UsageError(f"{event} is not one of: all, {', '.join(snapshots)}")
@@ -97,11 +99,14 @@ def dead() -> None:
 
 @dead.command("list")
 def dead_list() -> None:
-    """One line for each parked event: number, type, tries, first and last failure, version of the code, reason."""
+    """One line for each parked event: number, type, tries, first and last failure, version of the code,
+    reason.
+    """
     parked = database.parked
     for row in database.rows(sa.select(parked).where(parked.c.next_try_at.is_(None)).order_by(parked.c.id)):
         click.echo(
-            f"{row['id']}\t{row['type'] or '-'}\t{row['tries']} tries\t{row['first_failed_at']:%Y-%m-%dT%H:%M:%SZ}\t"
+            f"{row['id']}\t{row['type'] or '-'}\t{row['tries']}
+            tries\t{row['first_failed_at']:%Y-%m-%dT%H:%M:%SZ}\t"
             f"{row['last_failed_at']:%Y-%m-%dT%H:%M:%SZ}\tcode {row['code_version']}\t{row['reason']}"
         )
 

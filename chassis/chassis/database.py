@@ -1,7 +1,9 @@
 """The database of a service: two engines on one schema, and the tables that carry events.
 
-Commands use the session (one transaction, ended by one commit). Queries use `rows`, `row` and `value`: Core statements on an
-engine in autocommit mode, which spares two round trips a read. SQLite's writing transactions begin with BEGIN IMMEDIATE; with a plain
+Commands use the session (one transaction, ended by one commit). Queries use `rows`, `row` and `value`: Core
+statements on an
+engine in autocommit mode, which spares two round trips a read. SQLite's writing transactions begin with
+BEGIN IMMEDIATE; with a plain
 BEGIN two processes that read and then write refuse each other.
 """
 
@@ -86,7 +88,9 @@ def reader() -> sa.Engine:
 
 
 def outbox_table(metadata: sa.MetaData) -> sa.Table:
-    """Events of this service, written in the transaction of their cause. `sent_at` stays empty until the bus has confirmed."""
+    """Events of this service, written in the transaction of their cause. `sent_at` stays empty until the
+    bus has confirmed.
+    """
     table = sa.Table(
         "outbox",
         metadata,
@@ -180,7 +184,9 @@ def _started(connection: sa.Connection, *_: Any) -> None:
 
 
 def _finished(slow: float, connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
-    """Counts the statement for the request's log line; a slow one is a warning, without its values (they may be secret)."""
+    """Counts the statement for the request's log line; a slow one is a warning, without its values (they
+    may be secret).
+    """
     took = time.perf_counter() - connection.info["started"]
     if has_app_context():
         g.statements = g.get("statements", 0) + 1

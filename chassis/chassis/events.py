@@ -1,7 +1,9 @@
 """Events: facts that have happened, in CloudEvents 1.0 envelopes (structured JSON mode).
 
-Extensions beside the specification's attributes: `version` of the subject (an integer that only grows), `traceparent` (W3C) and
-`requestid`. The envelope only ever gains members, so that any two versions of this package understand each other.
+Extensions beside the specification's attributes: `version` of the subject (an integer that only grows),
+`traceparent` (W3C) and
+`requestid`. The envelope only ever gains members, so that any two versions of this package understand each
+other.
 """
 
 import uuid
@@ -50,7 +52,9 @@ class Event:
 
     @classmethod
     def parse(cls, body: bytes) -> "Event":
-        """Raises `Unreadable`, with a reason a person understands, for anything that is not an event of this house."""
+        """Raises `Unreadable`, with a reason a person understands, for anything that is not an event of
+        this house.
+        """
         if len(body) > LARGEST:
             raise Unreadable(f"larger than {LARGEST} bytes")
         try:

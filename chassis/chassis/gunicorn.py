@@ -1,6 +1,7 @@
 """Gunicorn's settings for every service: `gunicorn -c python:chassis.gunicorn "NAME.app:create_app()"`.
 
-Threads, because psycopg and SQLite wait in C. The application is loaded before the fork, so that its memory is shared; connections are
+Threads, because psycopg and SQLite wait in C. The application is loaded before the fork, so that its memory
+is shared; connections are
 opened after it.
 """
 
@@ -20,7 +21,7 @@ backlog = 512
 limit_request_line = 8190
 limit_request_field_size = 8190
 forwarded_allow_ips = ""
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - gunicorn makes its own file
 loglevel = "warning"
 control_socket_disable = True
 

@@ -1,6 +1,7 @@
 """Health: `/livez` says the process runs, `/readyz` says it can do its work, `/metrics` says how it fares.
 
-Not to be reached from outside. The bus is told but does not make an API unready: without it writes wait in the outbox and answers go on.
+Not to be reached from outside. The bus is told but does not make an API unready: without it writes wait in
+the outbox and answers go on.
 """
 
 import time

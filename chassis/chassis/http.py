@@ -18,7 +18,8 @@ class Client:
         sentence: what people are told when it cannot be reached.
         credential: value of the `Authorization` header, if every call carries the same one.
 
-    Every call raises `Unavailable` with the sentence when nothing, or a 5xx, comes back within `CONNECT` + `READ` seconds.
+    Every call raises `Unavailable` with the sentence when nothing, or a 5xx, comes back within `CONNECT` +
+    `READ` seconds.
     """
 
     def __init__(self, base: str, *, sentence: str, credential: str = "", pool: int = 8) -> None:

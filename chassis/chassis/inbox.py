@@ -1,12 +1,15 @@
-"""The inbox: what other services said, handled once, in one transaction with its effect (idempotent consumer pattern).
+"""The inbox: what other services said, handled once, in one transaction with its effect (idempotent
+consumer pattern).
 
     consumers = Consumers()
 
     @consumers.on("shop.item_sold.v1", reads=Sale)
     def keep_sale(event): ...
 
-A handler overwrites only what is not newer and calls nobody; the chassis commits. What cannot be read is parked at once; what fails is
-tried again after 1, 5 and 25 s while the others go on, then parked. Parked means: kept in the table `parked` until a person decides.
+A handler overwrites only what is not newer and calls nobody; the chassis commits. What cannot be read is
+parked at once; what fails is
+tried again after 1, 5 and 25 s while the others go on, then parked. Parked means: kept in the table
+`parked` until a person decides.
 """
 
 import logging
@@ -47,7 +50,9 @@ class Consumers:
         self._entries: dict[str, Entry] = {}
 
     def on(self, *types: str, reads: type[BaseModel]) -> Callable[[Handler], Handler]:
-        """Declares a handler. `reads` has only the members that it uses; the handler finds them in `event.data`."""
+        """Declares a handler. `reads` has only the members that it uses; the handler finds them in
+        `event.data`.
+        """
 
         def register(handler: Handler) -> Handler:
             for type in types:
@@ -79,8 +84,9 @@ def receive(app: Flask, delivery: Delivery) -> None:
                 raise Unreadable(delivery.dead)
             event = Event.parse(delivery.body)
             entry = _consumers()[event.type]
-        except Unreadable as reason:
-            _guarded(lambda: park(delivery, str(reason)))
+        except Unreadable as unreadable:
+            reason = str(unreadable)
+            _guarded(lambda: park(delivery, reason))
             return
         failure = _guarded(lambda: attempt(event, entry))
         if failure:
@@ -229,7 +235,8 @@ def prune(app: Flask) -> None:
 def await_events() -> None:
     """Waits, briefly, until what the caller himself caused elsewhere has arrived here (read your own writes).
 
-    The header `Await-Events: type:id, …` is set by the gateway. After `await_events_limit` seconds the request goes on anyway.
+    The header `Await-Events: type:id, …` is set by the gateway. After `await_events_limit` seconds the
+    request goes on anyway.
     """
     named = request.headers.get("Await-Events")
     if not named:

@@ -1,6 +1,7 @@
 """Logs: one JSON object a line on standard output, one line a request, never a secret in it.
 
-Request id and W3C trace context come from the caller when they are well formed, and are made otherwise. The path is logged without its
+Request id and W3C trace context come from the caller when they are well formed, and are made otherwise. The
+path is logged without its
 query string; bodies, headers and values of statements are not logged at all.
 """
 

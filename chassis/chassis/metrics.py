@@ -1,4 +1,5 @@
-"""Metrics in Prometheus' format: requests (rate, errors, duration), events on their way, the age of the oldest that waits.
+"""Metrics in Prometheus' format: requests (rate, errors, duration), events on their way, the age of the
+oldest that waits.
 
 Counters live in the process; ages are read from the database when somebody asks. Names: https://prometheus.io/docs/practices/naming/
 """

@@ -1,6 +1,7 @@
 """The outbox: events are rows, written in the transaction of what caused them (transactional outbox pattern).
 
-So an event exists exactly when its cause was committed, whatever happens to the bus. `relay` sends them afterwards.
+So an event exists exactly when its cause was committed, whatever happens to the bus. `relay` sends them
+afterwards.
 """
 
 import logging
@@ -63,8 +64,10 @@ def add(type: str, subject: Any, version: int, data: BaseModel) -> Event:
 def relay(app: Flask, publisher: Publisher) -> int:
     """Sends what is not yet sent, at most `BATCH` rows. Returns how many the bus has confirmed.
 
-    Rows are taken by "not yet sent", never by "id greater than the last": an id taken early can be committed late. On PostgreSQL the
-    rows stay locked meanwhile (SKIP LOCKED lets a second relay take others); on SQLite no lock is held while publishing, and two
+    Rows are taken by "not yet sent", never by "id greater than the last": an id taken early can be
+    committed late. On PostgreSQL the
+    rows stay locked meanwhile (SKIP LOCKED lets a second relay take others); on SQLite no lock is held
+    while publishing, and two
     relays would send twice, which the inbox absorbs.
     """
     db: Database = app.extensions["sqlalchemy"]

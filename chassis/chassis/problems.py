@@ -22,7 +22,7 @@ NAMES = {413: "too large", 415: "unsupported media type", 422: "bad request"}
 
 
 class Refusal(Exception):
-    """Something that is answered with a status and a sentence. Raised by commands, queries and the chassis."""
+    """Something that is answered with a status and a sentence. Raised anywhere."""
 
     status = 400
     message = "The request cannot be done."

@@ -1,7 +1,10 @@
-"""Verifying identity tokens, offline, against the issuer's published keys. Signing lives with the issuer alone.
+"""Verifying identity tokens, offline, against the issuer's published keys. Signing lives with the issuer
+alone.
 
-A token is a JWT access token (RFC 9068: `typ: at+jwt`), signed with Ed25519 (RFC 8037). Keys come from a JWKS document (RFC 7517),
-kept in memory, refreshed in the background, and asked for at once when a token names a key that is not known yet.
+A token is a JWT access token (RFC 9068: `typ: at+jwt`), signed with Ed25519 (RFC 8037). Keys come from a
+JWKS document (RFC 7517),
+kept in memory, refreshed in the background, and asked for at once when a token names a key that is not
+known yet.
 """
 
 import logging
@@ -127,7 +130,9 @@ class Verifier:
         self._lock = threading.Lock()
 
     def actor(self, token: str) -> Actor:
-        """Raises `Unauthenticated` for a token that is not good now, `Unavailable` while no key is known at all."""
+        """Raises `Unauthenticated` for a token that is not good now, `Unavailable` while no key is known at
+        all.
+        """
         self.keys.keep_fresh()
         marker = (self.keys.generation, token)
         with self._lock:

@@ -1,7 +1,10 @@
-"""The worker of a service: sends its events, handles those of others, does its periodic jobs. Started by `flask work`.
+"""The worker of a service: sends its events, handles those of others, does its periodic jobs. Started by
+`flask work`.
 
-Each loop has a thread. The bell (see `bell`) wakes the relay and the jobs right after a commit; a sweep every second is the safety net.
-A loop that does not beat for `HANG` seconds makes the process end, so that whoever supervises it starts a fresh one.
+Each loop has a thread. The bell (see `bell`) wakes the relay and the jobs right after a commit; a sweep
+every second is the safety net.
+A loop that does not beat for `HANG` seconds makes the process end, so that whoever supervises it starts a
+fresh one.
 """
 
 import logging

@@ -1,6 +1,7 @@
 """The bus: events go from each service's outbox to every queue that is bound to their type, at least once.
 
-Two buses with the same promises: RabbitMQ (`amqp://…`), and the embedded one in an SQLite file (`sqlite:///…`) for development and
+Two buses with the same promises: RabbitMQ (`amqp://…`), and the embedded one in an SQLite file
+(`sqlite:///…`) for development and
 one-machine sites.
 """
 
@@ -37,7 +38,9 @@ class Away(Exception):
 
 
 Handle = Callable[[Delivery], None]
-"""Returns when the delivery is settled for good; raises `Away` when it must be tried again, however long that takes."""
+"""Returns when the delivery is settled for good; raises `Away` when it must be tried again, however long
+that takes.
+"""
 
 
 class Publisher(Protocol):
@@ -67,7 +70,8 @@ class Bus(Protocol):
         stopping: threading.Event,
         beat: Callable[[], None],
     ) -> None:
-        """Hands each delivery to `handle` and acknowledges it after; returns when `stopping` is set, never for another reason.
+        """Hands each delivery to `handle` and acknowledges it after; returns when `stopping` is set, never
+        for another reason.
         Calls `beat` at least every few seconds."""
 
     def reachable(self) -> bool:

@@ -1,6 +1,7 @@
 """The embedded bus: queues in one SQLite file, a pipe beside it for each queue to wake its consumer.
 
-A claimed message belongs to its consumer for `CLAIM` seconds; whoever dies without settling it leaves it to the next one.
+A claimed message belongs to its consumer for `CLAIM` seconds; whoever dies without settling it leaves it to
+the next one.
 """
 
 import sqlite3
@@ -15,7 +16,8 @@ from . import DELIVERY_LIMIT, PREFETCH, Away, Delivery, Handle, Message
 
 CLAIM = 60.0
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS bindings (queue TEXT NOT NULL, type TEXT NOT NULL, PRIMARY KEY (queue, type)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bindings (queue TEXT NOT NULL, type TEXT NOT NULL, PRIMARY KEY (queue, type))
+WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, type TEXT NOT NULL, body BLOB NOT NULL,
     deliveries INTEGER NOT NULL DEFAULT 0, free_at REAL NOT NULL DEFAULT 0, claim TEXT NOT NULL DEFAULT '');
@@ -36,7 +38,9 @@ class EmbeddedBus:
         self._local = threading.local()
 
     def _connection(self, synchronous: str = "FULL") -> sqlite3.Connection:
-        """One connection a thread. A settled delivery need not survive a power cut (it would only come again); a sent one must."""
+        """One connection a thread. A settled delivery need not survive a power cut (it would only come
+        again); a sent one must.
+        """
         kept: sqlite3.Connection | None = getattr(self._local, synchronous, None)
         if kept is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +143,9 @@ class EmbeddedBus:
         self.close()
 
     def _release(self, queue: str, stopping: threading.Event) -> None:
-        """Takes over what an earlier consumer of this queue had claimed: a file has one consumer a queue, and the inbox absorbs the rest."""
+        """Takes over what an earlier consumer of this queue had claimed: a file has one consumer a queue,
+        and the inbox absorbs the rest.
+        """
         while not stopping.is_set():
             try:
                 with self._writing("NORMAL") as connection:
@@ -172,7 +178,9 @@ class EmbeddedBus:
         return len(claimed)
 
     def _claim(self, queue: str, claim: str) -> list[tuple[int, str, bytes, int]]:
-        """The next ones; one that was delivered before comes alone, so that only a poisonous one is counted up to its limit."""
+        """The next ones; one that was delivered before comes alone, so that only a poisonous one is counted
+        up to its limit.
+        """
         next_one = "SELECT deliveries FROM messages WHERE queue = ? AND free_at <= ? ORDER BY id LIMIT 1"
         now = time.time()
         try:
@@ -187,7 +195,9 @@ class EmbeddedBus:
             return sorted(connection.execute(CLAIM_SOME, values).fetchall())
 
     def _settle(self, claim: str, settled: list[int]) -> None:
-        """Forgets the settled ones, and gives back what was claimed but not reached without counting it as delivered."""
+        """Forgets the settled ones, and gives back what was claimed but not reached without counting it as
+        delivered.
+        """
         with self._writing("NORMAL") as connection:
             connection.executemany("DELETE FROM messages WHERE id = ?", [(id,) for id in settled])
             connection.execute(

@@ -1,8 +1,12 @@
-"""RabbitMQ (3.10 to 4.x) through pika: one topic exchange, one durable quorum queue a service, publisher confirms, manual acknowledgement.
+"""RabbitMQ (3.10 to 4.x) through pika: one topic exchange, one durable quorum queue a service, publisher
+confirms, manual acknowledgement.
 
-Shape: `events` (topic) → `<queue>` (quorum, explicit delivery limit) → `<queue>.dead` (quorum). A message that the broker gives up because
-its consumer died on it again and again comes from the dead-letter queue, and is settled like any other that cannot be handled.
-Every connection declares what it needs, so a broker that comes back empty is whole again. One connection belongs to one thread.
+Shape: `events` (topic) → `<queue>` (quorum, explicit delivery limit) → `<queue>.dead` (quorum). A message
+that the broker gives up because
+its consumer died on it again and again comes from the dead-letter queue, and is settled like any other that
+cannot be handled.
+Every connection declares what it needs, so a broker that comes back empty is whole again. One connection
+belongs to one thread.
 See the RabbitMQ guides on quorum queues, consumer acknowledgements and publisher confirms.
 """
 
@@ -205,7 +209,8 @@ class Consumption:
         self._settle(channel, method, Delivery("", body, reason))
 
     def _settle(self, channel: BlockingChannel, method: Any, delivery: Delivery) -> None:
-        """Acknowledges after the handler has committed. While it cannot (database away) the delivery is held, heartbeats go on,
+        """Acknowledges after the handler has committed. While it cannot (database away) the delivery is
+        held, heartbeats go on,
         and its count of deliveries does not grow."""
         while not self._stopping.is_set():
             self._beat()

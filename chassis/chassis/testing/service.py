@@ -7,13 +7,15 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import flask_migrate
 import jwt
+import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
@@ -22,6 +24,8 @@ from flask.testing import FlaskClient
 from ..bus import Delivery
 from ..events import Event, iso, new_id, now
 from ..inbox import receive
+from ..settings import Settings
+from .parts import Databases
 
 INTERNAL = "a-secret-for-tests-only"
 
@@ -81,7 +85,9 @@ class Doors:
         return client
 
     def as_(self, username: str, bits: int = 0, *, id: int | None = None, **claims: Any) -> Caller:
-        """Somebody signed in. Without an id, one is made from the name (ann is 1, ben 2, …: the letter's place)."""
+        """Somebody signed in. Without an id, one is made from the name (ann is 1, ben 2, …: the letter's
+        place).
+        """
         number = id if id is not None else ord(username[0].lower()) - 96
         return self._caller(f"Bearer {self.signer.token(number, username, bits, **claims)}")
 
@@ -127,32 +133,74 @@ class Doors:
                 sa.event.remove(engine, "before_cursor_execute", hook)
         return len(seen)
 
-    def close(self) -> None:
-        with self.app.app_context():
-            self.app.extensions["sqlalchemy"].session.remove()
-            self.app.extensions["sqlalchemy"].engine.dispose()
-        self.app.extensions["reader"].dispose()
-
 
 class Template:
-    """A migrated and seeded empty database of one service, copied for each test."""
+    """A migrated and seeded empty database of one service, made once and copied for each test."""
 
-    def __init__(self, make: Callable[[str], Flask], folder: Path, server: Any = None) -> None:
-        self._make, self._folder, self._server = make, folder, server
-        self._url = server.database() if server else f"sqlite:///{folder}/template.sqlite"
-        app = make(self._url)
+    def __init__(self, name: str, make: Callable[[str], Flask], folder: Path, stack: str) -> None:
+        self._name, self._make, self._folder = name, make, folder
+        self._server = Databases.from_environment() if stack == "real" else None
+        if self._server:
+            self._server.template(f"template_{name}", self._fill)
+        elif not (folder / f"{name}.sqlite").exists():
+            self._fill(f"sqlite:///{folder}/{name}.sqlite")
+
+    def _fill(self, url: str) -> None:
+        app = self._make(url)
         with app.app_context():
             flask_migrate.upgrade(directory=app.extensions["migrations"])
             for seed in app.extensions["seeds"]:
                 seed()
-            app.extensions["sqlalchemy"].session.remove()
-            app.extensions["sqlalchemy"].engine.dispose()
-            app.extensions["reader"].dispose()
+        dispose(app)
 
-    def copy(self, folder: Path) -> str:
-        """The address of a fresh copy."""
+    @contextmanager
+    def copy(self, folder: Path) -> Iterator[str]:
+        """The address of a fresh copy, gone afterwards."""
+        name = f"{self._name}_{uuid.uuid4().hex[:12]}"
         if self._server:
-            return str(self._server.database(template=self._url))
-        target = folder / f"{uuid.uuid4().hex}.sqlite"
-        shutil.copy(self._folder / "template.sqlite", target)
-        return f"sqlite:///{target}"
+            yield self._server.database(name, template=f"template_{self._name}")
+            self._server.drop(name)
+        else:
+            shutil.copy(self._folder / f"{self._name}.sqlite", folder / f"{name}.sqlite")
+            yield f"sqlite:///{folder}/{name}.sqlite"
+
+
+def dispose(app: Flask) -> None:
+    with app.app_context():
+        app.extensions["sqlalchemy"].session.remove()
+        app.extensions["sqlalchemy"].engine.dispose()
+    app.extensions["reader"].dispose()
+
+
+def service_doors(
+    name: str, create_app: Callable[[Any], Flask], settings: type[Settings], **told: Any
+) -> Any:
+    """A fixture: the service on a fresh database, once on each stack of the run. For a service's conftest:
+
+    shop = service_doors("shop", create_app, Settings)
+    """
+
+    @pytest.fixture
+    def doors(stack: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+        shared = tmp_path_factory.getbasetemp()
+        signer = Signer(tmp_path)
+
+        def make(url: str) -> Flask:
+            common = {
+                "database_url": url,
+                "bus_url": f"sqlite:///{tmp_path}/bus.sqlite",
+                "jwks_url": str(signer.jwks),
+                "internal_secret": INTERNAL,
+                "environment": "testing",
+                "log_level": "CRITICAL",
+                "data": tmp_path,
+                "web_threads": 4,
+            }
+            return create_app(settings(**common | told))
+
+        with Template(name, make, shared, stack).copy(tmp_path) as url:
+            app = make(url)
+            yield Doors(app, signer)
+            dispose(app)
+
+    return doors

@@ -149,7 +149,9 @@ def preview(preview: shapes.Preview) -> Any:
 
 
 def tagged(row: Any) -> Answer:
-    """A post with the tag of exactly this state; the tag's first number is the text's version, for `If-Match`."""
+    """A post with the tag of exactly this state; the tag's first number is the text's version, for `If-
+    Match`.
+    """
     tag = f'"{row["version"]}.{row["comment_count_version"]}.{row["person_version"] or 0}"'
     if request.method == "GET" and tag in request.headers.get("If-None-Match", ""):
         return Answer(status=304, headers={"ETag": tag})

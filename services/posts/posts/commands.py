@@ -19,7 +19,8 @@ BUMP = sa.text(
     " RETURNING n, version"
 )
 MEET = sa.text(
-    "INSERT INTO people (id, username, avatar_hash, version, removed) VALUES (:id, :username, :avatar, 0, false)"
+    "INSERT INTO people (id, username, avatar_hash, version, removed) VALUES (:id, :username, :avatar, 0,
+    false)"
     " ON CONFLICT (id) DO NOTHING"
 )
 
@@ -38,7 +39,9 @@ def publish(author: Actor, body: str | None) -> Post:
 
 
 def edit(id: int, body: str | None, expected: int | None = None) -> None:
-    """Changes a post's text; without one it stays. Raises `Conflict` when the version is not the expected one."""
+    """Changes a post's text; without one it stays. Raises `Conflict` when the version is not the expected
+    one.
+    """
     post = held(Post, id)
     if expected is not None and post.version != expected:
         raise Conflict
@@ -127,7 +130,9 @@ def held(model: type[Any], id: int) -> Any:
 
 
 def held_comment(id: int) -> tuple[Comment, Post]:
-    """A comment and its post, always locked in the order post, comment, so that two at once cannot block each other."""
+    """A comment and its post, always locked in the order post, comment, so that two at once cannot block
+    each other.
+    """
     remark = db.session.get(Comment, id)
     if remark is None:
         raise NotFound

@@ -1,4 +1,6 @@
-"""Markdown to the HTML that readers get: rendered first, then sanitised with an allow-list (POST-17 to POST-19, COM-02)."""
+"""Markdown to the HTML that readers get: rendered first, then sanitised with an allow-list (POST-17 to
+POST-19, COM-02).
+"""
 
 from functools import lru_cache
 

@@ -23,7 +23,9 @@ class Permission(IntFlag):
 
 
 class Person(db.Model):
-    """A copy of what auth says of a person. Version 0: known from a token only, the event is still on its way."""
+    """A copy of what auth says of a person. Version 0: known from a token only, the event is still on its
+    way.
+    """
 
     __tablename__ = "people"
 
@@ -76,7 +78,9 @@ class Comment(db.Model):
 
 
 class Tally(db.Model):
-    """A number that is kept instead of counted. Totals are spread over shards so that writers do not queue for one row."""
+    """A number that is kept instead of counted. Totals are spread over shards so that writers do not queue
+    for one row.
+    """
 
     __tablename__ = "tallies"
 

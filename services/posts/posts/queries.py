@@ -104,7 +104,9 @@ def total(kind: str) -> int:
 
 
 def count_of(author: int, reader: Actor) -> int:
-    """How many posts somebody has. Raises `NotFound` for nobody; the reader exists, even where the news of it is still on its way."""
+    """How many posts somebody has. Raises `NotFound` for nobody; the reader exists, even where the news of
+    it is still on its way.
+    """
     row = db.row(COUNT_OF, {"author": author})
     if row is None and author != reader.id:
         raise NotFound

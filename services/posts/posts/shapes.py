@@ -102,7 +102,9 @@ def post(row: Any) -> dict[str, Any]:
 
 
 def comment(row: Any, moderator: bool = False) -> dict[str, Any]:
-    """A row of `queries.comments` as a `Comment`; a disabled one without its text, except for a moderator at work."""
+    """A row of `queries.comments` as a `Comment`; a disabled one without its text, except for a moderator
+    at work.
+    """
     hidden, writer = row["disabled"] and not moderator, author(row)
     return {
         "id": row["id"],
