@@ -104,11 +104,16 @@ def dead_list() -> None:
     """
     parked = database.parked
     for row in database.rows(sa.select(parked).where(parked.c.next_try_at.is_(None)).order_by(parked.c.id)):
-        click.echo(
-            f"{row['id']}\t{row['type'] or '-'}\t{row['tries']}
-            tries\t{row['first_failed_at']:%Y-%m-%dT%H:%M:%SZ}\t"
-            f"{row['last_failed_at']:%Y-%m-%dT%H:%M:%SZ}\tcode {row['code_version']}\t{row['reason']}"
+        first, last = (f"{row[name]:%Y-%m-%dT%H:%M:%SZ}" for name in ("first_failed_at", "last_failed_at"))
+        told = (
+            row["id"],
+            row["type"] or "-",
+            f"{row['tries']} tries",
+            first,
+            last,
+            f"code {row['code_version']}",
         )
+        click.echo("\t".join(map(str, (*told, row["reason"]))))
 
 
 @dead.command("retry")

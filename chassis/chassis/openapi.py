@@ -12,11 +12,17 @@ from .access import Access
 from .shapes import Shape
 
 REF = "#/components/schemas/{model}"
-WORDS = {400: "The input is wrong", 401: "Credentials are missing or not good", 403: "Not allowed", 404:
-"Nothing there",
-         409: "Changed by somebody else meanwhile, or taken", 413: "Too large", 415: "Not JSON", 429: "Too
-         many tries",
-         503: "Not available right now"}  # fmt: skip
+WORDS = {
+    400: "The input is wrong",
+    401: "Credentials are missing or not good",
+    403: "Not allowed",
+    404: "Nothing there",
+    409: "Taken, or changed by somebody else meanwhile",
+    413: "Too large",
+    415: "Not JSON",
+    429: "Too many tries",
+    503: "Not available right now",
+}
 GOOD = {200: "Done", 201: "Made", 202: "Accepted", 204: "Done; nothing to say"}
 
 

@@ -19,9 +19,8 @@ BUMP = sa.text(
     " RETURNING n, version"
 )
 MEET = sa.text(
-    "INSERT INTO people (id, username, avatar_hash, version, removed) VALUES (:id, :username, :avatar, 0,
-    false)"
-    " ON CONFLICT (id) DO NOTHING"
+    "INSERT INTO people (id, username, avatar_hash, version, removed)"
+    " VALUES (:id, :username, :avatar, 0, false) ON CONFLICT (id) DO NOTHING"
 )
 
 
