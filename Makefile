@@ -1,0 +1,69 @@
+# One line of help for each target: `make help`.
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+export PORT ?= 8000
+export DATA ?= .run
+export SEED ?= 1
+# Test processes mostly wait for databases, so a few more than cores.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
+COVERAGE ?= 90
+ARGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+SERVICES := auth posts social gateway
+COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host \
+	--no-emit-find-links --no-emit-options
+
+.PHONY: help run test lint format requirements openapi clean parts
+
+help: ## what this Makefile can do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/run.stamp ## start the whole blog: [PORT=8000] [DATA=.run] [SEED=1]; Ctrl-C ends it
+	@exec $(PY) -m deploy.local.run
+
+test: $(VENV)/dev.stamp parts ## run every test on both stacks, with coverage: [ARGS="-k name --stack=embedded"]
+	@exec $(PY) -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(ARGS)
+
+lint: $(VENV)/dev.stamp ## check style and likely mistakes
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+format: $(VENV)/dev.stamp ## put the code into its standard form
+	@$(PY) -m ruff check --fix-only --quiet . ; $(PY) -m ruff format .
+
+requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
+	@$(PY) $(COMPILE) --output-file=requirements/run.txt requirements/run.in
+	@$(PY) $(COMPILE) --allow-unsafe --output-file=requirements/dev.txt requirements/dev.in
+
+openapi: $(VENV)/run.stamp ## write each service's contract/ from its code, and the gateway's merge of them
+	@for service in $(SERVICES); do $(PY) -m flask --app $$service.app openapi || exit 1; done
+
+clean: ## remove the environment, caches and the data of `make run`
+	rm -rf $(VENV) "$(DATA)" .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo >&2 \
+	"Python 3.11 or newer is needed, and $(PYTHON) is `$(PYTHON) --version 2>&1`. Choose one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo >&2 "The venv module is missing: apt-get install python3-venv"; exit 1; }
+
+# The chassis and the services are used from where they stand.
+$(VENV)/run.stamp: requirements/run.txt | $(PY)
+	@echo "Installing what the blog needs into $(VENV) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/run.txt
+	@printf '%s\n' "$(CURDIR)/chassis" $(foreach service,$(SERVICES),"$(CURDIR)/services/$(service)") \
+	> "`$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/flasky.pth"
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	@echo "Installing what tests and checks need into $(VENV) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@
+
+# The real servers that tests start privately; nothing of the system's own is touched.
+parts: $(VENV)/run.stamp
+	@case " $(ARGS) " in *--stack=embedded*) ;; *) $(PY) -m deploy.local.parts ;; esac

@@ -1,0 +1,147 @@
+"""`make run`: the whole blog on this machine until Ctrl-C."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import TextIO
+
+from dotenv import dotenv_values
+from honcho.manager import Manager
+from honcho.printer import Message, Printer
+
+from . import seed
+from .stack import ADDRESS, ROOT, Stack, StackError
+
+LAST_PORT = 65_535
+
+
+class Processes(Manager):
+    """honcho, safe against a Ctrl-C that comes before it has started everything."""
+
+    asked_to_end = False
+
+    def terminate(self) -> None:
+        self.asked_to_end = True
+        if super()._all_started():
+            super().terminate()
+
+    def _all_started(self) -> bool:
+        started: bool = super()._all_started()
+        if started and self.asked_to_end:
+            super().terminate()
+        return started
+
+
+class Quiet(Printer):
+    """Every line goes to a file; the terminal shows only what a person should see."""
+
+    def __init__(self, log: TextIO) -> None:
+        super().__init__(sys.stderr)
+        self._log = Printer(log, colour=False)
+
+    def write(self, message: Message) -> None:
+        self._log.width = self.width
+        self._log.write(message)
+        if message.name != "system" and remarkable(message.data):
+            super().write(message)
+
+
+def remarkable(line: bytes | str) -> bool:
+    """Warnings, errors, and whatever is not one of our JSON log lines."""
+    try:
+        return json.loads(line).get("level") not in ("debug", "info")
+    except (ValueError, AttributeError):
+        return bool(line.strip())
+
+
+def main() -> int:
+    given = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
+    try:
+        stack = Stack(port_from(given.get("PORT") or "8000"), given.get("DATA") or ".run", given)
+        check_ports(stack)
+        stack.prepare()
+        return run(stack, seeded=given.get("SEED", "1") != "0")
+    except StackError as error:
+        print(f"make run: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def port_from(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT - 20:
+        raise StackError(f"PORT={text} is not a port number between 1 and {LAST_PORT - 20}")
+    return int(text)
+
+
+def check_ports(stack: Stack) -> None:
+    for name, port in stack.ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((ADDRESS, port))
+            except OSError as error:
+                raise StackError(
+                    f"port {port} ({name}) cannot be used: {error.strerror}. "
+                    f"Choose another first port: make run PORT={stack.port + 100}"
+                ) from None
+
+
+def run(stack: Stack, seeded: bool) -> int:
+    """Runs every process until one ends or we are told to; then ends them all."""
+    with (stack.logs / "blog.log").open("a") as log:
+        manager = Processes(Quiet(log))
+        for name, process in stack.processes.items():
+            manager.add_process(name, process.command, env=process.environment, cwd=str(ROOT))
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        told = Announcement(stack, seeded)
+        told.start()
+        manager.loop()
+    if manager.asked_to_end and manager.returncode in (130, 143) and not told.failed:
+        print("\nStopped. What the blog keeps is in " + shown(stack.data), flush=True)
+        return 0 if manager.returncode == 130 else manager.returncode
+    return manager.returncode or 1
+
+
+class Announcement(threading.Thread):
+    """Waits until the blog is ready, fills an empty one, and says where everything is."""
+
+    def __init__(self, stack: Stack, seeded: bool) -> None:
+        super().__init__(daemon=True)
+        self.stack, self.seeded, self.failed = stack, seeded, False
+
+    def run(self) -> None:
+        try:
+            self.stack.ready()
+            demo = self.seeded and seed.seed(self.stack.url, self.stack.data, self.stack.administrator)
+        except Exception as error:
+            self.failed = True
+            print(f"make run: {error}", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            print(self.text(bool(demo)), flush=True)
+
+    def text(self, demo: bool) -> str:
+        url, data = self.stack.public_url, self.stack.data
+        people = f"""
+  sign in    {seed.PEOPLE[0]}@example.com (also {", ".join(seed.PEOPLE[1:])}) or the administrator {self.stack.administrator};
+             the password of all is {seed.PASSWORD}"""
+        return f"""
+Flasky is ready: {url}
+  API docs   {url}/api/docs{people if demo else ""}
+  mail       {shown(data / "mail")} holds what it sends
+  log        {shown(self.stack.logs / "blog.log")}
+Ctrl-C ends it."""
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be said here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""The blog's processes on one machine: the Procfile's commands, and the environment each of them gets.
+
+`make run` shows them through honcho (run.py); the system tests start, kill and restart them by `Stack` itself.
+"""
+
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from dotenv import dotenv_values
+from honcho.environ import parse_procfile
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("auth", "posts", "social")
+ADDRESS = "127.0.0.1"
+# What each process listens on, counted from PORT. Workers and the gateway's health are never public.
+OFFSETS = {
+    "gateway": 0,
+    "auth": 1,
+    "posts": 2,
+    "social": 3,
+    "gateway-ops": 10,
+    "auth-worker": 11,
+    "posts-worker": 12,
+    "social-worker": 13,
+}
+DATABASES = {service: f"{service.upper()}_DATABASE_URL" for service in SERVICES}
+SECRETS = ("SECRET_KEY", "INTERNAL_SECRET")
+DEMO_ADMINISTRATOR = "admin@example.com"
+STOP_LIMIT = 25.0  # seconds; gunicorn gives requests under way 20
+POLL = 0.05
+
+
+class StackError(RuntimeError):
+    """The blog cannot run as asked; the message is for the person who asked."""
+
+
+@dataclass(frozen=True)
+class Process:
+    command: str
+    environment: dict[str, str]
+
+
+class Stack:
+    """One blog: `port` is its public port, `data` the folder of what it keeps, `env` the caller's environment."""
+
+    def __init__(self, port: int, data: Path | str, env: Mapping[str, str] | None = None) -> None:
+        self.port = port
+        self.data = Path(data).resolve()
+        self.url = f"http://{ADDRESS}:{port}"
+        self.given = dict(os.environ if env is None else env)
+        self.ports = {name: port + offset for name, offset in OFFSETS.items()}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        self.prepare()
+        self.start()
+        self.ready()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def public_url(self) -> str:
+        return self.given.get("PUBLIC_URL", f"http://localhost:{self.port}")
+
+    @property
+    def administrator(self) -> str:
+        return self.given.get("FLASKY_ADMIN", DEMO_ADMINISTRATOR)
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "log"
+
+    @property
+    def processes(self) -> dict[str, Process]:
+        commands = parse_procfile((ROOT / "Procfile").read_text()).processes
+        return {name: Process(command, self.environment(name)) for name, command in commands.items()}
+
+    def environment(self, name: str) -> dict[str, str]:
+        """The whole environment of one process: the caller's, what all share, and what only this one may know."""
+        service = name.removesuffix("-worker")
+        private = {*DATABASES.values(), "DATABASE_URL", *SECRETS}
+        passed = {key: value for key, value in self.given.items() if key not in private}
+        own = self._gateway() if service == "gateway" else self._service(service)
+        ports = {"PORT": str(self.ports[service])}
+        if name != service:
+            ports["WORKER_PORT"] = str(self.ports[name])
+        return self._defaults() | passed | own | ports | self._fixed()
+
+    def _defaults(self) -> dict[str, str]:
+        return {
+            "FLASK_CONFIG": "development",
+            "PUBLIC_URL": self.public_url,
+            "FLASKY_ADMIN": self.administrator,
+            "BUS_URL": f"sqlite:///{self.data}/bus.sqlite",
+            "KEYS_DIR": str(self.data / "keys"),
+            "JWKS_URL": f"{self._at('auth')}/.well-known/jwks.json",
+        }
+
+    def _fixed(self) -> dict[str, str]:
+        """`flask` and `gunicorn` are those of this Python, whether or not its environment is activated."""
+        programs = f"{Path(sys.executable).parent}{os.pathsep}{self.given.get('PATH', os.defpath)}"
+        return {"DATA": str(self.data), "PATH": programs, "PYTHONUNBUFFERED": "1"}
+
+    def _gateway(self) -> dict[str, str]:
+        upstreams = {f"{service.upper()}_URL": self._at(service) for service in SERVICES}
+        return upstreams | {"OPS_PORT": str(self.ports["gateway-ops"])} | self._secrets("INTERNAL_SECRET")
+
+    def _service(self, service: str) -> dict[str, str]:
+        default = f"sqlite:///{self.data}/{service}.sqlite"
+        database = {"DATABASE_URL": self.given.get(DATABASES[service], default)}
+        return database | self._secrets(*(SECRETS if service == "auth" else ["INTERNAL_SECRET"]))
+
+    def _at(self, name: str) -> str:
+        return f"http://{ADDRESS}:{self.ports[name]}"
+
+    def _secrets(self, *names: str) -> dict[str, str]:
+        known = {**dotenv_values(self.data / "secrets.env"), **self.given}
+        return {name: value for name in names if (value := known.get(name))}
+
+    def prepare(self) -> None:
+        """Makes the data folder and its secrets, and lets every service migrate and declare what it needs."""
+        self._make_folders()
+        environments = {service: self.environment(service) for service in SERVICES}
+        started = {
+            service: subprocess.Popen(
+                [sys.executable, "-m", "flask", "--app", f"{service}.app", "prepare"],
+                env=environment,
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for service, environment in environments.items()
+        }
+        said = {service: process.communicate()[0] for service, process in started.items()}
+        failed = [service for service, process in started.items() if process.returncode]
+        if failed:
+            raise StackError(
+                "\n".join(f"{service} cannot be prepared:\n{said[service]}" for service in failed)
+            )
+
+    def _make_folders(self) -> None:
+        try:
+            for folder in (self.data, self.logs):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_secrets(self.data / "secrets.env")
+        except OSError as error:
+            raise StackError(f"DATA={self.data} cannot be used: {error.strerror}") from None
+
+    def _make_secrets(self, path: Path) -> None:
+        """Once: signed links and sessions must outlive a restart."""
+        if not path.exists():
+            lines = "".join(f"{name}={secrets.token_urlsafe(32)}\n" for name in SECRETS)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(lines)
+
+    def ready(self, timeout: float = 60.0) -> None:
+        """Returns when every process says it is ready, or raises StackError that names the ones that are not."""
+        deadline = time.monotonic() + timeout
+        waiting = {name: self.ports[name] for name in OFFSETS if name != "gateway"}
+        while waiting:
+            answers = {name: wrong for name, port in waiting.items() if (wrong := _unready(port))}
+            waiting = {name: self.ports[name] for name in answers}
+            if waiting and (ended := [name for name in self._running if not self.alive(name)]):
+                raise StackError("".join(f"{name} ended:\n{self.last_lines(name)}\n" for name in ended))
+            if waiting and time.monotonic() > deadline:
+                reasons = "; ".join(f"{name}: {wrong}" for name, wrong in answers.items())
+                raise StackError(f"not ready after {timeout:.0f} s: {reasons} (logs: {self.logs})")
+            if waiting:
+                time.sleep(POLL)
+
+    def start(self, *names: str) -> None:
+        """Starts these processes, or all of them; each writes to its own file in `logs`."""
+        for name, process in self.processes.items():
+            if name in (names or self.processes) and not self.alive(name):
+                self._running[name] = self._start(name, process)
+
+    def _start(self, name: str, process: Process) -> subprocess.Popen[bytes]:
+        with (self.logs / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(
+                f"exec {process.command}",
+                shell=True,  # noqa: S602 - the Procfile's own lines
+                env=process.environment,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def alive(self, name: str) -> bool:
+        return name in self._running and self._running[name].poll() is None
+
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
+    def stop(self, *names: str) -> None:
+        """TERM to these processes, or to all of them, and KILL to what does not end in time."""
+        chosen = list(names or self._running)
+        for name in chosen:
+            self._signal(name, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_LIMIT
+        for name in chosen:
+            try:
+                self._running[name].wait(max(deadline - time.monotonic(), 0))
+            except subprocess.TimeoutExpired:
+                self.kill(name)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to a process and its children: nobody gets to say goodbye."""
+        self._signal(name, signal.SIGKILL)
+        self._running[name].wait()
+
+    def restart(self, name: str) -> None:
+        self.stop(name)
+        self.start(name)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        """To the whole process group; it is there as long as the process has not been waited for."""
+        if self.alive(name):
+            os.killpg(self._running[name].pid, number)
+
+    def last_lines(self, name: str, count: int = 20) -> str:
+        return "\n".join((self.logs / f"{name}.log").read_text(errors="replace").splitlines()[-count:])
+
+    def lines(self, name: str) -> Iterator[dict[str, object]]:
+        """The JSON lines that a process has logged."""
+        for line in (self.logs / f"{name}.log").read_text(errors="replace").splitlines():
+            if line.startswith("{"):
+                yield json.loads(line)
+
+
+def _unready(port: int) -> str:
+    """What keeps the process at `port` from being ready, or nothing."""
+    connection = http.client.HTTPConnection(ADDRESS, port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        return (
+            "" if answer.status == http.HTTPStatus.OK else answer.read(500).decode(errors="replace").strip()
+        )
+    except (OSError, http.client.HTTPException) as error:
+        return str(error)
+    finally:
+        connection.close()
