@@ -14,7 +14,7 @@ ARGS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
-SERVICES := auth posts social gateway
+SERVICES := $(notdir $(wildcard services/*))
 COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-emit-options
 
@@ -40,7 +40,8 @@ requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
 	@$(PY) $(COMPILE) --allow-unsafe --output-file=requirements/dev.txt requirements/dev.in
 
 openapi: $(VENV)/run.stamp ## write each service's contract/ from its code, and the gateway's merge of them
-	@for service in $(SERVICES); do $(PY) -m flask --app $$service.app openapi || exit 1; done
+	@for service in auth posts social; do $(PY) -m flask --app $$service.app openapi || exit 1; done
+	@$(PY) -m gateway.openapi
 
 clean: ## remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) "$(DATA)" .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov

@@ -128,8 +128,8 @@ class Announcement(threading.Thread):
     def text(self, demo: bool) -> str:
         url, data = self.stack.public_url, self.stack.data
         people = f"""
-  sign in    {seed.PEOPLE[0]}@example.com (also {", ".join(seed.PEOPLE[1:])}) or the administrator {self.stack.administrator};
-             the password of all is {seed.PASSWORD}"""
+  sign in    {", ".join(f"{name}@example.com" for name in seed.PEOPLE)}
+             or the administrator {self.stack.administrator}; password of all: {seed.PASSWORD}"""
         return f"""
 Flasky is ready: {url}
   API docs   {url}/api/docs{people if demo else ""}

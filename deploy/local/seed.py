@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import requests
+
 from auth.fake import PASSWORD_OF_ALL as PASSWORD
 from auth.fake import Api, Refused, populate
 
@@ -24,7 +25,7 @@ POSTS = (  # susan, john, david, john: susan's timeline shows john's and david's
     (2, "body of the *blog* post"),
     (
         1,
-        "Good morning from **john**. Markdown works: `flask run`, [links](https://flask.palletsprojects.com), lists…",
+        "Good morning from **john**. `Code` and [links](https://flask.palletsprojects.com) work.",
     ),
     (3, "I only follow people who write about *timelines*."),
     (1, "One more, so that the newest post is mine."),

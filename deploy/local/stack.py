@@ -1,12 +1,13 @@
 """The blog's processes on one machine: the Procfile's commands, and the environment each of them gets.
 
-`make run` shows them through honcho (run.py); the system tests start, kill and restart them by `Stack` itself.
+`make run` runs them under honcho (run.py); the system tests start, kill and restart them by `Stack` itself.
 """
 
 import http.client
 import json
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
@@ -51,7 +52,7 @@ class Process:
 
 
 class Stack:
-    """One blog: `port` is its public port, `data` the folder of what it keeps, `env` the caller's environment."""
+    """One blog: its public `port`, the folder of its `data`, and the caller's environment."""
 
     def __init__(self, port: int, data: Path | str, env: Mapping[str, str] | None = None) -> None:
         self.port = port
@@ -88,7 +89,7 @@ class Stack:
         return {name: Process(command, self.environment(name)) for name, command in commands.items()}
 
     def environment(self, name: str) -> dict[str, str]:
-        """The whole environment of one process: the caller's, what all share, and what only this one may know."""
+        """All a process gets: what the caller has, what all share, and what only this one may know."""
         service = name.removesuffix("-worker")
         private = {*DATABASES.values(), "DATABASE_URL", *SECRETS}
         passed = {key: value for key, value in self.given.items() if key not in private}
@@ -167,7 +168,7 @@ class Stack:
                 file.write(lines)
 
     def ready(self, timeout: float = 60.0) -> None:
-        """Returns when every process says it is ready, or raises StackError that names the ones that are not."""
+        """Returns when every process says it is ready; raises StackError that names those that do not."""
         deadline = time.monotonic() + timeout
         waiting = {name: self.ports[name] for name in OFFSETS if name != "gateway"}
         while waiting:
@@ -190,8 +191,7 @@ class Stack:
     def _start(self, name: str, process: Process) -> subprocess.Popen[bytes]:
         with (self.logs / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                f"exec {process.command}",
-                shell=True,  # noqa: S602 - the Procfile's own lines
+                shlex.split(process.command),
                 env=process.environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

@@ -169,7 +169,7 @@ def populate(
     """Fills the blog; `administrator` is an administrator's token. Raises ClickException."""
     faker = Faker()
     faker.seed_instance(seed)
-    crowd = Crowd(api, administrator, random.Random(seed), faker)  # noqa: S311 - content, no secret
+    crowd = Crowd(api, administrator, random.Random(seed), faker)
     wanted = {
         "people": (people, crowd.person),
         "posts": (posts if people else 0, crowd.post),
