@@ -10,6 +10,7 @@ import click
 import flask_migrate
 import sqlalchemy as sa
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 
 from . import inbox, openapi
 from .bus import Away, Message
@@ -24,6 +25,7 @@ RESEND_BATCH = 200
 
 @click.command()
 @click.option("--wait", default=120.0, help="Seconds to go on trying while the database or the bus is away.")
+@with_appcontext
 def prepare(wait: float) -> None:
     """Migrate, seed, declare queues. Safe to repeat; needed before the first start and at each upgrade."""
     deadline = time.monotonic() + wait
@@ -62,6 +64,7 @@ def _declare() -> None:
 
 
 @click.command()
+@with_appcontext
 def work() -> None:
     """Send and receive events, and do the periodic jobs, until TERM."""
     Worker(current_app._get_current_object(), current_app.extensions["jobs"]).run()  # type: ignore[attr-defined]
@@ -70,6 +73,7 @@ def work() -> None:
 @click.command()
 @click.argument("event", default="all")
 @click.option("--to", "queue", required=True, help="The service whose queue gets them.")
+@with_appcontext
 def resend(event: str, queue: str) -> None:
     """Send the current state of every subject of EVENT (or of all events) into one service's queue, while
     serving.
@@ -98,6 +102,7 @@ def dead() -> None:
 
 
 @dead.command("list")
+@with_appcontext
 def dead_list() -> None:
     """One line for each parked event: number, type, tries, first and last failure, version of the code,
     reason.
@@ -119,6 +124,7 @@ def dead_list() -> None:
 @dead.command("retry")
 @click.argument("numbers", nargs=-1, type=int)
 @click.option("--all", "everything", is_flag=True, help="Every parked event.")
+@with_appcontext
 def dead_retry(numbers: tuple[int, ...], everything: bool) -> None:
     """Handle parked events again, by their numbers; those that fail stay parked."""
     if not numbers and not everything:
@@ -135,6 +141,7 @@ def dead_retry(numbers: tuple[int, ...], everything: bool) -> None:
 
 
 @click.command("openapi")
+@with_appcontext
 def write_contract() -> None:
     """Write contract/openapi.json and contract/events/*.json from the code."""
     folder = Path(current_app.extensions["migrations"]).parent / "contract"
@@ -157,6 +164,7 @@ def contract(app: Flask) -> dict[str, dict]:  # type: ignore[type-arg]
 @click.command()
 @click.option("--length", default=25, help="Functions to show for each request.")
 @click.option("--profile-dir", type=click.Path(file_okay=False), help="Folder for one file a request.")
+@with_appcontext
 def profile(length: int, profile_dir: str | None) -> None:
     """Serve under the request profiler. Not for production."""
     from werkzeug.middleware.profiler import ProfilerMiddleware

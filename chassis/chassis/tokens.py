@@ -77,6 +77,7 @@ class Keys:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._asked = self._fetched = float("-inf")
         self._lock = threading.Lock()
+        self._document = b""
         self.generation = 0
 
     def key(self, kid: str) -> jwt.PyJWK | None:
@@ -102,13 +103,14 @@ class Keys:
                 return
             self._asked = time.monotonic()
             try:
-                found = {key["kid"]: jwt.PyJWK(key) for key in orjson.loads(self._read())["keys"]}
+                document = self._read()
+                found = {key["kid"]: jwt.PyJWK(key) for key in orjson.loads(document)["keys"]}
             except Exception as error:
                 log.warning("keys not read", extra={"reason": str(error)})
                 return
             self._fetched = time.monotonic()
-            if found.keys() != self._keys.keys():
-                self.generation += 1
+            if document != self._document:
+                self._document, self.generation = document, self.generation + 1
             self._keys = found
 
 

@@ -34,10 +34,10 @@ class Signer:
     """Signs tokens as the issuer would, with a key of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self._key = Ed25519PrivateKey.generate()
+        self._key, self.kid = Ed25519PrivateKey.generate(), uuid.uuid4().hex
         self.jwks = folder / "jwks.json"
         public = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(self._key.public_key()))
-        self.jwks.write_text(json.dumps({"keys": [public | {"kid": "test", "alg": "EdDSA", "use": "sig"}]}))
+        self.jwks.write_text(json.dumps({"keys": [public | {"kid": self.kid, "alg": "EdDSA", "use": "sig"}]}))
 
     def token(self, id: int, username: str, bits: int = 0, confirmed: bool = True, **claims: Any) -> str:
         at = int(time.time())
@@ -56,7 +56,7 @@ class Signer:
             "exp": at + 300,
             "jti": uuid.uuid4().hex,
         } | claims
-        return jwt.encode(content, self._key, "EdDSA", headers={"typ": "at+jwt", "kid": "test"})
+        return jwt.encode(content, self._key, "EdDSA", headers={"typ": "at+jwt", "kid": self.kid})
 
 
 class Caller(FlaskClient):

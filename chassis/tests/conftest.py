@@ -1,0 +1,10 @@
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from shop.app import Settings, create_app  # noqa: E402
+
+from chassis.testing.service import service_doors  # noqa: E402
+
+shop = service_doors("shop", create_app, Settings)

@@ -1,0 +1,112 @@
+"""Who gets in, and in which order things are refused."""
+
+import time
+
+import jwt
+import pytest
+from flask import Blueprint
+from shop.app import PACK, create_app
+
+from chassis.testing.service import Signer
+
+
+def told(answer):
+    return answer.status_code, answer.json["message"]
+
+
+def test_a_route_that_does_not_say_who_may_call_it_stops_the_service(shop, monkeypatch):
+    silent = Blueprint("silent", __name__)
+    silent.get("/silent")(lambda: "hello")
+    monkeypatch.setattr("shop.app.back", silent)
+    with pytest.raises(RuntimeError, match="do not declare who may call them: /silent"):
+        create_app(shop.app.extensions["settings"])
+
+
+def test_without_credentials_nobody_gets_in(shop):
+    assert told(shop.anonymous().get("/api/v1/boxes/")) == (401, "Invalid credentials")
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic YTpi", "Bearer", "Bearer ", "Bearer x.y.z", "bearer nonsense", "Internal x"]
+)
+def test_nothing_but_a_good_bearer_token_proves_an_identity(shop, header):
+    answer = shop.anonymous().get("/api/v1/boxes/", headers={"Authorization": header, "X-User-Id": "1"})
+    assert told(answer) == (401, "Invalid credentials")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "somebody"},
+        {"aud": "elsewhere"},
+        {"exp": int(time.time()) - 60},
+        {"iat": int(time.time()) + 600},
+        {"sub": "not a number"},
+        {"perms": "many"},
+        {"jti": None},
+    ],
+)
+def test_a_token_with_a_wrong_claim_is_refused(shop, claims):
+    assert shop.as_("ann", PACK, **claims).get("/api/v1/boxes/").status_code == 401
+
+
+def test_a_token_of_another_kind_key_or_algorithm_is_refused(shop, tmp_path_factory):
+    good = jwt.decode(shop.signer.token(1, "ann", PACK), options={"verify_signature": False})
+    stranger = Signer(tmp_path_factory.mktemp("stranger")).token(1, "ann", PACK)
+    unsigned = jwt.encode(good, None, "none", headers={"typ": "at+jwt", "kid": shop.signer.kid})
+    symmetric = jwt.encode(good, "x" * 32, "HS256", headers={"typ": "at+jwt", "kid": shop.signer.kid})
+    id_token = jwt.encode(good, shop.signer._key, "EdDSA", headers={"typ": "JWT", "kid": shop.signer.kid})
+    unknown = jwt.encode(good, shop.signer._key, "EdDSA", headers={"typ": "at+jwt", "kid": "other"})
+    for token in (stranger, unsigned, symmetric, id_token, unknown):
+        answer = shop.anonymous().get("/api/v1/boxes/", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 401
+
+
+def test_an_unconfirmed_account_is_refused_except_where_a_route_says_so(shop):
+    ann = shop.as_("ann", PACK, confirmed=False)
+    assert told(ann.get("/api/v1/boxes/")) == (403, "Unconfirmed account")
+    assert ann.get("/api/v1/me").json == {"id": 1, "confirmed": False}
+
+
+def test_permission_comes_before_existence_and_existence_before_the_body(shop):
+    assert told(shop.as_("ann").put("/api/v1/boxes/99", data="{")) == (403, "Insufficient permissions")
+    assert shop.as_("ann", PACK).put("/api/v1/boxes/99", data="{").status_code == 404
+    shop.as_("ann", PACK).post("/api/v1/boxes/", json={"label": "one"})
+    assert shop.as_("ann", PACK).put("/api/v1/boxes/1", data="{").status_code == 415
+
+
+def test_unknown_addresses_and_methods_are_told_before_credentials_are_asked(shop):
+    assert shop.anonymous().get("/api/v1/nothing").status_code == 404
+    refused = shop.anonymous().delete("/api/v1/boxes/")
+    assert (refused.status_code, "GET" in refused.headers["Allow"]) == (405, True)
+
+
+def test_options_answers_with_the_methods(shop):
+    answer = shop.anonymous().options("/api/v1/boxes/")
+    assert (answer.status_code, "POST" in answer.headers["Allow"]) == (200, True)
+
+
+def test_the_internal_door_opens_only_to_the_internal_credential(shop):
+    assert shop.internal().get("/internal/count").json == {"count": 0}
+    for caller in (shop.anonymous(), shop.as_("ann", 31)):
+        assert caller.get("/internal/count").status_code == 401
+
+
+def test_a_collection_without_its_slash_is_redirected_under_the_public_address(shop):
+    answer = shop.anonymous().get("/api/v1/boxes?page=2", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.headers["Location"]) == (
+        308,
+        "http://localhost:8000/api/v1/boxes/?page=2",
+    )
+
+
+def test_keys_may_rotate_and_a_removed_key_is_refused(shop, tmp_path):
+    old = shop.as_("ann", PACK)
+    assert old.get("/api/v1/boxes/").status_code == 200
+    fresh = Signer(tmp_path)
+    keys = shop.app.extensions["verifier"].keys
+    keys._asked = float("-inf")
+    keys.fetch()
+    shop.signer = fresh
+    assert shop.as_("ann", PACK).get("/api/v1/boxes/").status_code == 200
+    assert old.get("/api/v1/boxes/").status_code == 401

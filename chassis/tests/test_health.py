@@ -1,0 +1,100 @@
+"""Health, metrics, and the commands that make a service ready."""
+
+import json
+import shutil
+from pathlib import Path
+
+import sqlalchemy as sa
+from shop.app import PACK, create_app, db
+
+from chassis.testing.service import dispose
+
+
+def test_alive_needs_nothing_and_ready_tells_each_check(shop):
+    assert shop.anonymous().get("/livez").json == {"status": "alive"}
+    answer = shop.anonymous().get("/readyz")
+    assert answer.json == {"status": "ready", "checks": {"database": "good", "schema": "good", "bus": "good"}}
+
+
+def test_an_older_schema_is_not_ready_and_says_what_to_do(shop):
+    with shop.app.app_context():
+        db.session.execute(sa.text("UPDATE alembic_version SET version_num = '0000'"))
+        db.session.commit()
+    answer = shop.anonymous().get("/readyz")
+    assert (answer.status_code, answer.json["checks"]["schema"]) == (
+        503,
+        "the schema is at 0000, this code needs 0001: run prepare",
+    )
+
+
+def test_a_database_that_is_not_there_is_not_ready_but_alive(shop, tmp_path):
+    settings = shop.app.extensions["settings"]
+    gone = tmp_path / "folder"
+    app = create_app(settings.model_copy(update={"database_url": f"sqlite:///{gone}/x.sqlite"}))
+    shutil.rmtree(gone)
+    client = app.test_client()
+    assert (client.get("/readyz").status_code, client.get("/livez").status_code) == (503, 200)
+    assert client.get("/metrics").text.count("database_up 0.0") == 1
+    refused = client.get("/api/v1/slow")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    dispose(app)
+
+
+def test_a_bus_that_is_away_is_told_and_does_not_stop_the_api(shop):
+    app = create_app(
+        shop.app.extensions["settings"].model_copy(update={"bus_url": "amqp://x:y@127.0.0.1:9/"})
+    )
+    answer = app.test_client().get("/readyz")
+    assert (answer.status_code, answer.json["checks"]["bus"]) == (200, "the bus does not answer; events wait")
+    dispose(app)
+
+
+def test_metrics_tell_requests_and_what_waits(shop):
+    shop.as_("ann", PACK).post("/api/v1/boxes/", json={"label": "x"})
+    text = shop.anonymous().get("/metrics").text
+    assert 'http_requests_total{method="POST",route="/api/v1/boxes/",status="201"}' in text
+    assert 'http_request_duration_seconds_bucket{le="0.005",method="POST",route="/api/v1/boxes/"}' in text
+    [age] = [line for line in text.splitlines() if line.startswith("outbox_oldest_unsent_age_seconds ")]
+    assert 0 < float(age.split()[1]) < 60
+    for name in (
+        "inbox_oldest_unhandled_age_seconds 0.0",
+        "events_parked 0.0",
+        "relays_running",
+        "consumers_running",
+    ):
+        assert name in text
+
+
+def test_prepare_may_be_repeated(shop):
+    for _ in range(2):
+        answer = shop.app.test_cli_runner().invoke(args=["prepare"])
+        assert (answer.exit_code, answer.output) == (0, "shop: prepared\n")
+
+
+def test_prepare_says_what_is_away_and_gives_up_after_its_time(shop):
+    app = create_app(
+        shop.app.extensions["settings"].model_copy(update={"bus_url": "amqp://x:y@127.0.0.1:9/"})
+    )
+    answer = app.test_cli_runner().invoke(args=["prepare", "--wait", "0"])
+    assert (
+        answer.exit_code,
+        "shop: RabbitMQ: AMQPConnectionError. Check DATABASE_URL and BUS_URL." in answer.output,
+    ) == (1, True)
+    dispose(app)
+
+
+def test_the_contract_is_written_from_the_code(shop, tmp_path):
+    shop.app.extensions["migrations"] = str(tmp_path / "shop" / "migrations")
+    shop.app.test_cli_runner().invoke(args=["openapi"])
+    document = json.loads(Path(tmp_path / "shop/contract/openapi.json").read_text())
+    schema = json.loads(Path(tmp_path / "shop/contract/events/shop.box_made.v1.json").read_text())
+    make = document["paths"]["/api/v1/boxes/"]["post"]
+    assert document["openapi"] == "3.1.0"
+    assert "/internal/count" not in document["paths"]
+    assert set(make["responses"]) == {"201", "400", "401", "403", "413", "415", "503"}
+    assert make["requestBody"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/NewBox"
+    }
+    assert make["security"] == [{"basic": []}, {"bearer": []}]
+    assert "security" not in document["paths"]["/api/v1/door"]["get"]
+    assert set(schema["properties"]) == {"id", "label"}

@@ -1,0 +1,71 @@
+"""Settings: read once, from the environment and from files; production refuses weak secrets."""
+
+import pytest
+from shop.app import Settings
+
+GOOD = "a-secret-of-our-own-0123456789"
+
+
+@pytest.fixture
+def outside(monkeypatch):
+    for name in ("INTERNAL_SECRET", "LABEL_SECRET"):
+        monkeypatch.setenv(name, GOOD)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///x.sqlite")
+    return monkeypatch
+
+
+def test_the_environment_is_read(outside):
+    outside.setenv("PORT", "8123")
+    outside.setenv("FLASKY_SLOW_DB_QUERY_TIME", "0.2")
+    read = Settings.load("shop")
+    assert (read.port, read.slow_query_time, read.public_url) == (8123, 0.2, "http://localhost:8000")
+
+
+def test_a_setting_may_come_from_a_file(outside, tmp_path):
+    (tmp_path / "secret").write_text("from-a-file-0123456789\n")
+    outside.delenv("LABEL_SECRET")
+    outside.setenv("LABEL_SECRET_FILE", str(tmp_path / "secret"))
+    assert Settings.load("shop").label_secret.get_secret_value() == "from-a-file-0123456789"
+
+
+def test_a_file_that_is_not_there_stops_the_service_in_one_line(outside):
+    outside.setenv("LABEL_SECRET_FILE", "/nowhere/secret")
+    with pytest.raises(SystemExit, match="shop: cannot start: .*/nowhere/secret"):
+        Settings.load("shop")
+
+
+@pytest.mark.parametrize("weak", ["", "changeme", "development-only-secret", "short"])
+@pytest.mark.parametrize("name", ["INTERNAL_SECRET", "LABEL_SECRET"])
+def test_production_refuses_weak_secrets_and_names_them(outside, name, weak):
+    outside.setenv("FLASK_CONFIG", "production")
+    outside.setenv(name, weak)
+    with pytest.raises(SystemExit, match=f"shop: cannot start: {name} is missing or well known"):
+        Settings.load("shop")
+
+
+def test_production_starts_with_its_own_secrets(outside):
+    outside.setenv("FLASK_CONFIG", "production")
+    assert Settings.load("shop").environment == "production"
+
+
+def test_a_value_of_the_wrong_kind_is_named_but_not_shown(outside):
+    outside.setenv("PORT", "hunter2")
+    with pytest.raises(SystemExit, match="PORT: ") as stopped:
+        Settings.load("shop")
+    assert "hunter2" not in str(stopped.value)
+
+
+def test_secrets_do_not_show_themselves(outside):
+    assert GOOD not in repr(Settings.load("shop"))
+
+
+def test_without_a_database_or_bus_address_the_service_says_which(outside):
+    from shop.app import create_app
+
+    outside.setenv("DATABASE_URL", "")
+    with pytest.raises(SystemExit, match="shop: cannot start: DATABASE_URL is missing"):
+        create_app()
+    outside.setenv("DATABASE_URL", "sqlite:////tmp/never-made.sqlite")
+    outside.setenv("BUS_URL", "kafka://")
+    with pytest.raises(SystemExit, match="BUS_URL must be"):
+        create_app()
