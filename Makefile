@@ -27,7 +27,7 @@ run: $(VENV)/run.stamp ## start the whole blog: [PORT=8000] [DATA=.run] [SEED=1]
 	@exec $(PY) -m deploy.local.run
 
 test: $(VENV)/dev.stamp parts ## run every test on both stacks, with coverage: [ARGS="-k name --stack=embedded"]
-	@exec $(PY) -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(ARGS)
+	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(ARGS)
 
 lint: $(VENV)/dev.stamp ## check style and likely mistakes
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .

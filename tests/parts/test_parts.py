@@ -12,6 +12,9 @@ from pika.exceptions import ChannelClosedByBroker, ProbableAccessDeniedError
 
 from chassis.testing.parts import PartFailed, PartMissing, Postgres, RabbitMQ, Server, part_folder
 
+# RabbitMQ needs seconds to start: one worker runs them all.
+pytestmark = pytest.mark.xdist_group("parts")
+
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:

@@ -402,14 +402,8 @@ class RabbitMQ(Server, Vhosts):
 
     def settle(self) -> None:
         """Waits until all queues declared so far would survive kill(): they are noted with a delay."""
-        queues = (
-            self.folder
-            / "mnesia"
-            / f"t{self.port}@localhost"
-            / "quorum"
-            / f"t{self.port}@localhost"
-            / "names.dets"
-        )
+        node = f"t{self.port}@localhost"
+        queues = self.folder / "mnesia" / node / "quorum" / node / "names.dets"
         while time.time() - queues.stat().st_mtime < SETTLED:
             time.sleep(POLL)
 
