@@ -36,7 +36,9 @@ class SecretFiles(PydanticBaseSettingsSource):
         return (Path(path).read_text().strip() if path else None), name, False
 
     def __call__(self) -> dict[str, Any]:
-        found = {name: self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items()}
+        found = {
+            name: self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items()
+        }
         return {name: value for name, (value, _, _) in found.items() if value is not None}
 
 

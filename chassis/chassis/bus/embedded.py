@@ -15,6 +15,7 @@ from ..bell import Pipe, ring
 from . import DELIVERY_LIMIT, PREFETCH, Away, Delivery, Handle, Message
 
 CLAIM = 60.0
+BROKEN = (sqlite3.Error, OSError)
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS bindings (queue TEXT NOT NULL, type TEXT NOT NULL, PRIMARY KEY (queue, type))
 WITHOUT ROWID;
@@ -56,7 +57,7 @@ class EmbeddedBus:
         try:
             connection = self._connection(synchronous)
             connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
+        except BROKEN as error:
             raise Away(f"embedded bus: {error}") from error
         try:
             yield connection
@@ -64,7 +65,7 @@ class EmbeddedBus:
         except BaseException as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, BROKEN):
                 raise Away(f"embedded bus: {error}") from error
             raise
 
@@ -117,7 +118,7 @@ class EmbeddedBus:
     def reachable(self) -> bool:
         try:
             self._connection().execute("SELECT 1 FROM bindings LIMIT 1")
-        except sqlite3.Error:
+        except BROKEN:
             return False
         return True
 
@@ -159,8 +160,11 @@ class EmbeddedBus:
     def _settle_some(
         self, queue: str, claim: str, handle: Handle, stopping: threading.Event, beat: Callable[[], None]
     ) -> int:
+        """Settles what was handled, also when the database went away in between; whatever else ends a
+        handler counts as its death.
+        """
         claimed = self._claim(queue, claim)
-        settled = []
+        settled: list[int] = []
         try:
             for id, type, body, deliveries in claimed:
                 if stopping.is_set():
@@ -173,8 +177,10 @@ class EmbeddedBus:
                 )
                 handle(Delivery(type, body, dead))
                 settled.append(id)
-        finally:
+        except Away:
             self._settle(claim, settled)
+            raise
+        self._settle(claim, settled)
         return len(claimed)
 
     def _claim(self, queue: str, claim: str) -> list[tuple[int, str, bytes, int]]:
@@ -185,7 +191,7 @@ class EmbeddedBus:
         now = time.time()
         try:
             found = self._connection("NORMAL").execute(next_one, (queue, now)).fetchone()
-        except sqlite3.Error as error:
+        except BROKEN as error:
             raise Away(f"embedded bus: {error}") from error
         if found is None:
             return []

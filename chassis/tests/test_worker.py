@@ -1,0 +1,154 @@
+"""The worker: from a commit to the effect elsewhere, and what happens when something is away meanwhile."""
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+import sqlalchemy as sa
+from shop.app import MADE, PACK, Box, create_app, db
+
+from chassis.testing.parts import Vhosts, free_port
+from chassis.testing.polling import eventually
+from chassis.testing.service import Doors, dispose
+from chassis.worker import Job, Worker
+
+
+@pytest.fixture
+def wired(shop, stack):
+    """The shop on a real bus of the stack."""
+    if stack == "embedded":
+        yield shop
+        return
+    vhosts = Vhosts.from_environment()
+    address = vhosts.vhost()
+    app = create_app(shop.app.extensions["settings"].model_copy(update={"bus_url": address}))
+    yield Doors(app, shop.signer)
+    dispose(app)
+    vhosts.drop(address)
+
+
+@contextmanager
+def working(doors, *jobs):
+    worker = Worker(doors.app, jobs)
+    worker.start()
+    yield worker
+    worker.stop()
+
+
+def kept(doors):
+    with doors.app.app_context():
+        return {row["label"] for row in db.rows(sa.select(Box.label).where(Box.id > 1000))}
+
+
+def make(doors, label):
+    return doors.as_("ann", PACK).post("/api/v1/boxes/", json={"label": label})
+
+
+def test_an_event_reaches_its_consumer_soon_after_the_commit(wired):
+    prepared = wired.app.test_cli_runner().invoke(args=["prepare"])
+    assert prepared.exit_code == 0, prepared.output
+    with working(wired):
+        make(wired, "first")
+        eventually(lambda: kept(wired) == {"first"})
+        times = []
+        for number in range(15):
+            began = time.perf_counter()
+            make(wired, f"box {number}")
+            eventually(lambda number=number: f"box {number}" in kept(wired), every=0.001)
+            times.append(time.perf_counter() - began)
+    assert statistics.median(times) < 0.25, times
+
+
+def test_events_written_while_nobody_works_are_sent_later(wired):
+    wired.app.test_cli_runner().invoke(args=["prepare"])
+    for number in range(5):
+        make(wired, f"box {number}")
+    assert kept(wired) == set()
+    with working(wired):
+        eventually(lambda: len(kept(wired)) == 5)
+    assert wired.outbox() == []
+
+
+def test_what_no_queue_takes_waits_and_raises_a_metric(wired, monkeypatch):
+    monkeypatch.setattr("shop.app.consumers._entries", {})
+    make(wired, "lost?")
+    with working(wired):
+        eventually(
+            lambda: "events_unroutable_total 0.0" not in unroutable(wired) and "total" in unroutable(wired)
+        )
+    assert [event.type for event in wired.outbox()] == [MADE]
+
+
+def unroutable(doors):
+    text = doors.anonymous().get("/metrics").text
+    return next(line for line in text.splitlines() if line.startswith("events_unroutable_total"))
+
+
+def test_resend_gives_one_consumer_the_state_again(wired):
+    wired.app.test_cli_runner().invoke(args=["prepare"])
+    with wired.app.app_context():
+        db.session.add_all(Box(id=n, label=f"box {n}", version=1) for n in range(1, 4))
+        db.session.commit()
+    told = wired.app.test_cli_runner().invoke(args=["resend", MADE, "--to", "shop"])
+    assert told.output == f"{MADE}: 3 sent to shop\n"
+    with working(wired):
+        eventually(lambda: kept(wired) == {"box 1", "box 2", "box 3"})
+
+
+def test_resend_of_something_unknown_names_what_there_is(wired):
+    told = wired.app.test_cli_runner().invoke(args=["resend", "no.such.v1", "--to", "shop"])
+    assert (told.exit_code, MADE in told.output) == (2, True)
+
+
+def test_jobs_run_after_a_ring_and_a_failing_one_does_not_stop_the_rest(wired):
+    ran, failed = threading.Event(), threading.Event()
+
+    def broken(_):
+        failed.set()
+        raise RuntimeError("this job is broken")
+
+    with working(
+        wired, Job("ring", lambda _: ran.set(), every=60, on_ring=True), Job("broken", broken, every=60)
+    ):
+        assert ran.wait(5)
+        ran.clear()
+        assert failed.wait(5)
+        make(wired, "ring the bell")
+        assert ran.wait(5)
+
+
+def test_the_worker_as_a_process_tells_its_health_and_ends_on_term(wired):
+    settings, port = wired.app.extensions["settings"], free_port()
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parent),
+        "DATABASE_URL": settings.database_url,
+        "BUS_URL": settings.bus_url,
+        "JWKS_URL": settings.jwks_url,
+        "WORKER_PORT": str(port),
+    }
+    command = [sys.executable, "-m", "flask", "--app", "shop.app", "work"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            eventually(lambda: answers(f"{address}/readyz"))
+            assert "relays_running 1.0" in requests.get(f"{address}/metrics", timeout=5).text
+            assert requests.get(f"{address}/api/v1/door", timeout=5).status_code == 404
+        finally:
+            process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=15)
+    assert process.returncode == 0, output
+
+
+def answers(url):
+    try:
+        return requests.get(url, timeout=2).status_code == 200
+    except requests.ConnectionError:
+        return False
