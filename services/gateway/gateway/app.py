@@ -1,0 +1,212 @@
+"""The gateway as a WSGI callable: check the path, find the route, learn who asks, then answer or forward.
+
+The way of a forwarded request is plain WSGI; only the gateway's own pages and its health go through Flask.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from chassis.problems import NotFound, Refusal, Unauthenticated
+from chassis.service import create_service
+
+from . import __version__, answers, bodies, metrics, paths, table
+from .answers import HeadersTooLarge, Malformed, Reply, Unexpected
+from .awaiting import Awaiting
+from .changes import Changes
+from .cors import Cors
+from .credentials import presented
+from .forward import Forwarder
+from .headers import STRICT_CSP, security
+from .identity import Identities, Identity
+from .insider import Insider
+from .pages import pages
+from .seen import Seen
+from .settings import Settings
+from .table import Who
+from .upstream import Upstream
+from .visit import Visit
+
+log = logging.getLogger("request")
+OPS_PATHS = frozenset(("/livez", "/readyz", "/metrics"))
+STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+StartResponse = Callable[..., Any]
+
+
+class Gateway:
+    """Serves the public port and, on the ops port, health and metrics."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._app = create_service(
+            "gateway", settings, home=Path(__file__).parents[1], version=__version__, apis=[pages]
+        )
+        verifier = self._app.extensions["verifier"]
+        insider = Insider(settings)
+        self._changes = Changes(insider, settings.changes_seconds)
+        self._seen = Seen(insider, settings.seen_seconds)
+        self._identities = Identities(settings, verifier, insider, self._changes)
+        self._forwarder = Forwarder(
+            _upstreams(settings), self._identities, Awaiting(settings.read_your_writes)
+        )
+        self._cors = Cors(settings.public_url, settings.origins)
+        self._keys = verifier.keys
+        self._app.extensions["checks"] |= {
+            "keys": (lambda: "" if self._keys.known else "the keys are not known yet", True),
+            "changes": (lambda: "" if self._changes.known else "auth's changes are not known yet", True),
+        }
+        self._always = security(settings)
+        self._cookie = "__Host-session" if settings.https else "session"
+        self._ops_port = str(settings.ops_port)
+        self._background = [
+            gevent.spawn(work) for work in (self._changes.follow, self._seen.follow, self._follow_keys)
+        ]
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ["SERVER_PORT"] == self._ops_port:
+            return self._ops(environ, start_response)
+        visit = Visit(environ, self._settings.trusted_hops)
+        try:
+            reply = self._reply(visit)
+        except Refusal as refusal:
+            reply = answers.refused(visit, refusal)
+        except Exception:
+            log.exception("unexpected error", extra={"request_id": visit.request_id})
+            reply = answers.refused(visit, Unexpected())
+        if visit.has_body and not visit.body_read:
+            bodies.abandon(visit)
+        start_response(STATUS.get(reply.status) or f"{reply.status} Unknown", self._finished(visit, reply))
+        if not reply.logged:
+            _tell(visit, reply.status)
+        return [reply.body]
+
+    def close(self) -> None:
+        """At the end of the process: the last word to auth about who was seen."""
+        gevent.killall(self._background, block=False)
+        self._seen.flush()
+
+    def _reply(self, visit: Visit) -> Reply:
+        """The checks in their order: form, address, size, credentials; then the answer."""
+        self._well_formed(visit)
+        route = visit.route = table.find(paths.split(visit.target))
+        if route is None:
+            raise NotFound
+        if self._cors.is_preflight(visit):
+            return Reply(204, self._cors.preflight())
+        bodies.check(visit, self._settings.max_body_bytes)
+        if route.service == "gateway":
+            return self._local(visit)
+        deadline = visit.started + self._settings.request_seconds
+        visit.identity = self._identity(visit, route.asks(visit.method))
+        if visit.has_body:
+            body = bodies.read(visit, self._settings.max_body_bytes, self._settings.body_seconds)
+            deadline = time.monotonic() + self._settings.request_seconds
+        else:
+            body = b""
+        return self._forwarder.forward(visit, route, body, deadline)
+
+    def _well_formed(self, visit: Visit) -> None:
+        environ = visit.environ
+        size = sum(len(key) + len(value) for key, value in environ.items() if key.startswith("HTTP_"))
+        if size > self._settings.max_header_bytes:
+            raise HeadersTooLarge
+        if "HTTP_HOST" not in environ and environ["SERVER_PROTOCOL"] != "HTTP/1.0":
+            raise Malformed
+
+    def _identity(self, visit: Visit, who: Who) -> Identity | None:
+        """Who is asking; None only where a stranger may ask. Raises a `Refusal`."""
+        if who is Who.PUBLIC:
+            return None
+        try:
+            identity = self._presented(visit)
+        except Unauthenticated:
+            if who is Who.SIGNED_IN or "HTTP_AUTHORIZATION" in visit.environ:
+                raise
+            return None  # a cookie that has ended: a stranger may see this page too
+        if identity is not None:
+            self._seen.note(identity.sub)
+        elif who is Who.SIGNED_IN:
+            raise Unauthenticated
+        return identity
+
+    def _presented(self, visit: Visit) -> Identity | None:
+        credential = presented(visit, self._cookie)
+        if credential is None:
+            return None
+        self._cors.check(visit, cookie=credential.kind == "session")
+        return self._identities.of(credential, visit.address)
+
+    def _local(self, visit: Visit) -> Reply:
+        """One of our own pages, by Flask, which logs and counts it as any service does."""
+        visit.environ |= {"HTTP_X_REQUEST_ID": visit.request_id, "HTTP_TRACEPARENT": visit.traceparent}
+        kept: list[Any] = []
+        body = b"".join(
+            self._app(visit.environ, lambda status, headers, _=None: kept.extend((status, headers)))
+        )
+        visit.body_read = True
+        headers = [
+            header for header in kept[1] if header[0].lower() not in ("x-request-id", "content-length")
+        ]
+        return Reply(int(kept[0][:3]), headers, body, logged=True)
+
+    def _finished(self, visit: Visit, reply: Reply) -> list[tuple[str, str]]:
+        """The headers of an answer, with those that every answer carries."""
+        headers = [
+            *reply.headers,
+            *self._always,
+            ("X-Request-Id", visit.request_id),
+            *self._cors.headers(visit),
+        ]
+        if not any(name.lower() == "content-security-policy" for name, _ in reply.headers):
+            headers.append(("Content-Security-Policy", STRICT_CSP))
+        if visit.method != "HEAD" and reply.status not in (204, 304):
+            headers.append(("Content-Length", str(len(reply.body))))
+        return headers
+
+    def _ops(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] in OPS_PATHS:
+            return self._app(environ, start_response)
+        start_response(STATUS[404], [("Content-Length", "0")])
+        return [b""]
+
+    def _follow_keys(self) -> None:
+        """Keeps the published keys fresh, also while every caller is known already."""
+        while True:
+            self._keys.fetch()
+            gevent.sleep(self._settings.jwks_refresh)
+
+
+def _tell(visit: Visit, status: int) -> None:
+    """One log line and the request metrics."""
+    seconds = time.monotonic() - visit.started
+    route = visit.route.pattern if visit.route else "unmatched"
+    metrics.answered(visit.method, route, status, seconds)
+    log.info(
+        "request",
+        extra={
+            "request_id": visit.request_id,
+            "trace_id": visit.traceparent[3:35],
+            "method": visit.method,
+            "path": visit.path,
+            "route": route,
+            "upstream": visit.route.service if visit.route else None,
+            "status": status,
+            "ms": round(seconds * 1000, 2),
+            "user": int(visit.identity.sub) if visit.identity else None,
+        },
+    )
+
+
+def _upstreams(settings: Settings) -> dict[str, Upstream]:
+    urls = {"auth": settings.auth_url, "posts": settings.posts_url, "social": settings.social_url}
+    limits = settings.upstream_connections, settings.upstream_waiting
+    return {name: Upstream(name, url, *limits) for name, url in urls.items()}
+
+
+def create_app() -> Gateway:
+    return Gateway(Settings.load("gateway"))

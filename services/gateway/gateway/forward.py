@@ -1,0 +1,81 @@
+"""The proxy hop: the request goes to its service as the gateway vouches for it; the answer comes back without
+what is internal.
+"""
+
+from chassis.problems import Refusal, Unavailable
+
+from .answers import Reply
+from .awaiting import Awaiting
+from .cors import SAFE
+from .headers import CHALLENGE, NO_STORE, request_head, sift
+from .identity import Identities
+from .table import Route, Who
+from .upstream import Full, Request, Resting, Upstream
+from .visit import Visit
+from .wire import Answer, Failed, Late, Unreachable
+
+PARTS = {
+    "auth": "Accounts and signing in",
+    "posts": "Posts and comments",
+    "social": "Timelines and followers",
+}
+UNKNOWN = " Your change may have been made or not: look before you repeat it."
+
+
+class NoGoodAnswer(Refusal):
+    status = 502
+
+
+class NoAnswerInTime(Refusal):
+    status = 504
+
+
+class Forwarder:
+    def __init__(self, upstreams: dict[str, Upstream], identities: Identities, awaiting: Awaiting) -> None:
+        self._upstreams, self._identities, self._awaiting = upstreams, identities, awaiting
+
+    def forward(self, visit: Visit, route: Route, body: bytes, deadline: float) -> Reply:
+        """The service's answer. Raises a `Refusal` when there is none."""
+        upstream = self._upstreams[route.service]
+        caller = visit.identity.sub if visit.identity else ""
+        head = request_head(visit, upstream.host, body, self._awaiting.events(caller))
+        request = Request(visit.method, head, body, repeatable(visit))
+        try:
+            answer = upstream.ask(request, deadline)
+        except Failed as failure:
+            raise sentence(failure, upstream.name, visit.method) from failure
+        return self._reply(visit, route, answer, caller)
+
+    def _reply(self, visit: Visit, route: Route, answer: Answer, caller: str) -> Reply:
+        headers, internal = sift(answer.headers)
+        if internal:
+            if "identity-changed" in internal:
+                self._identities.changed(internal["identity-changed"])
+            if "event-ids" in internal:
+                self._awaiting.remember(caller, internal["event-ids"])
+        names = {name.lower() for name, _ in headers}
+        if "cache-control" not in names and route.who is not Who.PUBLIC:
+            headers.append(NO_STORE)
+        if answer.status == 401:
+            headers.append(CHALLENGE)
+        if visit.method == "HEAD" and (length := answer.header("content-length")):
+            headers.append(("Content-Length", length))
+        return Reply(answer.status, headers, answer.body)
+
+
+def repeatable(visit: Visit) -> bool:
+    """What may be sent a second time: reads, and a POST whose key lets the service recognise it."""
+    return visit.method in SAFE or (visit.method == "POST" and "HTTP_IDEMPOTENCY_KEY" in visit.environ)
+
+
+def sentence(failure: Failed, service: str, method: str) -> Refusal:
+    """The failure in plain words: which part of the site it is, and what to do."""
+    part = PARTS[service]
+    if isinstance(failure, Full):
+        return Unavailable(f"{part}: too many requests at once. Try again in a moment.", retry_after=1)
+    if isinstance(failure, Unreachable | Resting):
+        return Unavailable(f"{part} are not available right now. Try again in a moment.")
+    doubt = "" if method in SAFE else UNKNOWN
+    if isinstance(failure, Late):
+        return NoAnswerInTime(f"{part} did not answer in time.{doubt}")
+    return NoGoodAnswer(f"{part} gave no usable answer.{doubt}")

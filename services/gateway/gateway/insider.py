@@ -1,0 +1,81 @@
+"""The auth service's internal endpoints, as the gateway uses them.
+
+They have connections of their own: a flood of ordinary requests to auth keeps nobody from being recognised.
+"""
+
+import time
+from typing import Any
+
+import orjson
+
+from chassis.problems import TooMany, Unauthenticated, Unavailable
+
+from .credentials import Credential
+from .settings import Settings
+from .upstream import Request, Upstream
+from .wire import Answer, Failed
+
+SECONDS = 2.0
+AWAY = "Signing in is not possible right now. Try again in a moment."
+
+
+class Insider:
+    def __init__(self, settings: Settings) -> None:
+        self._auth = Upstream("auth-internal", settings.auth_url, places=16, waiting=64)
+        self._secret = settings.internal_secret.get_secret_value()
+
+    def exchange(self, credential: Credential, address: str) -> str:
+        """A token for the credential. Raises `Unauthenticated`, `TooMany` or `Unavailable`."""
+        sent = {"kind": credential.kind, credential.kind: credential.secret}
+        if credential.kind == "password":
+            sent |= {"email": credential.email, "address": address}
+        answer = self._ask("POST", "/internal/exchange", sent, repeatable=credential.kind != "password")
+        if answer.status == 200:
+            return str(_json(answer)["token"])
+        if answer.status == 429:
+            raise TooMany(retry_after=_retry_after(answer))
+        if answer.status in (400, 401, 403, 422):
+            raise Unauthenticated
+        raise Unavailable(AWAY, retry_after=_retry_after(answer))
+
+    def changes(self, since: float) -> dict[str, Any]:
+        """Accounts whose rights changed and sessions that ended since then (Unix time)."""
+        answer = self._ask("GET", f"/internal/changes?since={since:.3f}")
+        if answer.status != 200:
+            raise Unavailable(AWAY)
+        return _json(answer)
+
+    def seen(self, moments: dict[str, float]) -> None:
+        """Tells when people were last seen (Unix times by user id)."""
+        if self._ask("POST", "/internal/seen", {"seen": moments}).status >= 300:
+            raise Unavailable(AWAY)
+
+    def _ask(
+        self, method: str, target: str, sent: dict[str, Any] | None = None, repeatable: bool = True
+    ) -> Answer:
+        body = orjson.dumps(sent) if sent is not None else b""
+        head = (
+            f"{method} {target} HTTP/1.1\r\nHost: {self._auth.host}\r\n"
+            f"Authorization: Internal {self._secret}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        )
+        request = Request(method, head.encode("latin-1"), body, repeatable)
+        try:
+            return self._auth.ask(request, time.monotonic() + SECONDS)
+        except Failed as error:
+            raise Unavailable(AWAY) from error
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    try:
+        found = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        raise Unavailable(AWAY) from None
+    if not isinstance(found, dict):
+        raise Unavailable(AWAY)
+    return found
+
+
+def _retry_after(answer: Answer) -> int:
+    given = answer.header("retry-after").strip()
+    return int(given) if given.isdecimal() else 2

@@ -1,0 +1,49 @@
+"""What the gateway may be told, besides what every service may be told."""
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from chassis.settings import Settings as ChassisSettings
+
+
+class Settings(ChassisSettings):
+    """Addresses default to the neighbouring ports of one machine, as the local runner lays them out."""
+
+    auth_url: str = ""
+    posts_url: str = ""
+    social_url: str = ""
+    ops_port: int = 0
+    trusted_hops: int = 0
+    cors_origins: str = ""
+    read_your_writes: Literal["own", "all", "off"] = "own"
+    request_seconds: float = 5.0
+    body_seconds: float = 10.0
+    max_header_bytes: int = 16 * 1024
+    upstream_connections: int = 32
+    upstream_waiting: int = 64
+    identity_seconds: float = 60.0
+    identity_entries: int = 10_000
+    password_exchanges: int = 8
+    changes_seconds: float = 0.5
+    jwks_refresh: float = 1.0
+    seen_seconds: float = 30.0
+
+    @model_validator(mode="after")
+    def with_neighbours(self) -> Self:
+        for offset, name in enumerate(("auth_url", "posts_url", "social_url"), start=1):
+            setattr(self, name, (getattr(self, name) or f"http://127.0.0.1:{self.port + offset}").rstrip("/"))
+        self.jwks_url = self.jwks_url or f"{self.auth_url}/.well-known/jwks.json"
+        self.ops_port = self.ops_port or self.port + 10
+        return self
+
+    @property
+    def https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The other sites whose pages may call the API."""
+        return frozenset(
+            origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip()
+        )

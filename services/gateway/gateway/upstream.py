@@ -1,0 +1,177 @@
+"""One service as the gateway sees it: kept connections, bounded places, a retry budget, a circuit breaker.
+
+All of it runs in one event loop, so nothing here needs a lock.
+"""
+
+import time
+from urllib.parse import urlsplit
+
+from gevent.lock import BoundedSemaphore
+
+from . import metrics
+from .wire import Answer, Connection, Failed, Silent, Unreachable, remaining
+
+
+class Full(Failed):
+    """Every place is taken, and enough others are waiting already."""
+
+
+class Resting(Failed):
+    """It failed so often just now that nobody asks it for a moment."""
+
+
+class Breaker:
+    """Opens after `FAILURES` failures in a row; then lets one request try again each `REST` seconds."""
+
+    FAILURES = 5
+    REST = 1.0
+
+    def __init__(self, name: str) -> None:
+        self._failures = 0
+        self._next_try = 0.0
+        self._gauge = metrics.BREAKER.labels(name)
+        self._gauge.set(0)
+
+    def admit(self) -> None:
+        """Raises `Resting` while the service should be left alone."""
+        if self._failures < self.FAILURES:
+            return
+        now = time.monotonic()
+        if now < self._next_try:
+            raise Resting("failed too often")
+        self._next_try = now + self.REST
+
+    def succeeded(self) -> None:
+        if self._failures:
+            self._failures = 0
+            self._gauge.set(0)
+
+    def failed(self) -> None:
+        self._failures += 1
+        self._next_try = time.monotonic() + self.REST
+        self._gauge.set(self._failures >= self.FAILURES)
+
+
+class RetryBudget:
+    """Second tries are at most a tenth of the requests (Google's SRE book, "Handling Overload")."""
+
+    EARNED, MOST = 0.09, 10.0
+
+    def __init__(self) -> None:
+        self._left = 1.0
+
+    def earn(self) -> None:
+        self._left = min(self._left + self.EARNED, self.MOST)
+
+    def spend(self) -> bool:
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class Request:
+    """What is sent: the head without its last lines, the body, and whether saying it twice does no harm."""
+
+    __slots__ = ("body", "head", "method", "repeatable")
+
+    def __init__(self, method: str, head: bytes, body: bytes = b"", repeatable: bool = False) -> None:
+        self.method, self.head, self.body, self.repeatable = method, head, body, repeatable
+
+    def message(self, deadline: float) -> bytes:
+        left = int((deadline - time.monotonic()) * 1000)
+        return b"%sX-Deadline-Ms: %d\r\n\r\n%s" % (self.head, max(left, 0), self.body)
+
+
+class Upstream:
+    """A service at `url` (`http://host:port`).
+
+    Args:
+        name: what metrics and logs call it.
+        places: requests in flight at most.
+        waiting: how many more may wait for a place, `PATIENCE` seconds at most; the rest is refused at once.
+    """
+
+    PATIENCE = 0.5
+    IDLE_SECONDS = 30.0  # the services keep an idle connection for 75
+
+    def __init__(self, name: str, url: str, places: int = 32, waiting: int = 64) -> None:
+        address = urlsplit(url)
+        self.name, self.host = name, address.netloc
+        self._address = (address.hostname or "", address.port or 80)
+        self._idle: list[Connection] = []
+        self._places, self._waiting, self._most_waiting = BoundedSemaphore(places), 0, waiting
+        self._breaker, self._budget = Breaker(name), RetryBudget()
+
+    def ask(self, request: Request, deadline: float) -> Answer:
+        """Sends the request and returns the whole answer. Raises a `Failed`.
+
+        Args:
+            deadline: on the monotonic clock.
+        """
+        self._breaker.admit()
+        self._take_place(deadline)
+        try:
+            self._budget.earn()
+            answer = self._with_second_try(request, deadline)
+        except Failed:
+            self._breaker.failed()
+            raise
+        finally:
+            self._places.release()
+        self._breaker.succeeded()
+        return answer
+
+    def _take_place(self, deadline: float) -> None:
+        if self._places.acquire(blocking=False):
+            return
+        if self._waiting >= self._most_waiting:
+            raise Full("too many are waiting")
+        self._waiting += 1
+        try:
+            if not self._places.acquire(timeout=min(self.PATIENCE, remaining(deadline))):
+                raise Full("no place became free in time")
+        finally:
+            self._waiting -= 1
+
+    def _with_second_try(self, request: Request, deadline: float) -> Answer:
+        try:
+            return self._try(request, deadline, self._kept())
+        except (Silent, Unreachable):
+            if not request.repeatable or not self._budget.spend():
+                raise
+        metrics.RETRIES.labels(self.name).inc()
+        return self._try(request, deadline, None)
+
+    def _try(self, request: Request, deadline: float, connection: Connection | None) -> Answer:
+        started, outcome = time.monotonic(), "failed"
+        try:
+            connection = connection or Connection(self._address)
+            connection.send(request.message(deadline), deadline)
+            answer = connection.answer(request.method, deadline)
+            outcome = "answered"
+        finally:  # a killed greenlet, too, leaves a connection that nobody may use again
+            self._put_back(connection, keep=outcome == "answered" and answer.keep)
+            metrics.tried(self.name, outcome, time.monotonic() - started)
+        return answer
+
+    def _put_back(self, connection: Connection | None, keep: bool) -> None:
+        if connection is not None and keep:
+            connection.idle_since = time.monotonic()
+            self._idle.append(connection)
+        elif connection is not None:
+            connection.close()
+
+    def _kept(self) -> Connection | None:
+        """The connection used last, if the service has not closed it meanwhile."""
+        oldest = time.monotonic() - self.IDLE_SECONDS
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.idle_since > oldest and connection.ready():
+                return connection
+            connection.close()
+        return None
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()

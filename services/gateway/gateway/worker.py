@@ -1,0 +1,108 @@
+"""Gunicorn's gevent worker, made fit for the edge: problem bodies for what cannot be parsed, limits for slow
+clients, a quick end.
+"""
+
+import contextlib
+import errno
+import logging
+import socket
+from http import HTTPStatus
+from typing import Any
+
+import gevent
+import orjson
+from gunicorn.http import errors
+from gunicorn.workers.base_async import AsyncWorker
+from gunicorn.workers.ggevent import GeventWorker
+
+from chassis import logs
+from chassis.problems import SENTENCES, problem
+
+from .headers import ALWAYS, NO_STORE, STRICT_CSP
+
+log = logging.getLogger("request")
+SLOWEST = 30.0  # seconds a client may take to send or to take anything
+
+STATUSES: dict[type[Exception], int] = {
+    errors.LimitRequestLine: 414,
+    errors.LimitRequestHeaders: 431,
+    errors.UnsupportedTransferCoding: 501,
+    errors.ExpectationFailed: 417,
+}
+WORDS = {
+    414: "The address of this request is too long.",
+    431: "The headers of this request are too large.",
+    501: "This transfer coding is not known here.",
+    417: "This expectation cannot be met.",
+}
+
+
+class EdgeWorker(GeventWorker):
+    """One event loop. A connection between two requests costs nothing and ends at once with the process."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle: set[Any] = set()
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        client.settimeout(SLOWEST)
+        self._idle.add(client)
+        try:
+            AsyncWorker.handle(self, listener, client, addr)  # GeventWorker's own would take the limit off
+        finally:
+            self._idle.discard(client)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        self._idle.discard(sock)
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        except TimeoutError:
+            raise ConnectionResetError(errno.ECONNRESET, "the client is too slow") from None
+        self._idle.add(sock)
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        super().handle_exit(sig, frame)
+        gevent.spawn(self._hang_up)
+
+    def _hang_up(self) -> None:
+        """Connections between two requests need not be waited for."""
+        for client in list(self._idle):
+            gevent.spawn(_end_of_input, client)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """What gunicorn could not parse, or an error of ours that nobody caught."""
+        parse_error = isinstance(exc, errors.ParseException)
+        status = STATUSES.get(type(exc), 400) if parse_error else 500
+        request_id = logs.request_id(None)
+        told = {"request_id": request_id, "status": status, "reason": type(exc).__name__}
+        if parse_error:
+            log.info("request not understood", extra=told)
+        else:
+            log.error("unexpected error", extra=told, exc_info=exc)
+        with contextlib.suppress(OSError):
+            client.sendall(_message(status, request_id))
+
+
+def _end_of_input(client: Any) -> None:
+    """The waiting read sees an end; an answer under way is still written."""
+    with contextlib.suppress(OSError):
+        client.shutdown(socket.SHUT_RD)
+
+
+def _message(status: int, request_id: str) -> bytes:
+    sentence = WORDS.get(status) or SENTENCES.get(status, SENTENCES[400])
+    body = orjson.dumps(problem(status, sentence, instance="", request_id=request_id))
+    headers = [
+        ("Connection", "close"),
+        ("Content-Type", "application/problem+json"),
+        ("Content-Length", str(len(body))),
+        ("Content-Security-Policy", STRICT_CSP),
+        ("X-Request-Id", request_id),
+        NO_STORE,
+        *ALWAYS,
+    ]
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        *(f"{name}: {value}" for name, value in headers),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

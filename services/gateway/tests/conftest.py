@@ -1,0 +1,415 @@
+"""The gateway as it runs: a real process, in front of small real servers that write down what they get."""
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+SECRET = "the-internal-secret-of-these-tests"
+PATIENCE = 15.0
+
+
+def until(true: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """Waits until something is so, looking often."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.005)
+    return found
+
+
+@dataclass
+class Asked:
+    """A request as a service got it."""
+
+    raw: bytes
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        found = [value for key, value in self.headers if key.lower() == name.lower()]
+        assert len(found) <= 1, f"{name} came {len(found)} times"
+        return found[0] if found else None
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def answer(status: int = 200, body: bytes | Any = b"{}", *headers: str, length: bool = True) -> bytes:
+    """An HTTP answer, byte for byte."""
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status} X", *headers]
+    if length:
+        lines.append(f"Content-Length: {len(body)}")
+    if not any(line.lower().startswith("content-type") for line in lines):
+        lines.append("Content-Type: application/json")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+class Service:
+    """A server on raw sockets. `script[path]` is what it answers: bytes, or a function of request and socket.
+
+    A function may return bytes; None means that it has done everything itself and the connection ends.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
+        self.asked: list[Asked] = []
+        self.script: dict[str, Any] = {}
+        self.connections = 0
+        self._open: set[socket.socket] = set()
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=256)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Refuses new connections and ends the old ones."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in list(self._open):
+            self.end(connection)
+
+    @staticmethod
+    def end(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    def at(self, path: str) -> list[Asked]:
+        return [asked for asked in self.asked if asked.target.partition("?")[0] == path]
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            reader = connection.makefile("rb")
+            while asked := self._read(reader):
+                self.asked.append(asked)
+                said = self.say(asked, connection)
+                if said is None:
+                    return
+                connection.sendall(said)
+        except OSError:
+            pass
+        finally:
+            self._open.discard(connection)
+            connection.close()
+
+    def _read(self, reader: Any) -> Asked | None:
+        raw = b""
+        while not raw.endswith(b"\r\n\r\n"):
+            line = reader.readline()
+            if not line:
+                return None
+            raw += line
+        first, *lines = raw.decode("latin-1").split("\r\n")[:-2]
+        method, target, _ = first.split(" ")
+        headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
+        body = reader.read(length)
+        return Asked(raw + body, method, target, headers, body)
+
+    def say(self, asked: Asked, connection: socket.socket) -> bytes | None:
+        said = self.script.get(asked.target.partition("?")[0], answer())
+        return said(asked, connection) if callable(said) else said
+
+
+@dataclass
+class Person:
+    sub: str
+    email: str
+    password: str
+    session: str
+    version: int = 1
+    sid: str = ""
+    token: str = ""
+
+
+class Auth(Service):
+    """The auth service, as far as the gateway knows it."""
+
+    def __init__(self) -> None:
+        self.key, self.kid = Ed25519PrivateKey.generate(), "k1"
+        self.people: dict[str, Person] = {}
+        self.changes: list[dict[str, Any]] = []
+        self.revoked: list[dict[str, Any]] = []
+        self.exchanges: Counter[str] = Counter()
+        self.seen: dict[str, float] = {}
+        self.before_exchange: Callable[[dict[str, Any]], bytes | None] = lambda sent: None
+        super().__init__()
+
+    def person(self, **known: Any) -> Person:
+        sub = str(uuid.uuid4().int % 10**15)
+        session = uuid.uuid4().hex
+        person = Person(sub, f"p{sub}@example.com", f"secret-{sub}", session, sid=f"s{sub}", **known)
+        person.token = self.token(person)
+        self.people[sub] = person
+        return person
+
+    def token(self, person: Person, **claims: Any) -> str:
+        now = time.time()
+        told = {
+            "iss": "auth", "aud": "api", "sub": person.sub, "username": "x", "perms": 7, "confirmed": True,
+            "avatar": "", "ver": person.version, "sid": person.sid, "amr": ["token"], "iat": int(now),
+            "exp": int(now + 300), "jti": uuid.uuid4().hex,
+        }  # fmt: skip
+        return jwt.encode(
+            told | claims, self.key, algorithm="EdDSA", headers={"typ": "at+jwt", "kid": self.kid}
+        )
+
+    def change(self, person: Person) -> None:
+        """The person's rights change: a higher version, in the list of changes."""
+        person.version += 1
+        self.changes.append({"sub": person.sub, "ver": person.version, "at": time.time()})
+
+    def revoke(self, sid: str) -> None:
+        self.revoked.append({"sid": sid, "at": time.time()})
+
+    def say(self, asked: Asked, connection: socket.socket) -> bytes | None:
+        path = asked.target.partition("?")[0]
+        if path in self.script or not path.startswith(("/internal/", "/.well-known/")):
+            return super().say(asked, connection)
+        if path == "/.well-known/jwks.json":
+            return answer(200, {"keys": [self._public()]})
+        if asked.header("Authorization") != f"Internal {SECRET}":
+            return answer(401)
+        return {
+            "/internal/exchange": self._exchange,
+            "/internal/changes": self._changes,
+            "/internal/seen": self._seen,
+        }[path](asked)
+
+    def _public(self) -> dict[str, Any]:
+        x = base64.urlsafe_b64encode(self.key.public_key().public_bytes_raw()).rstrip(b"=").decode()
+        return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.kid, "alg": "EdDSA", "use": "sig"}
+
+    def _changes(self, asked: Asked) -> bytes:
+        since = float(asked.target.partition("since=")[2])
+        found = {name: [one for one in told if one["at"] >= since - 5] for name, told in self._told().items()}
+        return answer(200, {"now": time.time(), **found})
+
+    def _told(self) -> dict[str, list[dict[str, Any]]]:
+        return {"changes": self.changes, "revoked": self.revoked}
+
+    def _seen(self, asked: Asked) -> bytes:
+        self.seen |= asked.json()["seen"]
+        return answer(204, b"")
+
+    def _exchange(self, asked: Asked) -> bytes:
+        sent = asked.json()
+        self.exchanges[sent[sent["kind"]]] += 1
+        early = self.before_exchange(sent)
+        if early is not None:
+            return early
+        person = next((one for one in self.people.values() if self._is(one, sent)), None)
+        if person is None:
+            return answer(401, {"message": "Invalid credentials"})
+        return answer(200, {"token": self.token(person), "expires_in": 300})
+
+    def _is(self, person: Person, sent: dict[str, Any]) -> bool:
+        if sent["kind"] == "password":
+            return (sent["email"], sent["password"]) == (person.email, person.password)
+        if sent["kind"] == "session":
+            return sent["session"] == person.session
+        claims = jwt.decode(sent["token"], options={"verify_signature": False})
+        return claims["sub"] == person.sub
+
+
+@dataclass
+class Got:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The problem body; every one of them must be whole."""
+        told = self.json()
+        assert self.headers["Content-Type"] == "application/problem+json"
+        assert told["status"] == self.status
+        assert told["request_id"] == self.headers["X-Request-Id"]
+        assert {"type", "title", "detail", "instance", "error", "message"} <= told.keys()
+        return told
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@dataclass
+class Site:
+    """A gateway process and the services behind it."""
+
+    auth: Auth = field(default_factory=Auth)
+    posts: Service = field(default_factory=Service)
+    social: Service = field(default_factory=Service)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def start(self, ready: bool = True) -> None:
+        self.port, self.ops_port = free_port(), free_port()
+        environment = os.environ | {
+            "PORT": str(self.port), "OPS_PORT": str(self.ops_port), "PUBLIC_URL": f"http://localhost:{self.port}",
+            "AUTH_URL": self.auth.url, "POSTS_URL": self.posts.url, "SOCIAL_URL": self.social.url,
+            "INTERNAL_SECRET": SECRET, "CHANGES_SECONDS": "0.02", "FLASK_CONFIG": "testing", **self.settings,
+        }  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "python:gateway.gunicorn",
+            "gateway.app:create_app()",
+        ]
+        self.process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.lines: list[str] = []
+        threading.Thread(target=lambda: self.lines.extend(self.process.stdout), daemon=True).start()
+        until(self._ready if ready else self._up)
+
+    def _up(self) -> bool:
+        assert self.process.poll() is None, "".join(self.lines)
+        try:
+            return self.ops("/livez").status == 200
+        except OSError:
+            return False
+
+    def _ready(self) -> bool:
+        return self._up() and self.ops("/readyz").status == 200
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(PATIENCE)
+
+    def end(self) -> None:
+        self.stop()
+        for service in (self.auth, self.posts, self.social):
+            with contextlib.suppress(OSError):
+                service.stop()
+
+    def ask(self, method: str, target: str, body: bytes | None = None, port: int = 0, **headers: str) -> Got:
+        """One request on a connection of its own; `Some_Header=…` becomes Some-Header."""
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE)
+        try:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, target, body, {"Connection": "close"} | named)
+            got = connection.getresponse()
+            return Got(got.status, got.headers, got.read())
+        finally:
+            connection.close()
+
+    def get(self, target: str, **headers: str) -> Got:
+        return self.ask("GET", target, **headers)
+
+    def ops(self, target: str) -> Got:
+        return self.ask("GET", target, port=self.ops_port)
+
+    def as_(self, person: Person) -> str:
+        return f"Bearer {person.token}"
+
+    def raw(self, sent: bytes, end_of_input: bool = True) -> bytes:
+        """Bytes in, bytes out, until the gateway hangs up."""
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as connection:
+            connection.sendall(sent)
+            if end_of_input:
+                connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def metric(self, line: str) -> float:
+        """The value of one line of the metrics, 0 if it is not there yet."""
+        text = self.ops("/metrics").body.decode()
+        return next(
+            (float(one.rpartition(" ")[2]) for one in text.splitlines() if one.startswith(line + " ")), 0.0
+        )
+
+    def logged(self, request_id: str) -> dict[str, Any]:
+        """The log line of a request."""
+        return until(lambda: next((json.loads(line) for line in self.lines if request_id in line), None))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Site]:
+    site = Site()
+    site.start()
+    yield site
+    site.end()
+
+
+@pytest.fixture
+def site(shared: Site) -> Site:
+    """A gateway that tests share. Whatever a test does to it concerns only people and paths of its own."""
+    return shared
+
+
+@pytest.fixture
+def new_site() -> Iterator[Callable[..., Site]]:
+    """Makes a gateway of the test's own, with settings of its own."""
+    made: list[Site] = []
+
+    def make(ready: bool = True, **settings: str) -> Site:
+        made.append(Site(settings={name.upper(): value for name, value in settings.items()}))
+        made[-1].start(ready)
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.end()
+
+
+@pytest.fixture
+def ann(site: Site) -> Person:
+    return site.auth.person()
+
+
+@pytest.fixture
+def path() -> str:
+    """The address of a post that no other test asks for."""
+    return f"/api/v1/posts/{uuid.uuid4().int % 10**18}"
+
+
+@pytest.fixture
+def said() -> Callable[..., bytes]:
+    """Builds what a service says."""
+    return answer
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    return until
