@@ -25,7 +25,7 @@ class Processes(Manager):
     asked_to_end = False
 
     def terminate(self) -> None:
-        self.asked_to_end = True
+        self.asked_to_end = self._printer.silent = True
         if super()._all_started():
             super().terminate()
 
@@ -37,7 +37,9 @@ class Processes(Manager):
 
 
 class Quiet(Printer):
-    """Every line goes to a file; the terminal shows only what a person should see."""
+    """Every line goes to a file; the terminal shows only what a person should see, and no last words."""
+
+    silent = False
 
     def __init__(self, log: TextIO) -> None:
         super().__init__(sys.stderr)
@@ -46,8 +48,15 @@ class Quiet(Printer):
     def write(self, message: Message) -> None:
         self._log.width = self.width
         self._log.write(message)
-        if message.name != "system" and remarkable(message.data):
+        if not self.silent and (
+            remarkable(message.data) if message.name != "system" else ended(message.data)
+        ):
             super().write(message)
+
+
+def ended(line: str) -> bool:
+    """honcho ends the blog as soon as one process has ended: that one is worth a line."""
+    return " stopped " in line
 
 
 def remarkable(line: bytes | str) -> bool:
@@ -59,6 +68,7 @@ def remarkable(line: bytes | str) -> bool:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
     try:
         stack = Stack(port_from(given.get("PORT") or "8000"), given.get("DATA") or ".run", given)
