@@ -37,6 +37,7 @@ OFFSETS = {
 DATABASES = {service: f"{service.upper()}_DATABASE_URL" for service in SERVICES}
 SECRETS = ("SECRET_KEY", "INTERNAL_SECRET")
 DEMO_ADMINISTRATOR = "admin@example.com"
+PREPARE_LIMIT = "15"  # seconds to wait for a database or bus that is away
 STOP_LIMIT = 25.0  # seconds; gunicorn gives requests under way 20
 POLL = 0.05
 
@@ -133,24 +134,30 @@ class Stack:
     def prepare(self) -> None:
         """Makes the data folder and its secrets, and lets every service migrate and declare what it needs."""
         self._make_folders()
-        environments = {service: self.environment(service) for service in SERVICES}
-        started = {
-            service: subprocess.Popen(
-                [sys.executable, "-m", "flask", "--app", f"{service}.app", "prepare"],
-                env=environment,
-                cwd=ROOT,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for service, environment in environments.items()
-        }
-        said = {service: process.communicate()[0] for service, process in started.items()}
-        failed = [service for service, process in started.items() if process.returncode]
+        started = {service: self._preparing(service) for service in SERVICES}
+        try:
+            said = {service: process.communicate()[0] for service, process in started.items()}
+        finally:
+            for process in started.values():
+                process.terminate()  # does nothing to one that has ended
+                process.wait()
+        failed = [
+            f"{name} cannot be prepared:\n{said[name]}"
+            for name, process in started.items()
+            if process.returncode
+        ]
         if failed:
-            raise StackError(
-                "\n".join(f"{service} cannot be prepared:\n{said[service]}" for service in failed)
-            )
+            raise StackError("\n".join(failed))
+
+    def _preparing(self, service: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", f"{service}.app", "prepare", "--wait", PREPARE_LIMIT],
+            env=self.environment(service),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def _make_folders(self) -> None:
         try:
