@@ -1,0 +1,149 @@
+"""Comments and moderation over HTTP."""
+
+import pytest
+
+from .states import ADMINISTRATOR, MODERATOR, USER, a_comment, a_post
+
+ALL = "/api/v1/comments/"
+
+
+def test_commenting_answers_with_the_comment_and_tells_the_others(posts):
+    post = a_post(posts)
+    posts.outbox()
+    answer = posts.as_("ben", USER).post("/api/v1/posts/1/comments/", json={"body": "Good *one*"})
+    [event] = posts.outbox()
+    comment = answer.json
+    assert (answer.status_code, answer.headers["Location"]) == (
+        201,
+        "http://localhost:8000/api/v1/comments/1",
+    )
+    assert comment == {
+        "id": 1,
+        "url": "http://localhost:8000/api/v1/comments/1",
+        "post_url": post["url"],
+        "body": "Good *one*",
+        "body_html": "Good <em>one</em>",
+        "timestamp": comment["timestamp"],
+        "disabled": False,
+        "author_url": "http://localhost:8000/api/v1/users/2",
+        "author": comment["author"],
+    }
+    assert (event.type, event.data["post_comment_count"], event.data["post_comment_count_version"]) == (
+        "posts.comment_published.v1",
+        1,
+        1,
+    )
+    assert posts.as_("ann").get("/api/v1/posts/1").json["comment_count"] == 1
+
+
+@pytest.mark.parametrize("body", [{}, {"body": ""}, {"body": "  "}])
+def test_a_comment_without_a_text_is_refused(posts, body):
+    a_post(posts)
+    answer = posts.as_("ben", USER).post("/api/v1/posts/1/comments/", json=body)
+    assert (answer.status_code, answer.json["message"]) == (400, "comment does not have a body")
+
+
+def test_a_comment_may_have_8_kib(posts):
+    a_post(posts)
+    answer = posts.as_("ben", USER).post("/api/v1/posts/1/comments/", json={"body": "x" * 8193})
+    assert answer.json["message"] == "body is too long: at most 8192 bytes are allowed"
+
+
+def test_commenting_needs_comment(posts):
+    a_post(posts)
+    assert posts.as_("ben", 5).post("/api/v1/posts/1/comments/", json={"body": "x"}).status_code == 403
+
+
+def test_of_a_post_oldest_first_of_everybody_newest_first_in_pages_of_thirty(posts):
+    post = a_post(posts)
+    for number in range(35):
+        a_comment(posts, post, f"comment {number}")
+    of_post = [posts.as_("ann").get(f"/api/v1/posts/1/comments/?page={page}").json for page in (1, 2, 3)]
+    of_all = [posts.as_("ann").get(f"{ALL}?page={page}").json for page in (1, 2)]
+    in_order = [f"comment {number}" for number in range(35)]
+    assert [c["body"] for page in of_post for c in page["comments"]] == in_order
+    assert [c["body"] for page in of_all for c in page["comments"]] == in_order[::-1]
+    assert [len(page["comments"]) for page in of_post] == [30, 5, 0]
+    assert {page["count"] for page in of_post + of_all} == {35}
+
+
+def test_a_disabled_comment_keeps_its_place_without_its_text(posts):
+    post = a_post(posts)
+    a_comment(posts, post, "rude")
+    posts.outbox()
+    hidden = posts.as_("mod", MODERATOR).put(f"{ALL}1/disabled")
+    [event] = posts.outbox()
+    assert (hidden.status_code, hidden.json["disabled"], hidden.json["body"], hidden.json["body_html"]) == (
+        200,
+        True,
+        None,
+        None,
+    )
+    assert (event.type, event.version, event.data["body"]) == ("posts.comment_moderated.v1", 2, None)
+    for who, bits in (("ann", USER), ("ben", USER), ("mod", MODERATOR), ("cid", ADMINISTRATOR)):
+        listed = posts.as_(who, bits).get("/api/v1/posts/1/comments/").json
+        assert (listed["count"], listed["comments"][0]["body"]) == (1, None)
+        assert posts.as_(who, bits).get(f"{ALL}1").json["body_html"] is None
+    assert posts.as_("ann").get("/api/v1/posts/1").json["comment_count"] == 1
+
+
+def test_moderators_at_work_see_disabled_texts_and_others_may_not(posts):
+    a_comment(posts, a_post(posts), "rude")
+    posts.as_("mod", MODERATOR).put(f"{ALL}1/disabled")
+    at_work = posts.as_("mod", MODERATOR).get(f"{ALL}?moderate=true").json["comments"]
+    assert [(comment["disabled"], comment["body"]) for comment in at_work] == [(True, "rude")]
+    assert posts.as_("ann", USER).get(f"{ALL}?moderate=true").status_code == 403
+
+
+def test_moderation_twice_is_told_once_and_can_be_undone(posts):
+    a_comment(posts, a_post(posts))
+    posts.outbox()
+    mod = posts.as_("mod", MODERATOR)
+    for _ in range(2):
+        mod.put(f"{ALL}1/disabled")
+    assert mod.delete(f"{ALL}1/disabled").json["body"] == "Well said"
+    assert [event.version for event in posts.outbox()] == [2, 3]
+
+
+def test_moderation_needs_moderate_and_a_comment(posts):
+    a_comment(posts, a_post(posts))
+    assert posts.as_("ann", USER).put(f"{ALL}1/disabled").status_code == 403
+    assert posts.as_("mod", MODERATOR).delete(f"{ALL}9/disabled").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("who", "bits", "edits", "removes"),
+    [
+        ("ben", USER, 200, 204),
+        ("ann", USER, 403, 403),
+        ("mod", MODERATOR, 403, 204),
+        ("mod", ADMINISTRATOR, 200, 204),
+    ],
+)
+def test_who_may_edit_and_remove(posts, who, bits, edits, removes):
+    a_comment(posts, a_post(posts))
+    assert posts.as_(who, bits).put(f"{ALL}1", json={"body": "changed"}).status_code == edits
+    assert posts.as_(who, bits).delete(f"{ALL}1").status_code == removes
+
+
+def test_an_edited_comment_is_told_and_without_a_body_stays(posts):
+    a_comment(posts, a_post(posts))
+    posts.outbox()
+    assert posts.as_("ben", USER).put(f"{ALL}1", json={"body": "*Well*"}).json["body_html"] == "<em>Well</em>"
+    assert posts.as_("ben", USER).put(f"{ALL}1", json={}).json["body"] == "*Well*"
+    assert [event.version for event in posts.outbox()] == [2]
+
+
+def test_a_removed_comment_is_gone_and_no_longer_counted(posts):
+    a_comment(posts, a_post(posts))
+    posts.outbox()
+    ben = posts.as_("ben", USER)
+    assert ben.delete(f"{ALL}1").status_code == 204
+    [event] = posts.outbox()
+    assert (event.type, event.data["post_comment_count"], event.data["body"]) == (
+        "posts.comment_removed.v1",
+        0,
+        None,
+    )
+    assert (ben.get(f"{ALL}1").status_code, ben.delete(f"{ALL}1").status_code) == (404, 404)
+    assert (ben.get("/api/v1/posts/1").json["comment_count"], ben.get(ALL).json["count"]) == (0, 0)

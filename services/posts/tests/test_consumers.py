@@ -1,0 +1,45 @@
+"""What auth says of people."""
+
+from .states import USER, a_person, a_post
+
+
+def name_of(posts):
+    return posts.as_("ann").get("/api/v1/posts/1").json["author"]["username"]
+
+
+def test_a_rename_shows_on_old_posts_at_once(posts):
+    a_person(posts, 1, "ann")
+    a_post(posts)
+    a_person(posts, 1, "annabel", version=2, avatar_hash="f" * 32)
+    author = posts.as_("ann").get("/api/v1/posts/").json["posts"][0]["author"]
+    assert (author["username"], author["avatar_url"]) == (
+        "annabel",
+        f"http://localhost:8000/avatar/{'f' * 32}.svg",
+    )
+
+
+def test_late_news_do_not_undo_a_rename(posts):
+    a_post(posts)
+    a_person(posts, 1, "annabel", version=2)
+    a_person(posts, 1, "ann", version=1)
+    assert name_of(posts) == "annabel"
+
+
+def test_the_same_version_again_repairs_a_copy(posts):
+    a_post(posts)
+    a_person(posts, 1, "wrong", version=2)
+    a_person(posts, 1, "right", version=2)
+    assert name_of(posts) == "right"
+
+
+def test_a_removed_person_leaves_no_name_and_does_not_come_back(posts):
+    a_post(posts)
+    posts.receive("auth.user_removed.v1", 1, 9, {"id": 1})
+    a_person(posts, 1, "ann", version=8)
+    posts.as_("ann", USER).post("/api/v1/posts/", json={"body": "a ghost"})
+    assert name_of(posts) is None
+
+
+def test_members_that_are_not_read_may_be_anything(posts):
+    a_person(posts, 1, "ann", colour="green", member_since=3)
+    assert posts.parked() == []

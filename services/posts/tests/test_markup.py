@@ -1,0 +1,77 @@
+"""The sanitiser's golden cases (POST-18, POST-19, COM-02, decision 13)."""
+
+import time
+
+import pytest
+
+from posts import markup
+
+REL = 'rel="nofollow noopener noreferrer"'
+
+
+@pytest.mark.parametrize(
+    ("body", "html"),
+    [
+        ("body of the *blog* post", "<p>body of the <em>blog</em> post</p>"),
+        ("body *x*", "<p>body <em>x</em></p>"),
+        ("# One\n## Two\n### Three", "<h1>One</h1>\n<h2>Two</h2>\n<h3>Three</h3>"),
+        ("#### Four", "Four"),
+        ("> said", "<blockquote>\n<p>said</p>\n</blockquote>"),
+        ("1. a\n2. b", "<ol>\n<li>a</li>\n<li>b</li>\n</ol>"),
+        ("- a", "<ul>\n<li>a</li>\n</ul>"),
+        ("`x < y`", "<p><code>x &lt; y</code></p>"),
+        ("```\n<b>\n```", "<pre><code>&lt;b&gt;\n</code></pre>"),
+        ("**a** <abbr title='t' class='c'>b</abbr>", '<p><strong>a</strong> <abbr title="t">b</abbr></p>'),
+        ("a <script>alert(1)</script> b", "<p>a  b</p>"),
+        ("<style>p {}</style>\n\nb", "<p>b</p>"),
+        ("![picture](http://x.example/y.png)", "<p></p>"),
+        ("a<br>b <hr> <table><tr><td>c</td></tr></table>", "<p>ab </p> c<p></p>"),
+        ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>"),
+        ("<a href='javascript:alert(1)'>x</a>", f"<p><a {REL}>x</a></p>"),
+        (
+            "<a href='http://e.example' target='_blank' onclick='x()'>x</a>",
+            f'<p><a href="http://e.example" {REL}>x</a></p>',
+        ),
+        (
+            "see http://e.example/a?b=c now",
+            f'<p>see <a href="http://e.example/a?b=c" {REL}>http://e.example/a?b=c</a> now</p>',
+        ),
+        ("[t](https://e.example 'title')", f'<p><a href="https://e.example" title="title" {REL}>t</a></p>'),
+        ("write to ann@example.com", "<p>write to ann@example.com</p>"),
+        (
+            "<mailto:ann@example.com>",
+            f'<p><a href="mailto:ann@example.com" {REL}>mailto:ann@example.com</a></p>',
+        ),
+        ("<img src=x onerror=alert(1)>", ""),
+        ("`http://e.example`", "<p><code>http://e.example</code></p>"),
+        ("<b onmouseover=alert(1)>b</b>", "<p><b>b</b></p>"),
+        ("<svg><script>x</script></svg>", "<p></p>"),
+        ("🦊 שלום", "<p>🦊 שלום</p>"),
+    ],
+)
+def test_posts(body, html):
+    assert markup.post(body) == html
+
+
+@pytest.mark.parametrize(
+    ("body", "html"),
+    [
+        ("one *line*", "one <em>line</em>"),
+        ("a\n\nb", "a\nb"),
+        ("# title", "title"),
+        ("- item", "item"),
+        ("> quote", "quote"),
+        ("```\ncode\n```", "<code>code\n</code>"),
+        ("see http://e.example", f'see <a href="http://e.example" {REL}>http://e.example</a>'),
+        ("<script>x</script>y", "y"),
+    ],
+)
+def test_comments(body, html):
+    assert markup.comment(body) == html
+
+
+@pytest.mark.parametrize("unit", ["[", "*", "_a_", "> ", "- ", "`", "<b>", "![](", "http://", "a@", "\n#"])
+def test_no_text_of_the_largest_size_takes_long(unit):
+    began = time.process_time()
+    markup.post((unit * 65536)[:65536])
+    assert time.process_time() - began < 3
