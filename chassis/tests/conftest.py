@@ -3,8 +3,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from shop.app import Settings, create_app  # noqa: E402
+from shop.app import Settings, create_app
 
-from chassis.testing.service import service_doors  # noqa: E402
+from chassis.testing.service import service_doors
 
 shop = service_doors("shop", create_app, Settings)

@@ -1,4 +1,4 @@
-"""Events in: once each, in any order; what cannot be handled waits or is parked, and nothing else is delayed."""
+"""Events in: once each, in any order; what cannot be handled waits or is parked, the rest goes on."""
 
 import time
 

@@ -30,7 +30,7 @@ def test_a_setting_may_come_from_a_file(outside, tmp_path):
 
 def test_a_file_that_is_not_there_stops_the_service_in_one_line(outside):
     outside.setenv("LABEL_SECRET_FILE", "/nowhere/secret")
-    with pytest.raises(SystemExit, match="shop: cannot start: .*/nowhere/secret"):
+    with pytest.raises(SystemExit, match=r"shop: cannot start: .*/nowhere/secret"):
         Settings.load("shop")
 
 

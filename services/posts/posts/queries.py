@@ -39,7 +39,7 @@ COMMENTS = (
     .outerjoin(Person, Person.id == Comment.author_id)
     .where(Comment.removed_at.is_(None))
 )
-PAGE = {"size": sa.bindparam("size"), "offset": sa.bindparam("offset")}
+PAGE = {"size": sa.bindparam("size", type_=sa.Integer), "offset": sa.bindparam("offset", type_=sa.Integer)}
 
 
 def _paged(statement: sa.Select) -> sa.Select:  # type: ignore[type-arg]
