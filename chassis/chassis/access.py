@@ -41,6 +41,7 @@ class Access:
     confirmed: bool = True
     gives: type[BaseModel] | None = None
     status: int = 200
+    also: tuple[int, ...] = ()
     refuses: tuple[int, ...] = ()
     takes: type[BaseModel] | None = None
     asks: type[Query] | None = None
@@ -79,6 +80,7 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
 
     Args:
         gives, status: shape and status of the good answer, for the API document.
+        also: further good statuses with the same shape (a PUT that makes: 201).
         refuses: further statuses it may answer.
         first: called with the actor and the path values before the body is read; refuses by raising.
     """

@@ -142,10 +142,13 @@ def query_parameters(access: Access) -> list[dict[str, Any]]:
 
 
 def responses(access: Access, refs: Any) -> dict[str, Any]:
-    good: dict[str, Any] = {"description": GOOD.get(access.status, "Done")}
+    given: dict[str, Any] = {}
     if access.gives:
-        good["content"] = {"application/json": {"schema": refs[(access.gives, "serialization")]}}
-    told = {str(access.status): good}
+        given["content"] = {"application/json": {"schema": refs[(access.gives, "serialization")]}}
+    told = {
+        str(status): {"description": GOOD.get(status, "Done"), **given}
+        for status in (access.status, *access.also)
+    }
     problem = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
     for status in sorted(refusals(access)):
         told[str(status)] = {"description": WORDS.get(status, "Refused"), "content": problem}
