@@ -408,7 +408,7 @@ class RabbitMQ(Server, Vhosts):
             time.sleep(POLL)
 
     def _answers(self) -> bool:
-        return all(_listens(port) for port in (self.port, self.api_port))
+        return all(listens(port) for port in (self.port, self.api_port))
 
 
 def free_port() -> int:
@@ -445,7 +445,7 @@ def _patiently(attempt: Callable[[], Answer], refusal: type[Exception]) -> Answe
             time.sleep(POLL)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

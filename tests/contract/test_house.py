@@ -1,0 +1,180 @@
+"""The rules of the house, read from the code itself."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from chassis import openapi
+from chassis.cli import contract
+from gateway import openapi as gateway_openapi
+from gateway import table
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("auth", "posts", "social")
+ROOMS = ("app", "api", "consumers", "commands", "queries", "events", "models")
+NEVER = {
+    "api": {"sqlalchemy", "models.db", "events", "consumers"},
+    "consumers": {"flask", "requests", "api", "queries"},
+    "commands": {"flask", "api", "consumers"},
+    "queries": {"flask", "api", "consumers", "commands", "events"},
+    "events": {"flask", "api", "consumers", "commands", "queries"},
+    "models": {"flask", "api", "consumers", "commands", "queries", "events"},
+}
+DOMAIN = r"posts|authors?|follow(s|er|ers|ing|ed)?|timelines?|comments?|blogs?|flasky"
+
+
+def modules(package):
+    return sorted(
+        path
+        for path in (ROOT / package).rglob("*.py")
+        if "tests" not in path.parts and "migrations" not in path.parts
+    )
+
+
+def imports(path, package):
+    """What a module imports: outside packages by their first name, own modules by their path below the package, `module.name`."""
+    found = set()
+    here = path.relative_to(package).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found |= {node.module.split(".")[0], *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.ImportFrom):
+            base = (*here[: len(here) - node.level], *(node.module.split(".") if node.module else ()))
+            for alias in node.names:
+                whole = (*base, alias.name)
+                found |= {".".join(whole), whole[0]}
+    return found
+
+
+def test_nobody_imports_another_service():
+    for service in (*SERVICES, "gateway"):
+        others = {*SERVICES, "gateway", "web"} - {service}
+        for path in modules(f"services/{service}/{service}"):
+            absolute = {name for name in imports(path, path.parent) if name in others}
+            tree = ast.parse(path.read_text())
+            real = {
+                name
+                for node in ast.walk(tree)
+                for name in (
+                    [alias.name.split(".")[0] for alias in node.names]
+                    if isinstance(node, ast.Import)
+                    else [node.module.split(".")[0]]
+                    if isinstance(node, ast.ImportFrom) and node.level == 0
+                    else []
+                )
+            }
+            assert not real & others, f"{path} imports {real & others & absolute}"
+
+
+def test_the_chassis_imports_no_service():
+    for path in modules("chassis/chassis"):
+        assert not re.search(
+            r"^\s*(from|import) (auth|posts|social|gateway|web)\b", path.read_text(), re.M
+        ), path
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_rooms_import_only_what_house_rules_allow(service):
+    package = ROOT / "services" / service / service
+    for path in modules(f"services/{service}/{service}"):
+        room = path.relative_to(package).parts[0].removesuffix(".py")
+        if room not in NEVER:
+            continue
+        found = imports(path, package)
+        assert not found & NEVER[room], f"{path.relative_to(ROOT)} imports {sorted(found & NEVER[room])}"
+        assert "app" not in found, f"{path.relative_to(ROOT)} imports app"
+
+
+def test_no_word_of_any_domain_is_in_the_chassis():
+    for path in sorted((ROOT / "chassis" / "chassis").rglob("*.py")):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            assert not re.search(rf"\b({DOMAIN})\b", line, re.I), f"{path.name}:{number}: {line.strip()}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_service_has_the_rooms_of_the_house(service):
+    folder = ROOT / "services" / service
+    for name in ("README.md", "pyproject.toml", "contract/openapi.json", "migrations/env.py", "tests"):
+        assert (folder / name).exists(), f"{service} has no {name}"
+    for room in ROOMS:
+        assert (folder / service / room).is_dir() or (folder / service / f"{room}.py").exists(), (
+            f"{service} has no {room}"
+        )
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_promised_is_what_the_code_does(service, request):
+    """Routes and API document, events and schemas: both ways, to the letter."""
+    doors = request.getfixturevalue(service)
+    folder = ROOT / "services" / service / "contract"
+    committed = {
+        str(path.relative_to(folder)): json.loads(path.read_text()) for path in folder.rglob("*.json")
+    }
+    assert committed == contract(doors.app), f"run `make openapi` and commit services/{service}/contract"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_only_declared_events_are_published(service):
+    """Every event type that a service's code names as its own has a schema, and none has a schema that nobody publishes."""
+    text = "".join(
+        path.read_text() for path in modules(f"services/{service}/{service}") if path.name != "consumers.py"
+    )
+    named = set(re.findall(rf'"({service}\.[a-z_]+\.v\d+)"', text))
+    schemas = {path.stem for path in (ROOT / "services" / service / "contract" / "events").glob("*.json")}
+    assert named == schemas
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_route_says_who_may_call_it(service, request):
+    app = request.getfixturevalue(service).app
+    for rule in app.url_map.iter_rules():
+        assert openapi.access_of(app, rule).who in ("public", "signed in", "internal"), rule
+
+
+def generic(path):
+    return re.sub(r"\{[^}]+\}|<[^>]+>", "<>", path)
+
+
+def test_the_gateways_table_covers_exactly_the_public_routes():
+    documents = gateway_openapi.contracts()
+    promised = {(name, generic(path)) for name, document in documents.items() for path in document["paths"]}
+    routed = {(route.service, generic(route.pattern)) for route in table.ROUTES if route.service != "gateway"}
+    assert routed == promised
+
+
+def test_the_gateway_asks_for_credentials_exactly_where_the_services_do():
+    for document in gateway_openapi.contracts().values():
+        for path, operations in document["paths"].items():
+            route = table.find(path.replace("{hash}", "ab").replace("{session}", "abc").replace("{id}", "1"))
+            for method, operation in operations.items():
+                open_to_all = route.asks(method.upper()) is table.Who.PUBLIC
+                assert open_to_all == ("security" not in operation), f"{method.upper()} {path}"
+
+
+def test_the_merged_document_is_the_services_own():
+    merged = gateway_openapi.written(gateway_openapi.merged(gateway_openapi.contracts()))
+    assert merged == gateway_openapi.MERGED.read_text(), (
+        "run `make openapi` and commit the gateway's openapi.json"
+    )
+
+
+def test_internal_addresses_are_never_routed():
+    for path in ("/internal/exchange", "/internal/changes", "/livez", "/readyz", "/metrics"):
+        assert table.find(path) is None
+
+
+def test_services_declare_what_the_installation_pins():
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements" / "run.txt").read_text(), re.M))
+    for file in [ROOT / "chassis" / "pyproject.toml", *(ROOT / "services").glob("*/pyproject.toml")]:
+        declared = re.findall(r'^    "([a-zA-Z0-9-]+)', file.read_text(), re.M)
+        assert {name.lower() for name in declared} - {"chassis"} <= pinned, file
+
+
+def test_requirements_name_no_address():
+    for path in (ROOT / "requirements").iterdir():
+        assert not re.search(r"https?://|--(extra-)?index-url|--find-links", path.read_text()), path
