@@ -29,6 +29,7 @@ from .tokens import Actor, Verifier
 
 DEEPEST = 32
 WORDS = {"missing": "is missing", "string_type": "must be text", "bool_type": "must be true or false"}
+STRANGER = Actor(0, "", 0, False, "", 0, "", (), float("inf"))
 View = Callable[..., Any]
 
 
@@ -39,6 +40,7 @@ class Access:
     who: str  # "public", "signed in" or "internal"
     bits: int = 0
     confirmed: bool = True
+    strangers: bool = False
     gives: type[BaseModel] | None = None
     status: int = 200
     also: tuple[int, ...] = ()
@@ -82,6 +84,8 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
         gives, status: shape and status of the good answer, for the API document.
         also: further good statuses with the same shape (a PUT that makes: 201).
         refuses: further statuses it may answer.
+        strangers: also for pages that show it to people who are not signed in; they ask with the internal
+            credential, and the actor is `STRANGER`.
         first: called with the actor and the path values before the body is read; refuses by raising.
     """
     return _declare("signed in", functools.reduce(int.__or__, bits, 0), **declared)
@@ -114,6 +118,9 @@ def _admit(access: Access) -> Actor | None:
         return None
     if access.who == "internal":
         return _insider()
+    if access.strangers and request.headers.get("Authorization", "").startswith("Internal "):
+        _insider()
+        return STRANGER
     actor = authenticate()
     if access.confirmed and not actor.confirmed:
         raise NotAllowed("Unconfirmed account")

@@ -110,3 +110,11 @@ def test_keys_may_rotate_and_a_removed_key_is_refused(shop, tmp_path):
     shop.signer = fresh
     assert shop.as_("ann", PACK).get("/api/v1/boxes/").status_code == 200
     assert old.get("/api/v1/boxes/").status_code == 401
+
+
+def test_pages_may_ask_for_strangers_where_a_route_says_so(shop):
+    assert shop.internal().get("/api/v1/shelf").json == {"asked_by": 0}
+    assert shop.as_("ann").get("/api/v1/shelf").json == {"asked_by": 1}
+    assert shop.anonymous().get("/api/v1/shelf").status_code == 401
+    assert shop.anonymous().get("/api/v1/shelf", headers={"Authorization": "Internal wrong"}).status_code == 401
+    assert shop.internal().get("/api/v1/boxes/").status_code == 401

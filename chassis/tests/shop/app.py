@@ -88,6 +88,12 @@ def me(actor: Actor) -> dict[str, Any]:
     return {"id": actor.id, "confirmed": actor.confirmed}
 
 
+@api.get("/shelf")
+@needs(strangers=True)
+def shelf(actor: Actor) -> dict[str, Any]:
+    return {"asked_by": actor.id}
+
+
 @api.get("/door")
 @public()
 def door() -> dict[str, Any]:

@@ -18,7 +18,7 @@ api = Blueprint("api", __name__, url_prefix="/api/v1")
 
 
 @api.get("/posts/")
-@needs(gives=shapes.Posts)
+@needs(strangers=True, gives=shapes.Posts)
 def posts(paging: Paging) -> Any:
     """Everybody's posts, newest first."""
     size = settings.posts_per_page
@@ -37,7 +37,7 @@ def publish(author: Actor, draft: shapes.Draft) -> Answer:
 
 
 @api.get("/posts/<int:id>")
-@needs(gives=shapes.Post, refuses=(404,))
+@needs(strangers=True, gives=shapes.Post, refuses=(404,))
 def post(id: int) -> Answer:
     """One post."""
     return tagged(queries.post(id))
@@ -60,7 +60,7 @@ def remove(id: int) -> Answer:
 
 
 @api.get("/users/<int:id>/posts/")
-@needs(gives=shapes.Posts, refuses=(404,))
+@needs(strangers=True, gives=shapes.Posts, refuses=(404,))
 def posts_of(reader: Actor, id: int, paging: Paging) -> Any:
     """One person's posts, newest first."""
     size, count = settings.posts_per_page, queries.count_of(id, reader)
@@ -71,7 +71,7 @@ def posts_of(reader: Actor, id: int, paging: Paging) -> Any:
 
 
 @api.get("/posts/<int:id>/comments/")
-@needs(gives=shapes.Comments, refuses=(404,))
+@needs(strangers=True, gives=shapes.Comments, refuses=(404,))
 def comments_of(id: int, paging: Paging) -> Any:
     """The comments of a post, oldest first."""
     size, count = settings.comments_per_page, queries.post(id)["comment_count"]
