@@ -79,8 +79,10 @@ def _distinct_operations(paths: dict[str, Any]) -> None:
                 operation["operationId"] = f"{operation['tags'][0]}_{operation['operationId']}_{method}"
 
 
-def contracts(folder: Path = CONTRACTS) -> dict[str, dict[str, Any]]:
-    return {name: json.loads((folder / name / "contract" / "openapi.json").read_text()) for name in SERVICES}
+def contracts() -> dict[str, dict[str, Any]]:
+    return {
+        name: json.loads((CONTRACTS / name / "contract" / "openapi.json").read_text()) for name in SERVICES
+    }
 
 
 def written(document: dict[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """The gateway as it runs: a real process, in front of small real servers that write down what they get."""
 
-import base64
 import contextlib
 import http.client
 import json
@@ -9,29 +8,25 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from chassis.testing.polling import eventually
+from chassis.testing.service import Signer
 
 SECRET = "the-internal-secret-of-these-tests"
 PATIENCE = 15.0
-
-
-def until(true: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """Waits until something is so, looking often."""
-    end = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.005)
-    return found
 
 
 @dataclass
@@ -161,7 +156,7 @@ class Auth(Service):
     """The auth service, as far as the gateway knows it."""
 
     def __init__(self) -> None:
-        self.key, self.kid = Ed25519PrivateKey.generate(), "k1"
+        self.rotate()
         self.people: dict[str, Person] = {}
         self.changes: list[dict[str, Any]] = []
         self.revoked: list[dict[str, Any]] = []
@@ -179,15 +174,12 @@ class Auth(Service):
         return person
 
     def token(self, person: Person, **claims: Any) -> str:
-        now = time.time()
-        told = {
-            "iss": "auth", "aud": "api", "sub": person.sub, "username": "x", "perms": 7, "confirmed": True,
-            "avatar": "", "ver": person.version, "sid": person.sid, "amr": ["token"], "iat": int(now),
-            "exp": int(now + 300), "jti": uuid.uuid4().hex,
-        }  # fmt: skip
-        return jwt.encode(
-            told | claims, self.key, algorithm="EdDSA", headers={"typ": "at+jwt", "kid": self.kid}
-        )
+        told = {"ver": person.version, "sid": person.sid} | claims
+        return self.signer.token(int(person.sub), "x", 7, **told)
+
+    def rotate(self) -> None:
+        """A new key; the old one is no longer published."""
+        self.signer = Signer(Path(tempfile.mkdtemp(prefix="keys-")))
 
     def change(self, person: Person) -> None:
         """The person's rights change: a higher version, in the list of changes."""
@@ -202,18 +194,11 @@ class Auth(Service):
         if path in self.script or not path.startswith(("/internal/", "/.well-known/")):
             return super().say(asked, connection)
         if path == "/.well-known/jwks.json":
-            return answer(200, {"keys": [self._public()]})
+            return answer(200, self.signer.jwks.read_bytes())
         if asked.header("Authorization") != f"Internal {SECRET}":
             return answer(401)
-        return {
-            "/internal/exchange": self._exchange,
-            "/internal/changes": self._changes,
-            "/internal/seen": self._seen,
-        }[path](asked)
-
-    def _public(self) -> dict[str, Any]:
-        x = base64.urlsafe_b64encode(self.key.public_key().public_bytes_raw()).rstrip(b"=").decode()
-        return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.kid, "alg": "EdDSA", "use": "sig"}
+        doors = {"exchange": self._exchange, "changes": self._changes, "seen": self._seen}
+        return doors[path.rpartition("/")[2]](asked)
 
     def _changes(self, asked: Asked) -> bytes:
         since = float(asked.target.partition("since=")[2])
@@ -286,7 +271,7 @@ class Site:
         environment = os.environ | {
             "PORT": str(self.port), "OPS_PORT": str(self.ops_port), "PUBLIC_URL": f"http://localhost:{self.port}",
             "AUTH_URL": self.auth.url, "POSTS_URL": self.posts.url, "SOCIAL_URL": self.social.url,
-            "INTERNAL_SECRET": SECRET, "CHANGES_SECONDS": "0.02", "FLASK_CONFIG": "testing", **self.settings,
+            "INTERNAL_SECRET": SECRET, "CHANGES_SECONDS": "0.1", "FLASK_CONFIG": "testing", **self.settings,
         }  # fmt: skip
         command = [
             sys.executable,
@@ -301,7 +286,7 @@ class Site:
         )
         self.lines: list[str] = []
         threading.Thread(target=lambda: self.lines.extend(self.process.stdout), daemon=True).start()
-        until(self._ready if ready else self._up)
+        eventually(self._ready if ready else self._up)
 
     def _up(self) -> bool:
         assert self.process.poll() is None, "".join(self.lines)
@@ -361,7 +346,7 @@ class Site:
 
     def logged(self, request_id: str) -> dict[str, Any]:
         """The log line of a request."""
-        return until(lambda: next((json.loads(line) for line in self.lines if request_id in line), None))
+        return eventually(lambda: next((json.loads(line) for line in self.lines if request_id in line), None))
 
 
 @pytest.fixture(scope="session")
@@ -378,8 +363,17 @@ def site(shared: Site) -> Site:
     return shared
 
 
+@pytest.fixture(scope="session")
+def ending() -> Iterator[list[Site]]:
+    """Gateways told to end, to be waited for when everything is done."""
+    told: list[Site] = []
+    yield told
+    for site in told:
+        site.end()
+
+
 @pytest.fixture
-def new_site() -> Iterator[Callable[..., Site]]:
+def new_site(ending: list[Site]) -> Iterator[Callable[..., Site]]:
     """Makes a gateway of the test's own, with settings of its own."""
     made: list[Site] = []
 
@@ -390,7 +384,8 @@ def new_site() -> Iterator[Callable[..., Site]]:
 
     yield make
     for site in made:
-        site.end()
+        site.process.terminate()
+    ending += made
 
 
 @pytest.fixture
@@ -401,7 +396,7 @@ def ann(site: Site) -> Person:
 @pytest.fixture
 def path() -> str:
     """The address of a post that no other test asks for."""
-    return f"/api/v1/posts/{uuid.uuid4().int % 10**18}"
+    return f"/api/v1/posts/{uuid.uuid4().int % 10**15}"
 
 
 @pytest.fixture
@@ -410,6 +405,17 @@ def said() -> Callable[..., bytes]:
     return answer
 
 
+@pytest.fixture(name="eventually")
+def polling() -> Callable[..., Any]:
+    return eventually
+
+
 @pytest.fixture
-def eventually() -> Callable[..., Any]:
-    return until
+def crowd() -> Callable[..., list[Any]]:
+    """Does something many times at once; gives what came of it."""
+
+    def together(number: int, work: Callable[[], Any]) -> list[Any]:
+        with ThreadPoolExecutor(number) as pool:
+            return [done.result() for done in [pool.submit(work) for _ in range(number)]]
+
+    return together

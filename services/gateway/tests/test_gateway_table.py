@@ -1,0 +1,117 @@
+"""Which paths exist, who serves them, and who may ask."""
+
+import re
+
+import pytest
+
+from gateway import table
+from gateway.table import ROUTES, Who
+
+SAMPLES = {"int": "7", "hash": "00ff", "id": "a_B-9", "file": "swagger-ui.css"}
+
+
+def sample(pattern):
+    return re.sub(r"<(\w+)>", lambda kind: SAMPLES[kind[1]], pattern)
+
+
+def service(site, name):
+    return {"auth": site.auth, "posts": site.posts, "social": site.social}[name]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.pattern)
+def test_a_path_has_one_route(route):
+    assert table.find(sample(route.pattern)) is route
+    assert [other for other in ROUTES if re.fullmatch(other.expression, sample(route.pattern))] == [route]
+
+
+@pytest.mark.parametrize(
+    "route", [one for one in ROUTES if one.service != "gateway"], ids=lambda route: route.pattern
+)
+def test_every_route_reaches_its_service_with_credentials(site, ann, route):
+    got = site.get(sample(route.pattern), Authorization=site.as_(ann))
+    assert got.status == 200
+    asked = [one.header("X-Request-Id") for one in service(site, route.service).at(sample(route.pattern))]
+    assert got.headers["X-Request-Id"] in asked or route.pattern == "/.well-known/jwks.json"
+
+
+@pytest.mark.parametrize(
+    "route", [one for one in ROUTES if one.who is Who.SIGNED_IN], ids=lambda route: route.pattern
+)
+def test_reads_without_credentials_are_refused(site, route):
+    got = site.get(sample(route.pattern))
+    assert got.status == 401
+    assert (got.problem["error"], got.problem["message"]) == ("unauthorized", "Invalid credentials")
+    assert got.headers["WWW-Authenticate"] == 'Basic realm="Flasky", Bearer'
+
+
+@pytest.mark.parametrize(
+    "route", [one for one in ROUTES if one.who is Who.PUBLIC], ids=lambda route: route.pattern
+)
+def test_public_routes_ask_for_nothing_and_pass_no_credentials_on(site, ann, route):
+    got = site.get(sample(route.pattern), Authorization="Bearer nonsense", Cookie="session=" + "x" * 32)
+    assert got.status == 200
+    if route.service != "gateway" and "jwks" not in route.pattern:
+        [asked] = [
+            one
+            for one in service(site, route.service).at(sample(route.pattern))
+            if one.header("X-Request-Id") == got.headers["X-Request-Id"]
+        ]
+        assert asked.header("Authorization") is None
+
+
+def test_anybody_may_register_but_not_list_people(site):
+    assert site.ask("POST", "/api/v1/users/", b"{}").status == 200
+    assert site.ask("GET", "/api/v1/users/").status == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api", "/api/", "/api/v2/posts/", "/api/v1/posts/x", "/api/v1/posts/1/", "/api/v1/posts/-1",
+        "/api/v1/Posts/", "/api/v1/posts/" + "1" * 20, "/avatar/xyz.svg", "/avatar/aa.png", "/static/x",
+        "/internal/exchange", "/internal/changes", "/livez", "/readyz", "/metrics", "/api/docs/x.js",
+    ],
+)  # fmt: skip
+def test_an_unknown_path_is_told_before_credentials_are_asked_for(site, path):
+    got = site.get(path, Accept="application/json")
+    assert got.status == 404
+    assert got.problem["error"] == "not found"
+    assert "WWW-Authenticate" not in got.headers
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/html", "*/*", "text/html,application/xhtml+xml,application/xml;q=0.9", ""]
+)
+def test_outside_the_api_people_get_a_page(site, accept):
+    got = site.get("/nowhere", Accept=accept)
+    assert (got.status, got.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert got.headers["X-Request-Id"] in got.body.decode()
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json", "application/problem+json", "text/html;q=0, application/json"]
+)
+def test_outside_the_api_programs_get_a_problem(site, accept):
+    assert site.get("/nowhere", Accept=accept).problem["status"] == 404
+
+
+def test_under_the_api_everybody_gets_a_problem(site):
+    assert site.get("/api/v1/nowhere", Accept="text/html").problem["status"] == 404
+
+
+def test_a_collection_without_its_slash_is_the_services_business(site, ann, said):
+    site.auth.script["/api/v1/roles"] = said(308, b"", "Location: http://x/api/v1/roles/")
+    got = site.get("/api/v1/roles", Authorization=site.as_(ann))
+    assert (got.status, got.headers["Location"]) == (308, "http://x/api/v1/roles/")
+
+
+def test_a_wrong_method_is_the_services_business(site, ann, path, said):
+    site.posts.script[path] = said(405, {"status": 405}, "Allow: GET")
+    got = site.ask("PATCH", path, b"{}", Authorization=site.as_(ann))
+    assert (got.status, got.headers["Allow"]) == (405, "GET")
+
+
+def test_anybody_may_ask_which_methods_there_are(site, path, said):
+    site.posts.script[path] = said(200, b"", "Allow: GET, PUT")
+    got = site.ask("OPTIONS", path)
+    assert (got.status, got.headers["Allow"]) == (200, "GET, PUT")
