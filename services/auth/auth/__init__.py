@@ -1,0 +1,3 @@
+"""Identity and roles."""
+
+__version__ = "1.0.0"

@@ -1,0 +1,108 @@
+"""One's own account: profile, password, address, sessions, and the links that come by mail."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from chassis.access import Answer, needs, public
+from chassis.paging import Paging, collection
+from chassis.settings import settings
+from chassis.tokens import Actor
+
+from .. import commands, queries, shapes
+from .answers import address, identity_changed
+
+api = Blueprint("me", __name__, url_prefix="/api/v1/users")
+
+
+@api.get("/me")
+@needs(confirmed=False, gives=shapes.Account)
+def me(owner: Actor) -> Any:
+    """Your account."""
+    return shapes.account(queries.account_of(owner))
+
+
+@api.patch("/me")
+@needs(gives=shapes.Account)
+def edit_me(owner: Actor, profile: shapes.Profile) -> Any:
+    """Change what you say of yourself."""
+    commands.edit_profile(owner.id, profile.changes)
+    return shapes.account(queries.account_of(owner))
+
+
+@api.put("/me/password")
+@needs(confirmed=False, status=204, refuses=(409, 429))
+def change_password(owner: Actor, wish: shapes.NewPassword) -> Answer:
+    """Change your password; you are signed out everywhere else."""
+    commands.change_password(owner, wish.old_password, wish.password, address())
+    return identity_changed(owner.id, status=204)
+
+
+@api.post("/me/email")
+@needs(confirmed=False, status=202, refuses=(409, 429))
+def propose_email(owner: Actor, wish: shapes.NewEmail) -> Answer:
+    """Ask for another e-mail address; a link is mailed to it."""
+    commands.propose_email(owner, wish.email, wish.password, address())
+    return Answer(status=202)
+
+
+@api.post("/me/confirmation")
+@needs(confirmed=False, status=202)
+def send_confirmation(owner: Actor) -> Answer:
+    """Have the link that confirms your account mailed again."""
+    commands.send_confirmation(owner)
+    return Answer(status=202)
+
+
+@api.get("/me/sessions/")
+@needs(confirmed=False, gives=shapes.Sessions)
+def sessions(owner: Actor, paging: Paging) -> Any:
+    """Where you are signed in, the latest used first."""
+    size, count = settings.users_per_page, queries.sessions_total(owner.id)
+    found = queries.sessions(owner.id, size, paging.offset(size))
+    shown = [shapes.session(row, owner.session) for row in found]
+    path = "/api/v1/users/me/sessions/"
+    return collection("sessions", shown, count=count, page=paging.page, size=size, path=path)
+
+
+@api.delete("/me/sessions/")
+@needs(confirmed=False, status=204)
+def end_all_sessions(owner: Actor) -> Answer:
+    """Sign out everywhere, here too."""
+    commands.end_all_sessions(owner)
+    return identity_changed(owner.id, status=204)
+
+
+@api.delete("/me/sessions/<id>")
+@needs(confirmed=False, status=204, refuses=(404,), first=queries.own_session_exists)
+def end_session(owner: Actor, id: str) -> Answer:
+    """Sign out at one place."""
+    commands.end_session(owner, id)
+    return identity_changed(owner.id, status=204)
+
+
+@api.post("/confirm")
+@public(gives=shapes.User)
+def confirm(mailed: shapes.MailedToken) -> Answer:
+    """Confirm an account with the token from the mail."""
+    id = commands.confirm(mailed.token)
+    return identity_changed(id, shapes.user(queries.user(id)))
+
+
+@api.post("/reset")
+@public(gives=shapes.User, refuses=(202,))
+def reset_password(wish: shapes.Reset) -> Answer:
+    """Ask for the mail that lets you choose a new password (202), or choose it with the token from there."""
+    if wish.token is None or wish.password is None:
+        commands.ask_reset(wish.email or "")
+        return Answer(status=202)
+    id = commands.reset_password(wish.token, wish.password)
+    return identity_changed(id, shapes.user(queries.user(id)))
+
+
+@api.post("/change-email")
+@public(gives=shapes.User, refuses=(409,))
+def change_email(mailed: shapes.MailedToken) -> Answer:
+    """Take the new e-mail address, with the token from the mail that was sent there."""
+    id = commands.change_email(mailed.token)
+    return identity_changed(id, shapes.user(queries.user(id)))

@@ -1,0 +1,75 @@
+"""People and roles."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from chassis.access import Answer, created, needs, public
+from chassis.paging import collection
+from chassis.settings import settings
+
+from .. import commands, queries, shapes
+from ..models import Permission
+from .answers import identity_changed
+
+ADMIN = Permission.ADMIN
+api = Blueprint("people", __name__, url_prefix="/api/v1")
+
+
+@api.post("/users/")
+@public(gives=shapes.User, status=201, refuses=(409,))
+def register(wanted: shapes.Registration) -> Answer:
+    """Register; a mail with a link to confirm the account follows."""
+    user = commands.register(wanted.email, wanted.username, wanted.password)
+    shown = shapes.user(queries.user(user.id))
+    return created(shown, at=shown["url"])
+
+
+@api.get("/users/")
+@needs(gives=shapes.Users)
+def users(finding: shapes.Finding) -> Any:
+    """Everybody in the order of registration, or the one of a username."""
+    path, size = "/api/v1/users/", settings.users_per_page
+    if finding.username is not None:
+        named = [shapes.user(row) for row in queries.users_named(finding.username)]
+        return collection("users", named, count=len(named), page=1, size=size, path=path)
+    found = [shapes.user(row) for row in queries.users(size, finding.offset(size))]
+    count = queries.users_total()
+    return collection("users", found, count=count, page=finding.page, size=size, path=path)
+
+
+@api.get("/users/<int:id>")
+@needs(gives=shapes.User, refuses=(404,))
+def user(id: int) -> Any:
+    """One person."""
+    return shapes.user(queries.user(id))
+
+
+@api.get("/users/<int:id>/profile")
+@needs(gives=shapes.UserProfile, refuses=(404,))
+def profile(id: int) -> Any:
+    """One person, with what they say of themselves."""
+    return shapes.profile(queries.user(id))
+
+
+@api.get("/users/<int:id>/account")
+@needs(ADMIN, gives=shapes.Account, refuses=(404,))
+def account(id: int) -> Any:
+    """Everything about an account; for administrators."""
+    return shapes.account(queries.account(id))
+
+
+@api.patch("/users/<int:id>")
+@needs(ADMIN, gives=shapes.Account, refuses=(404, 409), first=queries.user_exists)
+def administer(id: int, wish: shapes.Administration) -> Answer:
+    """Change an account: role, confirmed, disabled, names; for administrators."""
+    commands.administer(id, wish.changes)
+    return identity_changed(id, shapes.account(queries.account(id)))
+
+
+@api.get("/roles/")
+@needs(gives=shapes.Roles)
+def roles() -> Any:
+    """All roles by name."""
+    found = [shapes.role(row) for row in queries.roles()]
+    return collection("roles", found, count=len(found), page=1, size=len(found), path="/api/v1/roles/")

@@ -1,0 +1,44 @@
+"""Tokens of API clients, and the keys that everybody verifies them with."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from chassis.access import Answer, needs, public
+from chassis.tokens import Actor
+
+from .. import commands, keys, queries, shapes
+from .answers import address, agent, identity_changed
+
+api = Blueprint("tokens", __name__)
+NO_STORE = {"Cache-Control": "no-store"}
+KEYS_KEPT = 5  # seconds
+
+
+@api.post("/api/v1/tokens/")
+@needs(gives=shapes.Tokens, first=queries.by_password)
+def issue_tokens(owner: Actor) -> Answer:
+    """Get a token that lives an hour; sign in with e-mail and password for it, not with a token."""
+    return Answer(commands.issue_tokens(owner, address=address(), agent=agent()), headers=NO_STORE)
+
+
+@api.delete("/api/v1/tokens/")
+@needs(confirmed=False, status=204, refuses=(400,))
+def end_token(owner: Actor) -> Answer:
+    """End the token of this request, and its refresh token."""
+    commands.end_session(owner, owner.session)
+    return identity_changed(owner.id, status=204)
+
+
+@api.post("/api/v1/tokens/refresh")
+@public(gives=shapes.Tokens, refuses=(401, 403))
+def refresh(held: shapes.Refresh) -> Answer:
+    """Exchange a refresh token for new tokens; it is used up by that."""
+    return Answer(commands.refresh(held.refresh_token), headers=NO_STORE)
+
+
+@api.get("/.well-known/jwks.json")
+@public()
+def jwks() -> Any:
+    """The keys that tokens are verified with (RFC 7517)."""
+    return Answer(keys.keyring().document(), headers={"Cache-Control": f"public, max-age={KEYS_KEPT}"})

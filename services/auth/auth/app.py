@@ -1,0 +1,73 @@
+"""Auth: the page that wires the service."""
+
+from pathlib import Path
+from typing import Self
+
+from flask import Flask
+from pydantic import Field, SecretStr, model_validator
+
+import chassis.settings
+from chassis.service import create_service
+from chassis.worker import Job
+
+from . import __version__, api, cli, commands, consumers, events, keys, mailer
+from .fake import fake
+from .models import db
+from .passwords import Hasher
+from .tokens import OwnVerifier
+
+
+class Settings(chassis.settings.Settings):
+    keys_dir: Path | None = None
+    secret_key: SecretStr = SecretStr("development-only-secret")
+    admin: str = Field("", alias="FLASKY_ADMIN")
+    mail_sender: str = Field("Flasky Admin <flasky@example.com>", alias="FLASKY_MAIL_SENDER")
+    mail_subject_prefix: str = Field("[Flasky]", alias="FLASKY_MAIL_SUBJECT_PREFIX")
+    mail_server: str = ""
+    mail_port: int = 587
+    mail_use_tls: bool = True
+    mail_username: str = ""
+    mail_password: str = Field("", repr=False)
+    password_min_length: int = Field(8, ge=8, le=64)
+    password_memory: int = Field(19456, ge=8)
+    password_rounds: int = Field(2, ge=1)
+    users_per_page: int = Field(50, alias="FLASKY_USERS_PER_PAGE", ge=1, le=100)
+
+    @property
+    def keys_folder(self) -> Path:
+        return self.keys_dir or self.data / "keys"
+
+    @model_validator(mode="after")
+    def only_tests_hash_cheaply(self) -> Self:
+        if self.environment != "testing" and (self.password_memory < 19456 or self.password_rounds < 2):
+            raise ValueError("PASSWORD_MEMORY and PASSWORD_ROUNDS must be at least 19456 and 2")
+        return self
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    settings = settings or Settings.load("auth")
+    app = create_service(
+        "auth",
+        settings,
+        home=Path(__file__).parents[1],
+        version=__version__,
+        apis=api.apis,
+        db=db,
+        consumers=consumers.consumers,
+        publishes=events.PUBLISHES,
+        snapshots=events.SNAPSHOTS,
+        seeds=[commands.seed_roles, keys.make_first],
+        jobs=[
+            Job("mail", mailer.deliver, on_ring=True),
+            Job("forget", lambda app: commands.prune(), every=600.0),
+        ],
+    )
+    ring = keys.Keyring(settings.keys_folder)
+    app.extensions |= {
+        "keyring": ring,
+        "verifier": OwnVerifier(ring, settings.token_issuer, settings.token_audience),
+        "hasher": Hasher(settings.password_memory, settings.password_rounds),
+    }
+    for command in (cli.keys, cli.users, fake):
+        app.cli.add_command(command)
+    return app

@@ -1,0 +1,57 @@
+"""Commands for operators: `flask keys …` and `flask users …`."""
+
+from datetime import UTC, datetime
+
+import click
+from flask.cli import AppGroup
+
+from chassis.problems import Refusal
+
+from . import commands
+from .keys import Key, keyring, make_first
+
+keys = AppGroup("keys", help="The keys that sign identity tokens.")
+users = AppGroup("users", help="Accounts.")
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """One line for each published key: id, and whether it waits, signs, or only verifies."""
+    for key in keyring().published():
+        click.echo(f"{key.kid}\t{state(key)}")
+
+
+def state(key: Key) -> str:
+    if key == keyring().signing():
+        return "signs"
+    begins = datetime.fromtimestamp(key.begins, UTC)
+    return f"signs from {begins:%Y-%m-%dT%H:%M:%SZ}" if begins > datetime.now(UTC) else "verifies"
+
+
+@keys.command()
+def rotate() -> None:
+    """Make a new key. It is published at once and signs in a minute; keys that are over are removed."""
+    keyring().remove_ended()
+    click.echo(keyring().make())
+
+
+@keys.command()
+@click.argument("kid")
+def revoke(kid: str) -> None:
+    """Remove a key at once: tokens that it signed are refused from now on. Never leaves none."""
+    if not keyring().remove(kid):
+        raise click.ClickException(f"there is no key {kid}; see: flask keys list")
+    make_first()
+    click.echo(f"{kid} is revoked")
+
+
+@users.command()
+@click.argument("email")
+@click.argument("role")
+def grant(email: str, role: str) -> None:
+    """Give the account of EMAIL the role ROLE."""
+    try:
+        commands.grant(email, role)
+    except Refusal as refusal:
+        raise click.ClickException(refusal.message) from None
+    click.echo(f"{email} is {role} now")

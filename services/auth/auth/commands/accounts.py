@@ -1,0 +1,188 @@
+"""Accounts: making, describing and administering them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from chassis.events import now
+from chassis.problems import Conflict, Invalid, NotFound
+
+from .. import events, letters, passwords, queries
+from ..models import ROLES, USER, Permission, Role, Session, User, db
+from . import mails
+from .sessions import revoke
+
+PUBLIC = ("username", "name", "avatar_hash")
+IN_TOKENS = ("username", "avatar_hash", "role_id", "confirmed", "disabled")
+LAST = "This is the last administrator. Make somebody else an administrator first."
+COUNTED = sa.text(
+    "INSERT INTO tallies (kind, n) VALUES ('users', 1) ON CONFLICT (kind) DO UPDATE SET n = tallies.n + 1"
+)
+
+SEED_ROLE = sa.text(
+    'INSERT INTO roles (name, permissions, "default") VALUES (:name, :permissions, :default)'
+    ' ON CONFLICT (name) DO UPDATE SET permissions = excluded.permissions, "default" = excluded."default"'
+)
+START_COUNTING = sa.text("INSERT INTO tallies (kind, n) VALUES ('users', 0) ON CONFLICT (kind) DO NOTHING")
+
+
+def register(email: str, username: str, password: str) -> User:
+    """Makes an unconfirmed account and mails its link.
+
+    Raises `Conflict` for a taken address or name, `Invalid` for a bad password, `Unavailable`.
+    """
+    refuse_taken(email, username)
+    passwords.accept(password, username, email)
+    hash = passwords.hashed(password)
+    at = now()
+    user = User(password_hash=hash, member_since=at, last_seen=at, version=1)
+    user.call(username)
+    user.write_to(email)
+    with saving(email, username):
+        user.role_id = db.session.scalars(sa.select(Role.id).where(Role.default)).one()
+        db.session.add(user)
+        db.session.flush()
+    mails.send_link(user, letters.CONFIRM, email)
+    events.user_registered(user)
+    db.session.execute(COUNTED)
+    db.session.commit()
+    return user
+
+
+def refuse_taken(email: str, username: str, but: int = 0) -> None:
+    if sentences := queries.taken(email, username, but):
+        raise Conflict(
+            next(iter(sentences.values())),
+            errors=[{"field": field, "message": said} for field, said in sentences.items()],
+        )
+
+
+@contextmanager
+def saving(email: str, username: str, but: int = 0) -> Iterator[None]:
+    """Two at once may want the same name: whom the database refuses is told what was taken."""
+    try:
+        yield
+    except sa.exc.IntegrityError:
+        db.session.rollback()
+        refuse_taken(email, username, but)
+        raise Conflict from None
+
+
+def held(id: int) -> User:
+    """The account, locked until the end of the transaction. Raises `NotFound`."""
+    user = db.session.get(User, id, with_for_update={"key_share": True})
+    if user is None:
+        raise NotFound
+    return user
+
+
+def edit_profile(id: int, changes: Mapping[str, Any]) -> None:
+    """Changes name, location and about_me, as far as they are given."""
+    user = held(id)
+    apply(user, changes)
+    db.session.commit()
+
+
+def administer(id: int, changes: Mapping[str, Any]) -> None:
+    """Changes anything of an account.
+
+    Raises `Conflict` for a taken name or address, and when no administrator would be left.
+    """
+    changes = dict(changes)
+    if "role" in changes:
+        changes["role_id"] = role_id(changes.pop("role"))
+    rights = not changes.keys().isdisjoint(("role_id", "confirmed", "disabled"))
+    administrators = others_who_administer(id) if rights else 0
+    user = held(id)
+    email, username = changes.get("email", user.email), changes.get("username", user.username)
+    administered = administers(user)
+    refuse_taken(email, username, but=id)
+    with saving(email, username, but=id):
+        apply(user, changes)
+        db.session.flush()
+    if administered and not administers(user) and not administrators:
+        raise Conflict(LAST)
+    db.session.commit()
+
+
+def apply(user: User, changes: Mapping[str, Any]) -> None:
+    """Sets the fields, tells the others what concerns them, raises `ver` when tokens are out of date now."""
+    before = {name: getattr(user, name) for name in (*PUBLIC, *IN_TOKENS, "email")}
+    for name, value in changes.items():
+        setter = {"username": user.call, "email": user.write_to}.get(name)
+        if setter:
+            setter(value)
+        else:
+            setattr(user, name, value)
+    changed = {name for name, value in before.items() if getattr(user, name) != value}
+    if changed.intersection(IN_TOKENS):
+        user.raise_ver(now())
+    if "email" in changed:
+        mails.void_links(user.id)
+    if "disabled" in changed and user.disabled:
+        revoke(Session.user_id == user.id)
+    if changed.intersection(PUBLIC):
+        user.version += 1
+        events.user_changed(user)
+
+
+def role_id(role: int | str) -> int:
+    """By id or name. Raises `Invalid`."""
+    which = Role.id == role if isinstance(role, int) else Role.name == role
+    found = db.session.scalar(sa.select(Role.id).where(which))
+    if found is None:
+        message = "role does not exist"
+        raise Invalid(message, errors=[{"field": "role", "message": message}])
+    return found
+
+
+def administers(user: User) -> bool:
+    permissions = db.session.scalar(sa.select(Role.permissions).where(Role.id == user.role_id)) or 0
+    return bool(permissions & Permission.ADMIN) and user.confirmed and not user.disabled
+
+
+def others_who_administer(id: int) -> int:
+    """How many; all are locked, in one order, so that the last two cannot demote each other at once."""
+    able = (Role.permissions.bitwise_and(int(Permission.ADMIN)) != 0, User.confirmed, sa.not_(User.disabled))
+    query = sa.select(User.id).join(Role, Role.id == User.role_id).where(*able).order_by(User.id)
+    return sum(found != id for found in db.session.scalars(query.with_for_update(of=User, key_share=True)))
+
+
+def grant(email: str, role: str) -> None:
+    """Gives an account a role. Raises `NotFound`, `Invalid`, `Conflict`."""
+    account = queries.account_by_email(email)
+    if account is None:
+        raise NotFound("There is no account with this e-mail address.")
+    administer(account["id"], {"role": role})
+
+
+def note_seen(moments: Mapping[int, datetime]) -> None:
+    """Moves `last_seen` forward, never back; in one order, so that two at once cannot block each other."""
+    at = sa.bindparam("at", type_=User.last_seen.type)
+    earlier = (User.id == sa.bindparam("user"), User.last_seen < at)
+    change = sa.update(User.__table__).where(*earlier).values(last_seen=at)
+    values = [{"user": id, "at": min(moment, now())} for id, moment in sorted(moments.items())]
+    if values:
+        db.session.execute(change, values)
+        db.session.commit()
+
+
+def count_posts(author: int, count: int, version: int) -> None:
+    """Takes over somebody's number of posts, unless a newer one is known."""
+    newer = (User.id == author, User.post_count_version < version)
+    values = {"post_count": count, "post_count_version": version}
+    db.session.execute(sa.update(User).where(*newer).values(values))
+
+
+def seed_roles() -> None:
+    """ROL-05: makes the roles and sets their bits; only User is the default. Repeatable, removes none."""
+    rows = [
+        {"name": name, "permissions": int(permissions), "default": name == USER}
+        for name, permissions in ROLES.items()
+    ]
+    db.session.execute(SEED_ROLE, rows)
+    db.session.execute(START_COUNTING)
+    db.session.commit()

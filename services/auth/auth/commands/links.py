@@ -1,0 +1,146 @@
+"""What people do with the links that they got by mail, and with their passwords and addresses."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from chassis.events import now
+from chassis.problems import Conflict, Invalid, Unauthenticated
+from chassis.settings import settings
+from chassis.tokens import Actor
+
+from .. import events, letters, passwords, queries, tokens
+from ..models import ADMINISTRATOR, Mail, MailToken, Role, Session, User, db
+from . import mails
+from .accounts import held, refuse_taken, saving
+from .proofs import prove
+from .sessions import revoke
+
+BAD_LINK = "This link is invalid or has expired."
+
+
+def send_confirmation(actor: Actor) -> None:
+    """Mails a fresh link that confirms the account; older ones are void."""
+    user = held(actor.id)
+    mails.send_link(user, letters.CONFIRM, user.email)
+    db.session.commit()
+
+
+def confirm(token: str) -> int:
+    """Confirms the account that the link was mailed to. Returns its id."""
+    user = used(token, letters.CONFIRM)
+    user.confirmed = True
+    make_administrator_if_due(user)
+    user.raise_ver(now())
+    db.session.commit()
+    return user.id
+
+
+def make_administrator_if_due(user: User) -> None:
+    """Whoever proves to read the administrator's mail is the administrator."""
+    if settings.admin and user.email == settings.admin.strip().lower():
+        user.role_id = db.session.scalars(sa.select(Role.id).where(Role.name == ADMINISTRATOR)).one()
+
+
+def ask_reset(email: str) -> None:
+    """Notes that a reset mail is wanted; the worker looks whether there is such an account."""
+    db.session.add(Mail(to=email, state="asked", created_at=now(), next_try_at=now()))
+    db.ring()
+    db.session.commit()
+
+
+def reset_password(token: str, password: str) -> int:
+    """Sets a new password and ends all sessions. Returns the account's id."""
+    account = known(token, letters.RESET)
+    passwords.accept(password, account["username"], account["email"])
+    hash = passwords.hashed(password)
+    user = used(token, letters.RESET)
+    set_password(user, hash)
+    revoke(Session.user_id == user.id)
+    db.session.commit()
+    return user.id
+
+
+def change_password(actor: Actor, old: str, new: str, address: str) -> None:
+    """Sets a new password and ends all other sessions. Raises as `checked`, and `Invalid`."""
+    account = checked(actor, old, address, "old_password")
+    passwords.accept(new, account["username"], account["email"])
+    hash = passwords.hashed(new)
+    user = held(actor.id)
+    if user.password_hash != account["password_hash"]:
+        raise Conflict
+    set_password(user, hash)
+    revoke(Session.user_id == user.id, Session.sid != actor.session)
+    db.session.commit()
+
+
+def set_password(user: User, hash: str) -> None:
+    """Everything that was given for the old one ends: tokens, and links under way."""
+    user.password_hash = hash
+    user.raise_ver(now())
+    user.password_ver = user.ver
+    mails.void_links(user.id, letters.RESET, letters.CHANGE_EMAIL)
+
+
+def checked(actor: Actor, password: str, address: str, field: str) -> queries.Row:
+    """The caller's account, if the password is right.
+
+    A wrong one is a mistake in a field (`Invalid`), not a reason to sign in again. Else raises as `prove`.
+    """
+    account = queries.account_of(actor)
+    try:
+        return prove(account["email"], password, address)
+    except Unauthenticated:
+        message = f"{field} is not right"
+        raise Invalid(message, errors=[{"field": field, "message": message}]) from None
+
+
+def propose_email(actor: Actor, email: str, password: str, address: str) -> None:
+    """Mails a link to the new address; only the link changes it."""
+    account = checked(actor, password, address, "password")
+    refuse_taken(email, account["username"], but=actor.id)
+    user = held(actor.id)
+    mails.send_link(user, letters.CHANGE_EMAIL, email)
+    db.session.commit()
+
+
+def change_email(token: str) -> int:
+    """Sets the address that the link was mailed to; it is proven by that. Returns the account's id."""
+    account = known(token, letters.CHANGE_EMAIL)
+    refuse_taken(account["token_email"], account["username"], but=account["id"])
+    user = used(token, letters.CHANGE_EMAIL)
+    with saving(account["token_email"], user.username, but=user.id):
+        user.write_to(account["token_email"])
+        user.confirmed = True
+        make_administrator_if_due(user)
+        mails.void_links(user.id)
+        user.raise_ver(now())
+        user.version += 1
+        events.user_changed(user)
+        db.session.flush()
+    db.session.commit()
+    return user.id
+
+
+def used(token: str, purpose: str) -> User:
+    """Uses a link up and gives its account, locked. Raises `Invalid` for one that is not good, or no more."""
+    link = known(token, purpose)
+    user = held(link["id"])
+    same = (MailToken.hash == tokens.fingerprint(token), MailToken.expires_at > now())
+    gone: Any = db.session.execute(sa.delete(MailToken).where(*same))
+    changed_meanwhile = purpose != letters.CHANGE_EMAIL and link["token_email"] != user.email
+    if not gone.rowcount or changed_meanwhile:
+        raise bad_link()
+    return user
+
+
+def known(token: str, purpose: str) -> queries.Row:
+    """The account of a link. Raises `Invalid`."""
+    account = queries.account_by_mail_token(tokens.fingerprint(token), purpose)
+    if account is None or account["disabled"]:
+        raise bad_link()
+    return account
+
+
+def bad_link() -> Invalid:
+    return Invalid(BAD_LINK, errors=[{"field": "token", "message": BAD_LINK}])

@@ -1,0 +1,43 @@
+"""Proving who one is by a password. Two short transactions around the hash: none is open while it runs."""
+
+from contextlib import suppress
+
+import sqlalchemy as sa
+
+from chassis.problems import Refusal, Unauthenticated, Unavailable
+
+from .. import passwords, queries
+from ..models import User, db
+from . import guesses
+
+
+def prove(email: str, password: str, address: str) -> queries.Row:
+    """The account whose password it is.
+
+    Raises `Unauthenticated` (alike for a wrong password, an unknown and a disabled account), `TooMany` or
+    `Unavailable`.
+    """
+    guess = guesses.note(email, address)
+    account = queries.account_by_email(email)
+    try:
+        right = passwords.matches(password, account["password_hash"] if account else None)
+    except Refusal:
+        guesses.take_back(guess)
+        raise
+    if not right or account is None or account["disabled"]:
+        raise Unauthenticated
+    guesses.take_back(guess)
+    return with_current_hash(account, password)
+
+
+def with_current_hash(account: queries.Row, password: str) -> queries.Row:
+    """Hashes again when the parameters have been raised; when too many wait, the next time will do."""
+    old = account["password_hash"]
+    if not passwords.hasher().outdated(old):
+        return account
+    with suppress(Unavailable):
+        change = {"password_hash": passwords.hashed(password)}
+        same = (User.id == account["id"], User.password_hash == old)
+        db.session.execute(sa.update(User).where(*same).values(change))
+        db.session.commit()
+    return queries.account(account["id"])

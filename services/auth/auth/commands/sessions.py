@@ -1,0 +1,193 @@
+"""Sessions, and the tokens that are given for them."""
+
+import logging
+import secrets
+import time
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from chassis.events import now
+from chassis.problems import Invalid, NotAllowed, Unauthenticated
+from chassis.tokens import Actor
+
+from .. import queries, tokens
+from ..models import RefreshToken, Session, User, db
+from .proofs import prove
+
+log = logging.getLogger(__name__)
+REMEMBERED = timedelta(days=365)
+IDLE = timedelta(hours=12)
+REFRESH = timedelta(seconds=tokens.REFRESH_LIFE)
+NOTED_EVERY = timedelta(minutes=5)
+GRACE = timedelta(seconds=20)
+BROWSER, API = "browser", "api"
+
+
+class SignedIn(NamedTuple):
+    session: str
+    max_age: int | None
+    token: str
+    user_id: int
+
+
+def sign_in(email: str, password: str, *, remember: bool, address: str, agent: str) -> SignedIn:
+    """Opens a browser's session. Raises as `prove`."""
+    account, cookie = prove(email, password, address), tokens.new_secret()
+    session = new_session(account["id"], BROWSER, address, agent, REMEMBERED if remember else IDLE)
+    session.cookie_hash = tokens.fingerprint(cookie)
+    session.idle_seconds = None if remember else int(IDLE.total_seconds())
+    sid = session.sid
+    db.session.commit()
+    token, _ = tokens.sign(account, ["session"], session=sid)
+    return SignedIn(cookie, int(REMEMBERED.total_seconds()) if remember else None, token, account["id"])
+
+
+def new_session(user_id: int, kind: str, address: str, agent: str, life: timedelta) -> Session:
+    at = now()
+    session = Session(
+        sid=secrets.token_hex(16),
+        user_id=user_id,
+        kind=kind,
+        address=address[:64],
+        agent=agent[:256],
+        created_at=at,
+        last_seen=at,
+        expires_at=at + life,
+    )
+    db.session.add(session)
+    return session
+
+
+def exchange_password(email: str, password: str, address: str) -> tuple[str, int]:
+    """A short-lived token for a password. Raises as `prove`."""
+    return tokens.sign(prove(email, password, address), ["pwd"])
+
+
+def exchange_session(cookie: str) -> tuple[str, int]:
+    """A short-lived token for a browser's session, which lives on by being used."""
+    row = queries.session_by_cookie(tokens.fingerprint(cookie))
+    if row is None:
+        raise Unauthenticated
+    keep_alive(row)
+    return tokens.sign(row, ["session"], session=row["sid"], until=row["expires_at"].timestamp())
+
+
+def keep_alive(row: queries.Row) -> None:
+    """Writes at most every few minutes."""
+    at = now()
+    if at - row["session_seen"] < NOTED_EVERY:
+        return
+    change: dict[str, Any] = {"last_seen": at}
+    if row["idle_seconds"] is not None:
+        change["expires_at"] = at + timedelta(seconds=row["idle_seconds"])
+    db.session.execute(sa.update(Session).where(Session.sid == row["sid"]).values(change))
+    db.session.commit()
+
+
+def exchange_token(token: str) -> tuple[str, int]:
+    """The same token with the rights of now; it never lives longer than the one it was made from."""
+    actor = tokens.verified(token)
+    row = standing(actor)
+    if actor.expires <= time.time():
+        raise Unauthenticated
+    return tokens.sign(row, actor.methods, session=actor.session, until=actor.expires)
+
+
+def standing(actor: Actor) -> queries.Row:
+    """The account behind a token, if what the token was given for still holds. Raises `Unauthenticated`."""
+    if actor.session:
+        row = queries.session(actor.session)
+        good = row is not None and row["id"] == actor.id
+    else:
+        row = queries.account_of(actor)
+        by_password = "pwd" in actor.methods and actor.version >= row["password_ver"]
+        good = by_password and not row["disabled"]
+    if row is None or not good:
+        raise Unauthenticated
+    return row
+
+
+def issue_tokens(actor: Actor, *, address: str, agent: str) -> dict[str, Any]:
+    """A token and a refresh token for an API client, in a session of their own."""
+    account = confirmed(standing(actor))
+    session, secret = new_session(account["id"], API, address, agent, REFRESH), tokens.new_secret()
+    sid = session.sid
+    db.session.flush()
+    add_refresh_token(sid, secret, now())
+    db.session.commit()
+    return pair(account, sid, secret)
+
+
+def pair(account: queries.Row, sid: str, refresh_token: str) -> dict[str, Any]:
+    token, life = tokens.sign(account, ["token"], session=sid, life=tokens.API_LIFE)
+    return {
+        "token": token,
+        "expiration": life,
+        "refresh_token": refresh_token,
+        "refresh_expiration": tokens.REFRESH_LIFE,
+    }
+
+
+def confirmed(account: queries.Row) -> queries.Row:
+    if not account["confirmed"]:
+        raise NotAllowed("Unconfirmed account")
+    return account
+
+
+def add_refresh_token(sid: str, secret: str, at: datetime) -> None:
+    db.session.add(RefreshToken(hash=tokens.fingerprint(secret), sid=sid, expires_at=at + REFRESH))
+
+
+def refresh(secret: str) -> dict[str, Any]:
+    """New tokens for a refresh token, which is used up by it.
+
+    Shown again within `GRACE` it gives the same successor, for a client that missed the answer. Later it
+    means that two have it: the session ends. Raises `Unauthenticated`.
+    """
+    token = db.session.get(RefreshToken, tokens.fingerprint(secret), with_for_update=True)
+    row = queries.session(token.sid) if token else None
+    at = now()
+    if token is None or row is None or token.expires_at <= at:
+        raise Unauthenticated
+    confirmed(row)
+    if token.used_at is not None and at - token.used_at > GRACE:
+        end_stolen(row)
+    following = tokens.successor(secret)
+    if token.used_at is None:
+        token.used_at = at
+        add_refresh_token(token.sid, following, at)
+        alive = {"last_seen": at, "expires_at": at + REFRESH}
+        db.session.execute(sa.update(Session).where(Session.sid == token.sid).values(alive))
+    db.session.commit()
+    return pair(row, row["sid"], following)
+
+
+def end_stolen(row: queries.Row) -> None:
+    log.warning("a used refresh token came again; its session ends", extra={"user": row["id"]})
+    revoke(Session.sid == row["sid"])
+    db.session.commit()
+    raise Unauthenticated
+
+
+def end_session(actor: Actor, sid: str) -> None:
+    """Ends one session of the caller."""
+    if not sid:
+        raise Invalid("Send the token that is to end: these credentials have no session.")
+    revoke(Session.user_id == actor.id, Session.sid == sid)
+    db.session.commit()
+
+
+def end_all_sessions(actor: Actor) -> None:
+    """Signs the caller out everywhere, here too."""
+    user = db.session.get_one(User, actor.id, with_for_update={"key_share": True})
+    revoke(Session.user_id == user.id)
+    user.raise_ver(now())
+    db.session.commit()
+
+
+def revoke(*which: sa.ColumnElement[bool]) -> None:
+    """Ends sessions within the transaction; their rows stay until every token of theirs has expired."""
+    chosen = sa.update(Session).where(Session.revoked_at.is_(None), *which)
+    db.session.execute(chosen.values(revoked_at=now()).execution_options(synchronize_session=False))

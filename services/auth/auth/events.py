@@ -1,0 +1,49 @@
+"""Every event that auth publishes, and the current state of everybody for those who need it again."""
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from chassis import outbox
+from chassis.events import Event
+from chassis.shapes import Moment, Shape
+
+from .models import User, db
+
+USER_REGISTERED = "auth.user_registered.v1"
+USER_CHANGED = "auth.user_changed.v1"
+BATCH = 500
+
+
+class UserState(Shape):
+    """What everybody may know of a person. Never the e-mail address, of which only a digest is here."""
+
+    id: int
+    username: str
+    name: str | None
+    avatar_hash: str
+    member_since: Moment
+
+
+PUBLISHES = {USER_REGISTERED: UserState, USER_CHANGED: UserState}
+
+
+def user_registered(user: User) -> None:
+    outbox.add(USER_REGISTERED, user.id, user.version, UserState.model_validate(user))
+
+
+def user_changed(user: User) -> None:
+    outbox.add(USER_CHANGED, user.id, user.version, UserState.model_validate(user))
+
+
+def users_now() -> Iterator[Event]:
+    """Everybody as they now are."""
+    query, last = sa.select(User).order_by(User.id).limit(BATCH), 0
+    while users := db.session.scalars(query.where(User.id > last)).all():
+        for user in users:
+            yield outbox.event(USER_CHANGED, user.id, user.version, UserState.model_validate(user))
+        last = users[-1].id
+        db.session.rollback()
+
+
+SNAPSHOTS = {USER_CHANGED: users_now}

@@ -1,0 +1,177 @@
+"""Tables of auth, and rules that need only one row."""
+
+from datetime import datetime
+from enum import IntFlag
+from hashlib import md5
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from chassis.database import BigId, Database, Timestamp
+
+db = Database()
+
+
+class Permission(IntFlag):
+    """The bits of a role; every service asks for those that matter to it."""
+
+    FOLLOW = 1
+    COMMENT = 2
+    WRITE = 4
+    MODERATE = 8
+    ADMIN = 16
+
+
+USER, MODERATOR, ADMINISTRATOR = "User", "Moderator", "Administrator"
+WRITER = Permission.FOLLOW | Permission.COMMENT | Permission.WRITE
+ROLES = {
+    USER: WRITER,
+    MODERATOR: WRITER | Permission.MODERATE,
+    ADMINISTRATOR: WRITER | Permission.MODERATE | Permission.ADMIN,
+}
+
+
+class Role(db.Model):
+    """A named set of permission bits. A new account gets the one that is `default`."""
+
+    __tablename__ = "roles"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    default: Mapped[bool] = mapped_column(default=False, index=True)
+    permissions: Mapped[int] = mapped_column(default=0)
+
+
+class User(db.Model):
+    """An account. `version` numbers what others may know of it, `ver` what it may do.
+
+    Tokens carry `ver`: one with an older number has to be exchanged. A token that was given for a password is
+    worth nothing once `password_ver`, the `ver` at which the password was set, has passed it.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    username: Mapped[str] = mapped_column(sa.String(64))
+    username_key: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    email: Mapped[str] = mapped_column(sa.String(254), unique=True)
+    password_hash: Mapped[str] = mapped_column(sa.String(256))
+    role_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("roles.id"), index=True)
+    confirmed: Mapped[bool] = mapped_column(default=False)
+    disabled: Mapped[bool] = mapped_column(default=False)
+    name: Mapped[str | None] = mapped_column(sa.String(64))
+    location: Mapped[str | None] = mapped_column(sa.String(64))
+    about_me: Mapped[str | None] = mapped_column(sa.Text)
+    avatar_hash: Mapped[str] = mapped_column(sa.String(32))
+    member_since: Mapped[datetime] = mapped_column(Timestamp)
+    last_seen: Mapped[datetime] = mapped_column(Timestamp)
+    version: Mapped[int] = mapped_column(BigId, default=1)
+    ver: Mapped[int] = mapped_column(BigId, default=1)
+    ver_changed_at: Mapped[datetime | None] = mapped_column(Timestamp, index=True)
+    password_ver: Mapped[int] = mapped_column(BigId, default=1)
+    post_count: Mapped[int] = mapped_column(BigId, default=0)
+    post_count_version: Mapped[int] = mapped_column(BigId, default=0)
+
+    role: Mapped[Role] = relationship()
+
+    def call(self, username: str) -> None:
+        """Names the account: shown as typed, unique without regard to case."""
+        self.username, self.username_key = username, username.lower()
+
+    def write_to(self, email: str) -> None:
+        """Sets the address, and with it the picture."""
+        self.email, self.avatar_hash = email, avatar_hash(email)
+
+    def raise_ver(self, at: datetime) -> None:
+        """From now on every token given before has to be exchanged."""
+        self.ver, self.ver_changed_at = self.ver + 1, at
+
+
+def avatar_hash(email: str) -> str:
+    """MD5 of the address, because Gravatar knows pictures by that (AVA-01); it protects nothing."""
+    return md5(email.lower().encode(), usedforsecurity=False).hexdigest()
+
+
+class Session(db.Model):
+    """Somebody's being signed in: a browser's cookie, or the tokens of an API client."""
+
+    __tablename__ = "sessions"
+
+    sid: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("users.id"), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(8))
+    cookie_hash: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
+    agent: Mapped[str] = mapped_column(sa.String(256))
+    address: Mapped[str] = mapped_column(sa.String(64))
+    created_at: Mapped[datetime] = mapped_column(Timestamp)
+    last_seen: Mapped[datetime] = mapped_column(Timestamp)
+    expires_at: Mapped[datetime] = mapped_column(Timestamp, index=True)
+    idle_seconds: Mapped[int | None]
+    revoked_at: Mapped[datetime | None] = mapped_column(Timestamp, index=True)
+
+    def good(self, at: datetime) -> bool:
+        return self.revoked_at is None and self.expires_at > at
+
+
+class RefreshToken(db.Model):
+    """A refresh token of a session. Used ones are kept, so that a second use is noticed."""
+
+    __tablename__ = "refresh_tokens"
+
+    hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    sid: Mapped[str] = mapped_column(
+        sa.String(32), sa.ForeignKey("sessions.sid", ondelete="CASCADE"), index=True
+    )
+    expires_at: Mapped[datetime] = mapped_column(Timestamp, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
+class MailToken(db.Model):
+    """What a link in a mail proves, once: that its reader reads the mail of `email`."""
+
+    __tablename__ = "mail_tokens"
+
+    hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("users.id"), index=True)
+    purpose: Mapped[str] = mapped_column(sa.String(16))
+    email: Mapped[str] = mapped_column(sa.String(254))
+    expires_at: Mapped[datetime] = mapped_column(Timestamp, index=True)
+
+
+class Mail(db.Model):
+    """A mail: queued, sent, failed, or asked: nobody has looked yet whether there is such an account."""
+
+    __tablename__ = "mails"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    to: Mapped[str] = mapped_column(sa.String(254))
+    subject: Mapped[str] = mapped_column(sa.String(200), default="")
+    text: Mapped[str] = mapped_column(sa.Text, default="")
+    html: Mapped[str] = mapped_column(sa.Text, default="")
+    state: Mapped[str] = mapped_column(sa.String(8), default="queued")
+    tries: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, index=True)
+    next_try_at: Mapped[datetime | None] = mapped_column(Timestamp, index=True)
+    sent_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    error: Mapped[str | None] = mapped_column(sa.String(500))
+
+
+class Guesses(db.Model):
+    """When passwords were tried, for one account or from one address: Unix times, separated by blanks."""
+
+    __tablename__ = "guesses"
+
+    key: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    moments: Mapped[str] = mapped_column(sa.Text, default="")
+    last_at: Mapped[datetime] = mapped_column(Timestamp, index=True)
+
+
+class Tally(db.Model):
+    """A number that is kept instead of counted."""
+
+    __tablename__ = "tallies"
+
+    kind: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    n: Mapped[int] = mapped_column(BigId, default=0)

@@ -1,0 +1,87 @@
+"""Signing identity tokens (RFC 9068), and the secrets of sessions, refresh tokens and links in mails."""
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jwt
+from flask import current_app
+
+from chassis.settings import settings
+from chassis.tokens import Actor, Verifier
+
+from .keys import LONGEST_TOKEN, Keyring, keyring
+
+API_LIFE = int(LONGEST_TOKEN)
+EXCHANGED_LIFE = 300
+REFRESH_LIFE = 30 * 24 * 3600
+
+
+class OwnVerifier(Verifier):
+    """Verifies with the keys in the folder: the issuer does not ask itself over HTTP."""
+
+    def __init__(self, ring: Keyring, issuer: str, audience: str) -> None:
+        super().__init__(lambda: b"", issuer=issuer, audience=audience)
+        self.keys = ring  # type: ignore[assignment]
+
+
+def sign(
+    user: Any, methods: Sequence[str], *, session: str = "", life: int = EXCHANGED_LIFE, until: float = 0
+) -> tuple[str, int]:
+    """A token for an account as it is now, and the seconds that it lives.
+
+    Args:
+        user: a row of `queries.account` or the like.
+        methods: how the person proved who it is (`amr`, RFC 8176).
+        until: Unix time that it must not outlive, if any.
+    """
+    at = int(time.time())
+    expires = min(at + life, int(until)) if until else at + life
+    claims = {
+        "iss": settings.token_issuer,
+        "aud": settings.token_audience,
+        "sub": str(user["id"]),
+        "username": user["username"],
+        "perms": user["permissions"],
+        "confirmed": bool(user["confirmed"]),
+        "avatar": user["avatar_hash"],
+        "ver": user["ver"],
+        "sid": session,
+        "amr": list(methods),
+        "iat": at,
+        "exp": expires,
+        "jti": secrets.token_hex(16),
+    }
+    key = keyring().signing()
+    token = jwt.encode(claims, key.private, "EdDSA", headers={"typ": "at+jwt", "kid": key.kid})
+    return token, expires - at
+
+
+def new_secret() -> str:
+    """256 random bits, safe in URLs and cookies."""
+    return secrets.token_urlsafe(32)
+
+
+def fingerprint(secret: str) -> str:
+    """What the database keeps of a secret; enough for 256 random bits, never for a password."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def keyed(purpose: str, text: str) -> str:
+    """An HMAC that only this installation can make."""
+    key = settings.secret_key.get_secret_value().encode()
+    return hmac.new(key, f"{purpose}:{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def successor(refresh_token: str) -> str:
+    """The next refresh token after this one: always the same, for a client that missed the answer."""
+    return keyed("refresh", refresh_token)
+
+
+def verified(token: str) -> Actor:
+    """Who a token speaks for. Raises `Unauthenticated`."""
+    verifier: Verifier = current_app.extensions["verifier"]
+    return verifier.actor(token)
