@@ -54,8 +54,8 @@ class Database(SQLAlchemy):
         class Base(DeclarativeBase):
             """Of this service alone: several services may live in one test process."""
 
-        # After a commit an object keeps what it holds: reading its id must not begin another transaction, which
-        # on SQLite would lock out all writers until the end of the request.
+        # After a commit an object keeps what it holds: reading its id must not begin another transaction,
+        # which on SQLite would lock out all writers until the end of the request.
         super().__init__(
             model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False}
         )

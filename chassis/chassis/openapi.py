@@ -23,6 +23,7 @@ WORDS = {
     429: "Too many tries",
     503: "Not available right now",
 }
+EMPTY = (202, 204)
 GOOD = {200: "Done", 201: "Made", 202: "Accepted", 204: "Done; nothing to say"}
 
 
@@ -146,7 +147,7 @@ def responses(access: Access, refs: Any) -> dict[str, Any]:
     if access.gives:
         given["content"] = {"application/json": {"schema": refs[(access.gives, "serialization")]}}
     told = {
-        str(status): {"description": GOOD.get(status, "Done"), **given}
+        str(status): {"description": GOOD.get(status, "Done"), **({} if status in EMPTY else given)}
         for status in (access.status, *access.also)
     }
     problem = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
