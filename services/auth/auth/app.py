@@ -10,7 +10,7 @@ import chassis.settings
 from chassis.service import create_service
 from chassis.worker import Job
 
-from . import __version__, api, cli, commands, consumers, events, keys, mailer
+from . import __version__, api, cli, commands, consumers, events, keys, mailer, metrics
 from .fake import fake
 from .models import db
 from .passwords import Hasher
@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "verifier": OwnVerifier(ring, settings.token_issuer, settings.token_audience),
         "hasher": Hasher(settings.password_memory, settings.password_rounds),
     }
+    app.extensions["metrics"].register(metrics.Mails(app))
     for command in (cli.keys, cli.users, fake):
         app.cli.add_command(command)
     return app

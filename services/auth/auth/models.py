@@ -143,7 +143,7 @@ class Mail(db.Model):
     """A mail: queued, sent, failed, or asked: nobody has looked yet whether there is such an account."""
 
     __tablename__ = "mails"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (sa.Index("ix_mails_state", "state", "created_at"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     to: Mapped[str] = mapped_column(sa.String(254))
@@ -152,7 +152,7 @@ class Mail(db.Model):
     html: Mapped[str] = mapped_column(sa.Text, default="")
     state: Mapped[str] = mapped_column(sa.String(8), default="queued")
     tries: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime] = mapped_column(Timestamp, index=True)
+    created_at: Mapped[datetime] = mapped_column(Timestamp)
     next_try_at: Mapped[datetime | None] = mapped_column(Timestamp, index=True)
     sent_at: Mapped[datetime | None] = mapped_column(Timestamp)
     error: Mapped[str | None] = mapped_column(sa.String(500))

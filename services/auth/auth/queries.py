@@ -73,6 +73,8 @@ MAILS_DUE = (
     .where(Mail.next_try_at <= sa.bindparam("now"), Mail.state == sa.bindparam("state"))
     .limit(1)
 )
+MAILS_WAITING = sa.select(sa.func.min(Mail.created_at)).where(Mail.state.in_(("asked", "queued")))
+MAILS_FAILED = sa.select(sa.func.count()).where(Mail.state == "failed")
 GUESSES = sa.select(Guesses.key, Guesses.moments).where(Guesses.key.in_(sa.bindparam("keys", expanding=True)))
 
 Row = sa.RowMapping
@@ -190,6 +192,15 @@ def guesses(keys: Sequence[str]) -> dict[str, str]:
 def mails_due(state: str) -> bool:
     """Whether a mail waits for its turn."""
     return db.value(MAILS_DUE, {"now": now(), "state": state}) is not None
+
+
+def mails_waiting_since() -> datetime | None:
+    """When the oldest mail was written that is not yet sent."""
+    return db.value(MAILS_WAITING)  # type: ignore[no-any-return]
+
+
+def mails_failed() -> int:
+    return int(db.value(MAILS_FAILED))
 
 
 def by_password(actor: Actor, **_: Any) -> None:

@@ -4,11 +4,11 @@ import re
 from typing import Annotated, Any, Literal
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, Field, StrictBool, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, StrictBool, StringConstraints, model_validator
 
 from chassis.links import absolute, avatar_url
 from chassis.paging import Paging, collection_of
-from chassis.shapes import Id, Line, Moment, Query, Shape, clean, one_line, text, utc
+from chassis.shapes import Id, Line, Moment, Query, Shape, at_most, clean, one_line, utc
 
 from .passwords import LONGEST
 
@@ -30,15 +30,27 @@ def email(text: str) -> str:
     return str(found.ascii_email).lower()
 
 
+def role_named(role: Any) -> int | str:
+    """By its id or its name."""
+    if isinstance(role, int) and not isinstance(role, bool) and 0 < role < 2**63:
+        return role
+    if isinstance(role, str) and len(role) <= 64:
+        return clean(role)
+    raise ValueError("must be the id or the name of a role")
+
+
 Username = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(username)]
-Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254)]
-Email = Annotated[Address, AfterValidator(one_line), AfterValidator(email)]
+Address = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254), AfterValidator(one_line)
+]
+Email = Annotated[Address, AfterValidator(email)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST), AfterValidator(clean)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(one_line)]
 Jwt = Annotated[str, StringConstraints(max_length=4096), AfterValidator(one_line)]
 Short = Annotated[str, StringConstraints(max_length=64), AfterValidator(one_line)]
 Agent = Annotated[str, StringConstraints(max_length=1024), AfterValidator(one_line)]
-AboutMe = Annotated[text(4 * 1024), "about_me"]  # type: ignore[valid-type]
+RoleName = Annotated[int | str, PlainValidator(role_named, json_schema_input_type=int | str)]
+AboutMe = Annotated[str, AfterValidator(clean), at_most(4 * 1024)]
 
 
 class Registration(Shape):
@@ -58,7 +70,9 @@ class Profile(Shape):
 
     @property
     def changes(self) -> dict[str, Any]:
-        return {name: value or None for name, value in self.model_dump(exclude_unset=True).items()}
+        """White space alone is nothing."""
+        given = self.model_dump(exclude_unset=True, include=set(Profile.model_fields))
+        return {name: value if value and value.strip() else None for name, value in given.items()}
 
 
 class Administration(Profile):
@@ -66,24 +80,15 @@ class Administration(Profile):
 
     email: Email | None = None
     username: Username | None = None
-    role: Id | Line | None = None
+    role: RoleName | None = None
     confirmed: StrictBool | None = None
     disabled: StrictBool | None = None
 
     @property
     def changes(self) -> dict[str, Any]:
-        """Only what is said of oneself may be empty."""
-        given = self.model_dump(exclude_unset=True)
-        return super().changes | {
-            name: value for name, value in given.items() if name not in Profile.model_fields
-        }
-
-    @model_validator(mode="after")
-    def nothing_but_the_profile_is_emptied(self) -> "Administration":
-        for name in self.model_fields_set - Profile.model_fields.keys():
-            if getattr(self, name) is None:
-                raise ValueError(f"{name} cannot be null")
-        return self
+        """Only what is said of oneself can be emptied; null for anything else changes nothing."""
+        given = self.model_dump(exclude_unset=True, exclude=set(Profile.model_fields))
+        return super().changes | {name: value for name, value in given.items() if value is not None}
 
 
 class MailedToken(Shape):

@@ -90,7 +90,7 @@ def confirm(mailed: shapes.MailedToken) -> Answer:
 
 
 @api.post("/reset")
-@public(gives=shapes.User, refuses=(202,))
+@public(gives=shapes.User, also=(202,))
 def reset_password(wish: shapes.Reset) -> Answer:
     """Ask for the mail that lets you choose a new password (202), or choose it with the token from there."""
     if wish.token is None or wish.password is None:

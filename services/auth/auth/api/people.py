@@ -26,7 +26,7 @@ def register(wanted: shapes.Registration) -> Answer:
 
 
 @api.get("/users/")
-@needs(gives=shapes.Users)
+@needs(strangers=True, gives=shapes.Users)
 def users(finding: shapes.Finding) -> Any:
     """Everybody in the order of registration, or the one of a username."""
     path, size = "/api/v1/users/", settings.users_per_page
@@ -39,14 +39,14 @@ def users(finding: shapes.Finding) -> Any:
 
 
 @api.get("/users/<int:id>")
-@needs(gives=shapes.User, refuses=(404,))
+@needs(strangers=True, gives=shapes.User, refuses=(404,))
 def user(id: int) -> Any:
     """One person."""
     return shapes.user(queries.user(id))
 
 
 @api.get("/users/<int:id>/profile")
-@needs(gives=shapes.UserProfile, refuses=(404,))
+@needs(strangers=True, gives=shapes.UserProfile, refuses=(404,))
 def profile(id: int) -> Any:
     """One person, with what they say of themselves."""
     return shapes.profile(queries.user(id))

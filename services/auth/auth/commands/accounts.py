@@ -13,6 +13,7 @@ from chassis.problems import Conflict, Invalid, NotFound
 from .. import events, letters, passwords, queries
 from ..models import ROLES, USER, Permission, Role, Session, User, db
 from . import mails
+from .rows import held
 from .sessions import revoke
 
 PUBLIC = ("username", "name", "avatar_hash")
@@ -69,14 +70,6 @@ def saving(email: str, username: str, but: int = 0) -> Iterator[None]:
         db.session.rollback()
         refuse_taken(email, username, but)
         raise Conflict from None
-
-
-def held(id: int) -> User:
-    """The account, locked until the end of the transaction. Raises `NotFound`."""
-    user = db.session.get(User, id, with_for_update={"key_share": True})
-    if user is None:
-        raise NotFound
-    return user
 
 
 def edit_profile(id: int, changes: Mapping[str, Any]) -> None:

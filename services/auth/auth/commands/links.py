@@ -12,8 +12,9 @@ from chassis.tokens import Actor
 from .. import events, letters, passwords, queries, tokens
 from ..models import ADMINISTRATOR, Mail, MailToken, Role, Session, User, db
 from . import mails
-from .accounts import held, refuse_taken, saving
+from .accounts import refuse_taken, saving
 from .proofs import prove
+from .rows import held
 from .sessions import revoke
 
 BAD_LINK = "This link is invalid or has expired."

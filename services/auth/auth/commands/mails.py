@@ -62,7 +62,8 @@ def answer_asked() -> None:
     if not queries.mails_due("asked"):
         return
     asked = sa.select(Mail).where(Mail.state == "asked").order_by(Mail.id).limit(ASKED_AT_ONCE)
-    for mail in db.session.scalars(asked.with_for_update(skip_locked=True)).all():
+    asked = asked.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    for mail in db.session.scalars(asked).all():
         good = (User.email == mail.to, User.confirmed, sa.not_(User.disabled))
         user = db.session.scalar(sa.select(User).where(*good).with_for_update(key_share=True))
         if user is None:
@@ -78,7 +79,7 @@ def claim_mail() -> Outgoing | None:
         return None
     due = sa.select(Mail).where(Mail.state == "queued", Mail.next_try_at <= now())
     due = due.order_by(Mail.next_try_at, Mail.id).limit(1).with_for_update(skip_locked=True)
-    mail = db.session.scalar(due)
+    mail = db.session.scalar(due.execution_options(populate_existing=True))
     outgoing = None
     if mail is not None:
         mail.tries += 1
@@ -95,7 +96,7 @@ def mail_sent(id: int) -> None:
 
 def mail_failed(id: int, error: str, *, for_good: bool = False) -> None:
     """Tries again later, after growing waits, unless that is hopeless or was often enough."""
-    mail = db.session.get_one(Mail, id, with_for_update=True)
+    mail = db.session.get_one(Mail, id, with_for_update=True, populate_existing=True)
     if for_good or mail.tries > len(WAITS):
         finish(id, state="failed", error=error[:500])
         return

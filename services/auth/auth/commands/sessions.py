@@ -13,8 +13,9 @@ from chassis.problems import Invalid, NotAllowed, Unauthenticated
 from chassis.tokens import Actor
 
 from .. import queries, tokens
-from ..models import RefreshToken, Session, User, db
+from ..models import RefreshToken, Session, db
 from .proofs import prove
+from .rows import held
 
 log = logging.getLogger(__name__)
 REMEMBERED = timedelta(days=365)
@@ -146,7 +147,8 @@ def refresh(secret: str) -> dict[str, Any]:
     Shown again within `GRACE` it gives the same successor, for a client that missed the answer. Later it
     means that two have it: the session ends. Raises `Unauthenticated`.
     """
-    token = db.session.get(RefreshToken, tokens.fingerprint(secret), with_for_update=True)
+    hash = tokens.fingerprint(secret)
+    token = db.session.get(RefreshToken, hash, with_for_update=True, populate_existing=True)
     row = queries.session(token.sid) if token else None
     at = now()
     if token is None or row is None or token.expires_at <= at:
@@ -181,7 +183,7 @@ def end_session(actor: Actor, sid: str) -> None:
 
 def end_all_sessions(actor: Actor) -> None:
     """Signs the caller out everywhere, here too."""
-    user = db.session.get_one(User, actor.id, with_for_update={"key_share": True})
+    user = held(actor.id)
     revoke(Session.user_id == user.id)
     user.raise_ver(now())
     db.session.commit()

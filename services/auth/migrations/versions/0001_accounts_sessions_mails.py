@@ -46,7 +46,7 @@ def upgrade() -> None:
     sqlite_autoincrement=True
     )
     with op.batch_alter_table('mails', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_mails_created_at'), ['created_at'], unique=False)
+        batch_op.create_index('ix_mails_state', ['state', 'created_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_mails_next_try_at'), ['next_try_at'], unique=False)
 
     op.create_table('outbox',
@@ -213,7 +213,7 @@ def downgrade() -> None:
     op.drop_table('outbox')
     with op.batch_alter_table('mails', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_mails_next_try_at'))
-        batch_op.drop_index(batch_op.f('ix_mails_created_at'))
+        batch_op.drop_index('ix_mails_state')
 
     op.drop_table('mails')
     with op.batch_alter_table('inbox', schema=None) as batch_op:

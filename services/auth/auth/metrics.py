@@ -1,0 +1,30 @@
+"""How the mail fares, for the scrape of `/metrics`."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from flask import Flask
+from prometheus_client.core import GaugeMetricFamily
+
+from chassis.events import now
+
+from . import queries
+
+
+class Mails:
+    """Read from the database at the moment of the scrape."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        try:
+            with self._app.app_context():
+                oldest, failed = queries.mails_waiting_since(), queries.mails_failed()
+        except sa.exc.SQLAlchemyError:
+            return
+        age = (now() - oldest).total_seconds() if oldest else 0.0
+        yield GaugeMetricFamily(
+            "mails_oldest_queued_age_seconds", "Age of the oldest unsent mail.", value=age
+        )
+        yield GaugeMetricFamily("mails_failed", "Mails that were given up lately.", value=failed)
