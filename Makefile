@@ -18,15 +18,15 @@ SERVICES := $(notdir $(wildcard services/*))
 COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-emit-options
 
-.PHONY: help run test lint format requirements openapi clean parts
+.PHONY: help run test lint format requirements openapi clean paths parts
 
 help: ## what this Makefile can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-run: $(VENV)/run.stamp ## start the whole blog: [PORT=8000] [DATA=.run] [SEED=1]; Ctrl-C ends it
+run: paths ## start the whole blog: [PORT=8000] [DATA=.run] [SEED=1]; Ctrl-C ends it
 	@exec $(PY) -m deploy.local.run
 
-test: $(VENV)/dev.stamp parts ## run every test on both stacks, with coverage: [ARGS="-k name --stack=embedded"]
+test: $(VENV)/dev.stamp paths parts ## run every test on both stacks, with coverage: [ARGS="-k name --stack=embedded"]
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(ARGS)
 
 lint: $(VENV)/dev.stamp ## check style and likely mistakes
@@ -39,7 +39,7 @@ requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
 	@$(PY) $(COMPILE) --output-file=requirements/run.txt requirements/run.in
 	@$(PY) $(COMPILE) --allow-unsafe --output-file=requirements/dev.txt requirements/dev.in
 
-openapi: $(VENV)/run.stamp ## write each service's contract/ from its code, and the gateway's merge of them
+openapi: paths ## write each service's contract/ from its code, and the gateway's merge of them
 	@for service in auth posts social; do $(PY) -m flask --app $$service.app openapi || exit 1; done
 	@$(PY) -m gateway.openapi
 
@@ -52,12 +52,9 @@ $(PY):
 	"Python 3.11 or newer is needed, and $(PYTHON) is `$(PYTHON) --version 2>&1`. Choose one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo >&2 "The venv module is missing: apt-get install python3-venv"; exit 1; }
 
-# The chassis and the services are used from where they stand.
 $(VENV)/run.stamp: requirements/run.txt | $(PY)
 	@echo "Installing what the blog needs into $(VENV) …"
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/run.txt
-	@printf '%s\n' "$(CURDIR)/chassis" $(foreach service,$(SERVICES),"$(CURDIR)/services/$(service)") \
-	> "`$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/flasky.pth"
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
@@ -65,6 +62,12 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@
 
+# The chassis and the services are used from where they stand, wherever the repository has been moved to.
+paths: $(VENV)/run.stamp
+	@for site in $(VENV)/lib/python3*/site-packages; do \
+	printf '%s\n' "$(CURDIR)/chassis" $(foreach service,$(SERVICES),"$(CURDIR)/services/$(service)") > "$$site/flasky.new" \
+	&& mv "$$site/flasky.new" "$$site/flasky.pth" || exit 1; done
+
 # The real servers that tests start privately; nothing of the system's own is touched.
-parts: $(VENV)/run.stamp
+parts: paths
 	@case " $(ARGS) " in *--stack=embedded*) ;; *) $(PY) -m deploy.local.parts ;; esac
