@@ -133,8 +133,6 @@ def attempt(event: Event, entry: Entry) -> str:
         FAILED.labels(event.type).inc()
         log.exception("event failed", extra={"event": event.id, "type": event.type})
         return _reason(error)
-    finally:
-        IN_HAND.set(0)
 
 
 def _age(event: Event) -> float:

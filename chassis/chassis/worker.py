@@ -24,7 +24,7 @@ from werkzeug.serving import make_server
 from . import inbox, outbox
 from .bell import bell_of
 from .bus import Away, Bus, Delivery
-from .metrics import CONSUMERS, RELAYS
+from .metrics import CONSUMERS, IN_HAND, RELAYS
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class Worker:
         self._stopping = threading.Event()
         self._rung: dict[str, threading.Event] = {"relay": threading.Event()}
         self._beats: dict[str, float] = {}
+        self._received = 0.0
 
     def run(self) -> None:
         """Works until TERM or INT; finishes what is in hand."""
@@ -99,6 +100,8 @@ class Worker:
         self._beats[name] = time.monotonic()
 
     def _watch(self) -> None:
+        if time.monotonic() - self._received > 1:
+            IN_HAND.set(0)
         late = [name for name, at in self._beats.items() if time.monotonic() - at > HANG]
         dead = [thread.name for thread in self._threads if not thread.is_alive()]
         if (late or dead) and not self._stopping.is_set():
@@ -147,6 +150,7 @@ class Worker:
             )
 
     def _receive(self, delivery: Delivery) -> None:
+        self._received = time.monotonic()
         inbox.receive(self._app, delivery)
 
     def _repeat(self, job: Job) -> None:

@@ -116,5 +116,7 @@ def test_pages_may_ask_for_strangers_where_a_route_says_so(shop):
     assert shop.internal().get("/api/v1/shelf").json == {"asked_by": 0}
     assert shop.as_("ann").get("/api/v1/shelf").json == {"asked_by": 1}
     assert shop.anonymous().get("/api/v1/shelf").status_code == 401
-    assert shop.anonymous().get("/api/v1/shelf", headers={"Authorization": "Internal wrong"}).status_code == 401
+    assert (
+        shop.anonymous().get("/api/v1/shelf", headers={"Authorization": "Internal wrong"}).status_code == 401
+    )
     assert shop.internal().get("/api/v1/boxes/").status_code == 401

@@ -89,6 +89,14 @@ def test_declaring_again_keeps_what_is_there(url, bus):
         eventually(lambda: got)
 
 
+def test_declaring_fewer_types_unbinds_the_others(bus):
+    for types in ([MADE, SOLD], [MADE, SOLD], [MADE]):
+        bus.declare("shop", types)
+    assert publish(bus, message(1), message(2, SOLD)) == {"id-1"}
+    bus.declare("shop", [MADE, SOLD])
+    assert publish(bus, message(3, SOLD)) == {"id-3"}
+
+
 def test_a_handler_whose_database_is_away_gets_the_same_event_again(url, bus):
     bus.declare("shop", [MADE])
     publish(bus, message(1), message(2))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
+import orjson
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, NackError, UnroutableError
@@ -49,7 +50,10 @@ class RabbitBus:
     def declare(self, queue: str, types: Iterable[str]) -> None:
         connection = self.connect()
         try:
-            topology(connection.channel(), queue, types)
+            channel = connection.channel()
+            wanted = sorted(types)
+            topology(channel, queue, wanted)
+            unbind_former(channel, queue, wanted)
         except BROKEN as error:
             raise Away(f"RabbitMQ: {type(error).__name__}") from error
         finally:
@@ -110,6 +114,25 @@ def topology(channel: BlockingChannel, queue: str, types: Iterable[str]) -> None
     channel.queue_declare(queue, durable=True, arguments=quorum | limits)
     for type in types:
         channel.queue_bind(queue, EXCHANGE, type)
+
+
+def unbind_former(channel: BlockingChannel, queue: str, types: list[str]) -> None:
+    """Removes bindings to types that are no longer named. AMQP cannot list bindings, so the last list is kept in
+    a queue of one message; whatever happens in between, too many bindings are left rather than too few.
+    """
+    record = f"{queue}.bindings"
+    channel.queue_declare(record, durable=True, arguments={"x-queue-type": "quorum"})
+    kept = pika.BasicProperties(delivery_mode=PERSISTENT)
+    channel.confirm_delivery()
+    channel.basic_publish("", record, orjson.dumps(types), kept, mandatory=True)
+    bound, tags = set(), []
+    while (found := channel.basic_get(record))[0] is not None:
+        tags.append(found[0].delivery_tag)
+        bound |= set(orjson.loads(found[2]))
+    for type in bound - set(types):
+        channel.queue_unbind(queue, EXCHANGE, type)
+    for tag in tags[:-1]:
+        channel.basic_ack(tag)
 
 
 def close(connection: pika.BlockingConnection) -> None:
