@@ -1,0 +1,3 @@
+"""Follows and timelines."""
+
+__version__ = "1.0.0"

@@ -1,0 +1,34 @@
+"""Social: the page that wires the service."""
+
+from pathlib import Path
+
+from flask import Flask
+from pydantic import Field
+
+import chassis.settings
+from chassis.service import create_service
+
+from . import __version__, api, consumers, events
+from .models import db
+from .queries.merging import keep_to_indexes
+
+
+class Settings(chassis.settings.Settings):
+    posts_per_page: int = Field(20, alias="FLASKY_POSTS_PER_PAGE", ge=1, le=100)
+    followers_per_page: int = Field(50, alias="FLASKY_FOLLOWERS_PER_PAGE", ge=1, le=100)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    app = create_service(
+        "social",
+        settings or Settings.load("social"),
+        home=Path(__file__).parents[1],
+        version=__version__,
+        apis=[api.api],
+        db=db,
+        consumers=consumers.consumers,
+        publishes=events.PUBLISHES,
+        snapshots=events.SNAPSHOTS,
+    )
+    keep_to_indexes(app.extensions["reader"])
+    return app
