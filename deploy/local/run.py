@@ -60,9 +60,9 @@ def ended(line: str) -> bool:
 
 
 def remarkable(line: bytes | str) -> bool:
-    """Warnings, errors, and whatever is not one of our JSON log lines."""
+    """Errors, and whatever is not one of our JSON lines. Warnings are ordinary while processes start."""
     try:
-        return json.loads(line).get("level") not in ("debug", "info")
+        return json.loads(line).get("level") not in ("debug", "info", "warning")
     except (ValueError, AttributeError):
         return bool(line.strip())
 
