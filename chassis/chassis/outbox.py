@@ -5,6 +5,7 @@ afterwards.
 """
 
 import logging
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from .metrics import SENT, UNROUTABLE
 
 log = logging.getLogger(__name__)
 BATCH = 100
+TELL_EVERY = 30.0
 KEEP_SENT = timedelta(days=2)
 
 
@@ -62,45 +64,52 @@ def add(type: str, subject: Any, version: int, data: BaseModel) -> Event:
 
 
 def relay(app: Flask, publisher: Publisher) -> int:
-    """Sends what is not yet sent, at most `BATCH` rows. Returns how many the bus has confirmed.
+    """Sends what is not yet sent, at most `BATCH` rows. Returns how many rows are settled.
 
-    Rows are taken by "not yet sent", never by "id greater than the last": an id taken early can be
-    committed late. On PostgreSQL the
-    rows stay locked meanwhile (SKIP LOCKED lets a second relay take others); on SQLite no lock is held
-    while publishing, and two
-    relays would send twice, which the inbox absorbs.
+    Rows are taken by "not yet sent", never by "id greater than the last": an id taken early can be committed
+    late. On PostgreSQL the rows stay locked meanwhile (SKIP LOCKED lets a second relay take others); on SQLite no
+    lock is held while publishing, and two relays would send twice, which the inbox absorbs.
     """
     db: Database = app.extensions["sqlalchemy"]
     if db.engine.dialect.name == "sqlite":
-        return _mark(db, *_publish(publisher, _unsent(db, app.extensions["reader"].connect())))
+        return _mark(db, *_publish(app, publisher, _unsent(db, app.extensions["reader"].connect())))
     with db.engine.begin() as connection:
-        return _mark(db, *_publish(publisher, _unsent(db, connection, lock=True)), connection)
+        return _mark(db, *_publish(app, publisher, _unsent(db, connection, lock=True)), connection)
 
 
 def _unsent(db: Database, connection: sa.Connection, lock: bool = False) -> list[Any]:
     outbox = db.outbox
-    query = sa.select(outbox.c.id, outbox.c.event_id, outbox.c.type, outbox.c.body).where(
-        outbox.c.sent_at.is_(None)
-    )
-    query = query.order_by(outbox.c.tries, outbox.c.id).limit(BATCH)
+    columns = outbox.c.id, outbox.c.event_id, outbox.c.type, outbox.c.body
+    query = sa.select(*columns).where(outbox.c.sent_at.is_(None)).order_by(outbox.c.tries, outbox.c.id)
     if lock:
-        return list(connection.execute(query.with_for_update(skip_locked=True)))
+        return list(connection.execute(query.limit(BATCH).with_for_update(skip_locked=True)))
     with connection:
-        return list(connection.execute(query))
+        return list(connection.execute(query.limit(BATCH)))
 
 
-def _publish(publisher: Publisher, rows: list[Any]) -> tuple[list[int], list[int]]:
+def _publish(app: Flask, publisher: Publisher, rows: list[Any]) -> tuple[list[int], list[int]]:
+    """The ids of the rows that are sent, and of those that no queue takes. An event declared as unheard needs no
+    queue: it counts as sent when the bus has had it.
+    """
     if not rows:
         return [], []
-    messages = [Message(row.event_id, row.type, bytes(row.body)) for row in rows]
-    confirmed = publisher.publish(messages)
-    sent = [row.id for row in rows if row.event_id in confirmed]
-    unsent = [row.id for row in rows if row.event_id not in confirmed]
+    confirmed = publisher.publish([Message(row.event_id, row.type, bytes(row.body)) for row in rows])
+    unheard = app.extensions["unheard"]
+    sent = [row.id for row in rows if row.event_id in confirmed or row.type in unheard]
+    waiting = {row.id: row.type for row in rows if row.event_id not in confirmed and row.type not in unheard}
     SENT.inc(len(sent))
-    if unsent:
-        UNROUTABLE.inc(len(unsent))
-        log.error("no queue takes these events; they wait", extra={"events": len(unsent)})
-    return sent, unsent
+    if waiting:
+        UNROUTABLE.inc(len(waiting))
+        _tell(app, sorted(set(waiting.values())))
+    return sent, list(waiting)
+
+
+def _tell(app: Flask, types: list[str]) -> None:
+    """At most every `TELL_EVERY` seconds: the metric and the age of the oldest event say the rest."""
+    told = app.extensions.setdefault("unroutable told", float("-inf"))
+    if time.monotonic() - told > TELL_EVERY:
+        app.extensions["unroutable told"] = time.monotonic()
+        log.error("no queue takes these events; they wait", extra={"types": types})
 
 
 def _mark(db: Database, sent: list[int], unsent: list[int], connection: sa.Connection | None = None) -> int:

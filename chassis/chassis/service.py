@@ -36,6 +36,7 @@ def create_service(
     db: database.Database | None = None,
     consumers: inbox.Consumers | None = None,
     publishes: Mapping[str, type[BaseModel]] | None = None,
+    unheard: Iterable[str] = (),
     snapshots: Mapping[str, Callable[[], Iterable[Event]]] | None = None,
     seeds: Iterable[Callable[[], None]] = (),
     jobs: Iterable[Job] = (),
@@ -45,6 +46,7 @@ def create_service(
     Args:
         home: the service's folder, with `migrations/` and `contract/` in it.
         publishes: shape of the data of each event it publishes, by type.
+        unheard: those of them that nobody listens to yet; without this an event that no queue takes waits.
         snapshots: for `flask resend`: the current state of every subject, by event type.
         seeds: steps of `flask prepare` after the migration; each safe to repeat.
         jobs: what its worker does besides events.
@@ -61,6 +63,7 @@ def create_service(
         "version": version,
         "migrations": str(home / "migrations"),
         "publishes": dict(publishes or {}),
+        "unheard": frozenset(unheard),
         "snapshots": dict(snapshots or {}),
         "seeds": list(seeds),
         "jobs": list(jobs),

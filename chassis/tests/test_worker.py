@@ -87,6 +87,13 @@ def test_what_no_queue_takes_waits_and_raises_a_metric(wired, monkeypatch):
     assert [event.type for event in wired.outbox()] == [MADE]
 
 
+def test_what_nobody_needs_to_hear_does_not_wait(wired):
+    wired.app.extensions["unheard"] = frozenset({MADE})
+    make(wired, "by the way")
+    with working(wired):
+        eventually(lambda: "outbox_oldest_unsent_age_seconds 0.0" in wired.anonymous().get("/metrics").text)
+
+
 def unroutable(doors):
     text = doors.anonymous().get("/metrics").text
     return next(line for line in text.splitlines() if line.startswith("events_unroutable_total"))

@@ -102,6 +102,14 @@ NOT_YET_SAID = {"auth.user_removed.v1"}
 """Handled already, so that services can be upgraded one by one; said from the release that removes accounts."""
 
 
+@pytest.mark.parametrize("service", ["auth", "posts", "social"])
+def test_what_nobody_listens_to_is_declared_and_nothing_else(service, request):
+    """Otherwise an event that lost its queue would count as sent, or one without listeners would wait for ever."""
+    app = request.getfixturevalue(service).app
+    heard = {event["event"]["type"] for event in EVENTS.values()} | NOT_YET_SAID
+    assert set(app.extensions["unheard"]) == set(app.extensions["publishes"]) - heard
+
+
 # HTTP -----------------------------------------------------------------------------------------------
 
 

@@ -117,7 +117,7 @@ def topology(channel: BlockingChannel, queue: str, types: Iterable[str]) -> None
 
 
 def unbind_former(channel: BlockingChannel, queue: str, types: list[str]) -> None:
-    """Removes bindings to types that are no longer named. AMQP cannot list bindings, so the last list is kept in
+    """Removes bindings to types that are no longer named. AMQP cannot list them, so the last list is kept in
     a queue of one message; whatever happens in between, too many bindings are left rather than too few.
     """
     record = f"{queue}.bindings"

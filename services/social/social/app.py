@@ -28,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         db=db,
         consumers=consumers.consumers,
         publishes=events.PUBLISHES,
+        unheard=events.UNHEARD,
         snapshots=events.SNAPSHOTS,
     )
     keep_to_indexes(app.extensions["reader"])
