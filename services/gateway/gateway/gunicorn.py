@@ -4,6 +4,7 @@ One event-loop worker: a slow client costs it a socket and nothing else. The app
 the fork, because gevent must patch first.
 """
 
+import logging
 import os
 from typing import Any
 
@@ -27,3 +28,6 @@ def worker_exit(server: Any, worker: Any) -> None:
     """The last word before the process ends: who was seen."""
     if getattr(worker, "wsgi", None) is not None:
         worker.wsgi.close()
+    logging.shutdown()
+    # Or else the interpreter, at its own end, takes a lock that gevent has put into logging and that is gone.
+    logging._handlerList.clear()  # type: ignore[attr-defined]

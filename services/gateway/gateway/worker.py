@@ -5,12 +5,14 @@ clients, a quick end.
 import contextlib
 import errno
 import logging
+import os
 import socket
 from http import HTTPStatus
 from typing import Any
 
 import gevent
 import orjson
+from gevent import monkey
 from gunicorn.http import errors
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
@@ -84,9 +86,13 @@ class EdgeWorker(GeventWorker):
 
 
 def _end_of_input(client: Any) -> None:
-    """The waiting read sees an end; an answer under way is still written."""
-    with contextlib.suppress(OSError):
-        client.shutdown(socket.SHUT_RD)
+    """The waiting read gets what has come already, then an end; an answer under way is still written.
+
+    On a twin of the socket, because gevent would make the waiting read fail instead.
+    """
+    plain = monkey.get_original("socket", "socket")
+    with contextlib.suppress(OSError), plain(fileno=os.dup(client.fileno())) as twin:
+        twin.shutdown(socket.SHUT_RD)
 
 
 def _message(status: int, request_id: str) -> bytes:

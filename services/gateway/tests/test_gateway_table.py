@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gateway import table
+from gateway import openapi, table
 from gateway.table import ROUTES, Who
 
 SAMPLES = {"int": "7", "hash": "00ff", "id": "a_B-9", "file": "swagger-ui.css"}
@@ -115,3 +115,28 @@ def test_anybody_may_ask_which_methods_there_are(site, path, said):
     site.posts.script[path] = said(200, b"", "Allow: GET, PUT")
     got = site.ask("OPTIONS", path)
     assert (got.status, got.headers["Allow"]) == (200, "GET, PUT")
+
+
+# --- what the services promise, and what the table says ---
+
+
+def norm(path):
+    return re.sub(r"[<{][^<>{}]+[>}]", "{}", path)
+
+
+@pytest.mark.parametrize("name", openapi.SERVICES)
+def test_the_table_holds_exactly_what_the_services_promise(name):
+    document = openapi.contracts()[name]
+    promised = {
+        (norm(path), method.upper(), "signed in" if operation.get("security") else "public")
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    rows = {norm(route.pattern): route for route in ROUTES if route.service == name}
+    assert rows.keys() == {path for path, _, _ in promised}
+    assert {(path, method, rows[path].asks(method).value) for path, method, _ in promised} == promised
+
+
+def test_the_merged_document_is_current():
+    merged = openapi.written(openapi.merged(openapi.contracts()))
+    assert openapi.MERGED.read_text() == merged, "run: python -m gateway.openapi"
