@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from gevent.lock import BoundedSemaphore
 
 from . import metrics
-from .wire import Answer, Connection, Failed, Silent, Unreachable, remaining
+from .wire import CONNECT_SECONDS, Answer, Connection, Failed, Silent, Unreachable, remaining
 
 
 class Full(Failed):
@@ -146,7 +146,7 @@ class Upstream:
     def _try(self, request: Request, deadline: float, connection: Connection | None) -> Answer:
         started, outcome = time.monotonic(), "failed"
         try:
-            connection = connection or Connection(self._address)
+            connection = connection or Connection(self._address, min(CONNECT_SECONDS, remaining(deadline)))
             connection.send(request.message(deadline), deadline)
             answer = connection.answer(request.method, deadline)
             outcome = "answered"

@@ -59,7 +59,7 @@ class Connection:
 
     __slots__ = ("_heard", "_rest", "_socket", "idle_since")
 
-    def __init__(self, address: tuple[str, int], seconds: float = CONNECT_SECONDS) -> None:
+    def __init__(self, address: tuple[str, int], seconds: float) -> None:
         self._rest = b""
         self._heard = False
         self.idle_since = 0.0
