@@ -183,7 +183,9 @@ def service_doors(
     @pytest.fixture
     def doors(stack: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
         shared = tmp_path_factory.getbasetemp()
-        signer = Signer(tmp_path)
+        own = tmp_path / name  # two services in one test have a signer each
+        own.mkdir(exist_ok=True)
+        signer = Signer(own)
 
         def make(url: str) -> Flask:
             common = {
