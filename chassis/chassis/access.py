@@ -1,6 +1,6 @@
 """Access: every route says who may call it, beside the route, and what it takes and gives.
 
-    @api.put("/posts/<int:id>")
+    @api.put("/items/<int:id>")
     @needs(WRITE, gives=Item, first=may_edit)
     def edit(editor: Actor, id: int, draft: Draft): ...
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, current_app, g, has_app_context
+from flask import Flask, Response, current_app, g, has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event as hooks
 from sqlalchemy.orm import DeclarativeBase, Session
 from werkzeug.local import LocalProxy
 
-from . import bell
+from . import bell, problems
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -154,7 +154,16 @@ def install(app: Flask, db: Database, settings: Settings) -> None:
     with app.app_context():
         _dress(db.engine, settings.slow_query_time, writes=True)
     _dress(app.extensions["reader"], settings.slow_query_time, writes=False)
+    app.register_error_handler(sa.exc.SQLAlchemyError, _unavailable)
     app.extensions["bell"] = bell.pipe_beside(settings.database_url)
+
+
+def _unavailable(error: sa.exc.SQLAlchemyError) -> Response:
+    """A database that is away, locked or full is not a mistake of ours: 503, and the caller may try again."""
+    if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError):
+        log.warning("database unavailable", extra={"reason": type(error.__cause__ or error).__name__})
+        return problems.refused(problems.Unavailable())
+    return problems.unexpected(error)
 
 
 def engine_options(url: sa.URL, threads: int) -> dict[str, Any]:

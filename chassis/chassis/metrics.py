@@ -6,12 +6,9 @@ Counters live in the process; ages are read from the database when somebody asks
 
 import os
 import time
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-import sqlalchemy as sa
 from flask import Flask, Response, g, request
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -23,7 +20,6 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )
-from prometheus_client.core import GaugeMetricFamily
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -71,45 +67,6 @@ def _count(response: Response) -> Response:
     return response
 
 
-class Waiting:
-    """Ages and numbers of what waits, from the database at the moment of the scrape."""
-
-    def __init__(self, app: Flask) -> None:
-        self._app = app
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        db, reader = self._app.extensions["sqlalchemy"], self._app.extensions["reader"]
-        unsent, parked = db.outbox, db.parked
-        try:
-            with reader.connect() as connection:
-                oldest_unsent = connection.scalar(
-                    sa.select(sa.func.min(unsent.c.created_at)).where(unsent.c.sent_at.is_(None))
-                )
-                given_up = connection.scalar(sa.select(sa.func.count()).where(parked.c.next_try_at.is_(None)))
-                waiting = connection.scalar(
-                    sa.select(sa.func.min(parked.c.first_failed_at)).where(parked.c.next_try_at.isnot(None))
-                )
-        except sa.exc.SQLAlchemyError:
-            yield GaugeMetricFamily("database_up", "Whether the database answers.", value=0)
-            return
-        yield GaugeMetricFamily("database_up", "Whether the database answers.", value=1)
-        yield GaugeMetricFamily(
-            "outbox_oldest_unsent_age_seconds",
-            "Age of the oldest event not yet sent.",
-            value=_age(oldest_unsent),
-        )
-        yield GaugeMetricFamily(
-            "inbox_oldest_unhandled_age_seconds",
-            "Age of the oldest event waiting for another try.",
-            value=_age(waiting),
-        )
-        yield GaugeMetricFamily("events_parked", "Events that wait for a person.", value=given_up or 0)
-
-
-def _age(moment: datetime | None) -> float:
-    return (datetime.now(UTC) - moment).total_seconds() if moment else 0.0
-
-
 def scrape(app: Flask) -> Response:
     text = generate_latest(_process_registry()) + generate_latest(app.extensions["metrics"])
     return Response(text, content_type=CONTENT_TYPE_LATEST)
@@ -125,7 +82,5 @@ def _process_registry() -> CollectorRegistry:
 
 def install(app: Flask) -> None:
     app.extensions["metrics"] = CollectorRegistry()
-    if "sqlalchemy" in app.extensions:
-        app.extensions["metrics"].register(Waiting(app))  # type: ignore[arg-type]
     app.before_request(_start)
     app.after_request(_count)

@@ -67,8 +67,8 @@ def relay(app: Flask, publisher: Publisher) -> int:
     """Sends what is not yet sent, at most `BATCH` rows. Returns how many rows are settled.
 
     Rows are taken by "not yet sent", never by "id greater than the last": an id taken early can be committed
-    late. On PostgreSQL the rows stay locked meanwhile (SKIP LOCKED lets a second relay take others); on SQLite no
-    lock is held while publishing, and two relays would send twice, which the inbox absorbs.
+    late. On PostgreSQL the rows stay locked meanwhile (SKIP LOCKED lets a second relay take others); on SQLite
+    no lock is held while publishing, and two relays would send twice, which the inbox absorbs.
     """
     db: Database = app.extensions["sqlalchemy"]
     if db.engine.dialect.name == "sqlite":
@@ -88,8 +88,8 @@ def _unsent(db: Database, connection: sa.Connection, lock: bool = False) -> list
 
 
 def _publish(app: Flask, publisher: Publisher, rows: list[Any]) -> tuple[list[int], list[int]]:
-    """The ids of the rows that are sent, and of those that no queue takes. An event declared as unheard needs no
-    queue: it counts as sent when the bus has had it.
+    """The ids of the rows that are sent, and of those that no queue takes. An event declared as unheard needs
+    no queue: it counts as sent when the bus has had it.
     """
     if not rows:
         return [], []

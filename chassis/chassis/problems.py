@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, g, request
-from sqlalchemy import exc as database_errors
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
@@ -134,7 +133,7 @@ SENTENCES = {
 }
 
 
-def _refused(error: Refusal) -> Response:
+def refused(error: Refusal) -> Response:
     return answer(error.status, error.message, error.headers, error.errors)
 
 
@@ -156,25 +155,13 @@ def _redirected(response: Response) -> Response:
     return response
 
 
-def _database(error: database_errors.SQLAlchemyError) -> Response:
-    """A database that is away, locked or full is not a mistake of ours: 503, and the caller may try again."""
-    if isinstance(
-        error,
-        database_errors.OperationalError | database_errors.InterfaceError | database_errors.TimeoutError,
-    ):
-        log.warning("database unavailable", extra={"reason": type(error.__cause__ or error).__name__})
-        return _refused(Unavailable())
-    return _unexpected(error)
-
-
-def _unexpected(error: Exception) -> Response:
+def unexpected(error: Exception) -> Response:
     log.exception("unexpected error")
     return answer(500, SENTENCES[500])
 
 
 def install(app: Flask) -> None:
-    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(Refusal, refused)
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(database_errors.SQLAlchemyError, _database)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, unexpected)
     app.after_request(_redirected)

@@ -3,18 +3,21 @@
 import gc
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
-from flask_migrate import Migrate
 from pydantic import BaseModel
 from werkzeug.routing import IntegerConverter
 
-from . import access, cli, database, health, inbox, logs, metrics, problems
-from .bus import open_bus
+from . import access, health, logs, metrics, problems
 from .events import Event
 from .settings import Settings
 from .tokens import Verifier, jwks_reader
-from .worker import Job
+
+if TYPE_CHECKING:
+    from .database import Database
+    from .inbox import Consumers
+    from .worker import Job
 
 
 class Int64(IntegerConverter):
@@ -33,13 +36,13 @@ def create_service(
     home: Path,
     version: str,
     apis: Iterable[Blueprint],
-    db: database.Database | None = None,
-    consumers: inbox.Consumers | None = None,
+    db: "Database | None" = None,
+    consumers: "Consumers | None" = None,
     publishes: Mapping[str, type[BaseModel]] | None = None,
     unheard: Iterable[str] = (),
     snapshots: Mapping[str, Callable[[], Iterable[Event]]] | None = None,
     seeds: Iterable[Callable[[], None]] = (),
-    jobs: Iterable[Job] = (),
+    jobs: "Iterable[Job]" = (),
 ) -> Flask:
     """A Flask application with everything a service here has.
 
@@ -58,32 +61,30 @@ def create_service(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["TESTING"] = settings.environment == "testing"
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    app.extensions |= {
-        "settings": settings,
-        "version": version,
-        "migrations": str(home / "migrations"),
-        "publishes": dict(publishes or {}),
-        "unheard": frozenset(unheard),
-        "snapshots": dict(snapshots or {}),
-        "seeds": list(seeds),
-        "jobs": list(jobs),
-    }
+    app.extensions |= {"settings": settings, "version": version, "migrations": str(home / "migrations")}
     logs.configure(name, settings.log_level)
     if settings.jwks_url:
         app.extensions["verifier"] = verifier_of(settings)
-    if db is not None:
-        database.install(app, db, settings)
-        Migrate(app, db, directory=str(home / "migrations"))
-        app.extensions["bus"] = open_bus(settings.bus_url)
     metrics.install(app)
     logs.install(app)
     problems.install(app)
-    inbox.install(app, consumers or inbox.Consumers())
     health.install(app)
+    if db is not None:
+        from . import (
+            stateful,  # here, so that a service without a database does not load what only those need
+        )
+
+        app.extensions |= {
+            "publishes": dict(publishes or {}),
+            "unheard": frozenset(unheard),
+            "snapshots": dict(snapshots or {}),
+            "seeds": list(seeds),
+            "jobs": list(jobs),
+        }
+        stateful.install(app, db, settings, consumers)
     for api in apis:
         app.register_blueprint(api)
     access.check(app)
-    cli.install(app)
     gc.freeze()
     return app
 

@@ -104,6 +104,7 @@ def test_keys_may_rotate_and_a_removed_key_is_refused(shop, tmp_path):
     old = shop.as_("ann", PACK)
     assert old.get("/api/v1/boxes/").status_code == 200
     fresh = Signer(tmp_path)
+    shop.signer.jwks.write_text(fresh.jwks.read_text())
     keys = shop.app.extensions["verifier"].keys
     keys._asked = float("-inf")
     keys.fetch()

@@ -51,5 +51,5 @@ STATES: dict[tuple[str, str], State] = {
     ("auth", "ann has been made a moderator and has ended a session"): lambda doors: auth.changed(
         doors, ANN, PASSWORD
     ),
-    ("auth", "auth has a signing key"): lambda doors: None,
+    ("auth", "auth has a signing key"): auth.of,
 }

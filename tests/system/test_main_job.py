@@ -115,7 +115,7 @@ def test_followers_and_relationship(blog, three):
     ("body", "html"),
     [
         ("body of the *blog* post", "<p>body of the <em>blog</em> post</p>"),
-        ("# A\n#### B\n<script>alert(1)</script>c", "<h1>A</h1>\nB\n"),
+        ("# A\n#### B\n<script>alert(1)</script>c", "<h1>A</h1>\nB\nc"),
         ("<a href='javascript:x()' onclick='y()'>x</a>", f"<p><a {REL}>x</a></p>"),
         ("http://example.com", f'<p><a href="http://example.com" {REL}>http://example.com</a></p>'),
         ("![x](http://example.com/x.png)", "<p></p>"),

@@ -1,0 +1,112 @@
+"""What a service that keeps data has besides: database, place on the bus, their checks, metrics and commands."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from flask import Flask, current_app
+from flask_migrate import Migrate
+from prometheus_client.core import GaugeMetricFamily
+
+from . import cli, inbox
+from . import database as databases
+from .bus import open_bus
+from .database import Database, database
+from .settings import Settings
+
+
+def install(app: Flask, db: Database, settings: Settings, consumers: inbox.Consumers | None) -> None:
+    databases.install(app, db, settings)
+    Migrate(app, db, directory=app.extensions["migrations"])
+    app.extensions["bus"] = open_bus(settings.bus_url)
+    inbox.install(app, consumers or inbox.Consumers())
+    app.extensions["metrics"].register(Waiting(app))  # type: ignore[arg-type]
+    app.extensions["checks"] |= {
+        "database": (database_answers, True),
+        "schema": (schema_is_current, True),
+        "bus": (BusCheck(app), False),
+    }
+    cli.install(app)
+
+
+def database_answers() -> str:
+    try:
+        database.value(sa.text("SELECT 1"))
+    except sa.exc.SQLAlchemyError:
+        return "the database does not answer"
+    return ""
+
+
+def schema_is_current() -> str:
+    """The database must have reached the newest migration that this code knows."""
+    wanted = newest_revision(Path(current_app.extensions["migrations"]))
+    try:
+        found = database.value(sa.text("SELECT max(version_num) FROM alembic_version"))
+    except sa.exc.SQLAlchemyError:
+        found = None
+    return (
+        ""
+        if found is not None and found >= wanted
+        else f"the schema is at {found}, this code needs {wanted}: run prepare"
+    )
+
+
+def newest_revision(migrations: Path) -> str:
+    """Migrations are numbered, so the last file name begins with the newest revision."""
+    return max(path.name.split("_")[0] for path in (migrations / "versions").glob("[0-9]*.py"))
+
+
+class BusCheck:
+    """Asks the bus at most every five seconds."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app, self._asked, self._wrong = app, float("-inf"), ""
+
+    def __call__(self) -> str:
+        if time.monotonic() - self._asked > 5:
+            self._wrong = (
+                "" if self._app.extensions["bus"].reachable() else "the bus does not answer; events wait"
+            )
+            self._asked = time.monotonic()
+        return self._wrong
+
+
+class Waiting:
+    """Ages and numbers of what waits, from the database at the moment of the scrape."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        db, reader = self._app.extensions["sqlalchemy"], self._app.extensions["reader"]
+        unsent, parked = db.outbox, db.parked
+        try:
+            with reader.connect() as connection:
+                oldest_unsent = connection.scalar(
+                    sa.select(sa.func.min(unsent.c.created_at)).where(unsent.c.sent_at.is_(None))
+                )
+                given_up = connection.scalar(sa.select(sa.func.count()).where(parked.c.next_try_at.is_(None)))
+                waiting = connection.scalar(
+                    sa.select(sa.func.min(parked.c.first_failed_at)).where(parked.c.next_try_at.isnot(None))
+                )
+        except sa.exc.SQLAlchemyError:
+            yield GaugeMetricFamily("database_up", "Whether the database answers.", value=0)
+            return
+        yield GaugeMetricFamily("database_up", "Whether the database answers.", value=1)
+        yield GaugeMetricFamily(
+            "outbox_oldest_unsent_age_seconds",
+            "Age of the oldest event not yet sent.",
+            value=_age(oldest_unsent),
+        )
+        yield GaugeMetricFamily(
+            "inbox_oldest_unhandled_age_seconds",
+            "Age of the oldest event waiting for another try.",
+            value=_age(waiting),
+        )
+        yield GaugeMetricFamily("events_parked", "Events that wait for a person.", value=given_up or 0)
+
+
+def _age(moment: datetime | None) -> float:
+    return (datetime.now(UTC) - moment).total_seconds() if moment else 0.0
