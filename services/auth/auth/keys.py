@@ -11,8 +11,9 @@ import os
 import secrets
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,11 @@ def timed(loaded: dict[str, Ed25519PrivateKey]) -> list[Key]:
     """Each key begins a while after it was made, and ends some time after the next has begun."""
     kids = sorted(loaded)
     begins = [made(kid).timestamp() + AHEAD for kid in kids]
-    ends = [following + LONGEST_TOKEN + MARGIN for following in begins[1:]] + [float("inf")]
-    return [Key(kid, loaded[kid], *times) for kid, *times in zip(kids, begins, ends, strict=True)]
+    keys = [Key(kid, loaded[kid], begin) for kid, begin in zip(kids, begins, strict=True)]
+    followed = [
+        replace(key, ends=following.begins + LONGEST_TOKEN + MARGIN) for key, following in pairwise(keys)
+    ]
+    return followed + keys[-1:]
 
 
 def made(kid: str) -> datetime:

@@ -2,7 +2,9 @@
 
 import logging
 import smtplib
+import ssl
 import time
+from contextlib import closing, suppress
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
@@ -77,12 +79,14 @@ class Smtp(smtplib.SMTP):
 
 
 def by_smtp(_: int, built: EmailMessage) -> None:
-    with Smtp(settings.mail_server, settings.mail_port) as server:
+    with closing(Smtp(settings.mail_server, settings.mail_port)) as server:
         if settings.mail_use_tls:
-            server.starttls()
+            server.starttls(context=ssl.create_default_context())
         if settings.mail_username:
             server.login(settings.mail_username, settings.mail_password)
         server.send_message(built)
+        with suppress(OSError, smtplib.SMTPException):  # taken is taken, whatever becomes of the goodbye
+            server.quit()
 
 
 def refused_for_good(error: Exception) -> bool:

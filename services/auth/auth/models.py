@@ -110,9 +110,6 @@ class Session(db.Model):
     idle_seconds: Mapped[int | None]
     revoked_at: Mapped[datetime | None] = mapped_column(Timestamp, index=True)
 
-    def good(self, at: datetime) -> bool:
-        return self.revoked_at is None and self.expires_at > at
-
 
 class RefreshToken(db.Model):
     """A refresh token of a session. Used ones are kept, so that a second use is noticed."""

@@ -127,7 +127,7 @@ def session_by_cookie(hash: str) -> Row | None:
     return good(db.row(BY_COOKIE, {"hash": hash}))
 
 
-def session(sid: str) -> Row | None:
+def live_session(sid: str) -> Row | None:
     """A session with its account, if both are good."""
     return good(db.row(BY_SID, {"sid": sid}))
 
@@ -213,9 +213,9 @@ def user_exists(_: Actor, id: int) -> None:
     user(id)
 
 
-def own_session_exists(actor: Actor, id: str) -> None:
+def own_session_exists(actor: Actor, session: str) -> None:
     """Somebody else's is not there either."""
-    row = session(id) if SID.fullmatch(id) else None
+    row = live_session(session) if SID.fullmatch(session) else None
     if row is None or row["id"] != actor.id:
         raise NotFound
 

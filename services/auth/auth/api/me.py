@@ -73,11 +73,11 @@ def end_all_sessions(owner: Actor) -> Answer:
     return identity_changed(owner.id, status=204)
 
 
-@api.delete("/me/sessions/<id>")
+@api.delete("/me/sessions/<session>")
 @needs(confirmed=False, status=204, refuses=(404,), first=queries.own_session_exists)
-def end_session(owner: Actor, id: str) -> Answer:
+def end_session(owner: Actor, session: str) -> Answer:
     """Sign out at one place."""
-    commands.end_session(owner, id)
+    commands.end_session(owner, session)
     return identity_changed(owner.id, status=204)
 
 

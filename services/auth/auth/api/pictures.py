@@ -36,10 +36,10 @@ class Picture(Query):
     s: Annotated[int, BeforeValidator(size)] = USUAL
 
 
-@api.get("/avatar/<digest>.svg")
+@api.get("/avatar/<hash>.svg")
 @public(refuses=(404,))
-def picture(digest: str, asked: Picture) -> Response:
+def picture(hash: str, asked: Picture) -> Response:
     """The identicon that belongs to the digest of an e-mail address."""
-    if not DIGEST.fullmatch(digest):
+    if not DIGEST.fullmatch(hash):
         raise NotFound
-    return Response(avatar.identicon(digest, asked.s), mimetype="image/svg+xml", headers=HEADERS)
+    return Response(avatar.identicon(hash, asked.s), mimetype="image/svg+xml", headers=HEADERS)

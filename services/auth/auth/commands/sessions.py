@@ -99,7 +99,7 @@ def exchange_token(token: str) -> tuple[str, int]:
 def standing(actor: Actor) -> queries.Row:
     """The account behind a token, if what the token was given for still holds. Raises `Unauthenticated`."""
     if actor.session:
-        row = queries.session(actor.session)
+        row = queries.live_session(actor.session)
         good = row is not None and row["id"] == actor.id
     else:
         row = queries.account_of(actor)
@@ -149,7 +149,7 @@ def refresh(secret: str) -> dict[str, Any]:
     """
     hash = tokens.fingerprint(secret)
     token = db.session.get(RefreshToken, hash, with_for_update=True, populate_existing=True)
-    row = queries.session(token.sid) if token else None
+    row = queries.live_session(token.sid) if token else None
     at = now()
     if token is None or row is None or token.expires_at <= at:
         raise Unauthenticated

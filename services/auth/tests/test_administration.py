@@ -1,0 +1,180 @@
+"""What administrators change, and that one is always left."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from .states import email_of, password_of
+from .test_tokens import claims
+
+
+def errors(answer):
+    return {item["field"]: item["message"] for item in answer.json["errors"]}
+
+
+@pytest.mark.parametrize("role", ["Moderator", 2])
+def test_a_role_is_given_by_name_or_id_and_holds_at_once(auth, role):
+    administrator, id = auth.administrator(), auth.person("susan")
+    token = auth.tokens("susan")["token"]
+    answer = administrator.patch(f"/api/v1/users/{id}", json={"role": role})
+    renewed = claims(auth.exchange(kind="token", token=token).json["token"])
+    told = auth.internal().get("/internal/changes").json["changes"]
+    assert (answer.status_code, answer.json["role"]["name"]) == (200, "Moderator")
+    assert answer.headers["Identity-Changed"] == str(id)
+    assert (renewed["perms"], renewed["ver"]) == (15, claims(token)["ver"] + 1)
+    assert {item["sub"]: item["ver"] for item in told}[str(id)] == renewed["ver"]
+
+
+def test_everything_of_an_account_can_be_changed(auth):
+    administrator, id = auth.administrator(), auth.newcomer("susan")
+    auth.outbox()
+    sent = {
+        "username": "Susanna",
+        "email": "Susanna@Example.com",
+        "confirmed": True,
+        "name": "Susanna",
+        "location": "Oslo",
+        "about_me": "x",
+    }
+    before = auth.rows("users", f"id = {id}")[0]
+    answer = administrator.patch(f"/api/v1/users/{id}", json=sent)
+    after = auth.rows("users", f"id = {id}")[0]
+    [event] = auth.outbox()
+    assert {name: answer.json[name] for name in sent} == sent | {"email": "susanna@example.com"}
+    assert after["avatar_hash"] != before["avatar_hash"]
+    assert (event.version, event.data["username"], event.data["name"]) == (2, "Susanna", "Susanna")
+    assert event.data["avatar_hash"] == after["avatar_hash"]
+    assert after["ver"] == before["ver"] + 1
+    assert auth.rows("mail_tokens", f"user_id = {id}") == []
+
+
+def test_what_stays_the_same_is_nobodys_news(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    before = auth.rows("users", f"id = {id}")
+    auth.outbox()
+    sent = {"username": "susan", "email": email_of("susan"), "confirmed": True, "disabled": None, "role": 1}
+    assert administrator.patch(f"/api/v1/users/{id}", json=sent).status_code == 200
+    assert administrator.patch(f"/api/v1/users/{id}", json={}).status_code == 200
+    assert auth.rows("users", f"id = {id}") == before
+    assert auth.outbox() == []
+
+
+def test_location_and_about_me_are_in_no_event(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    auth.outbox()
+    administrator.patch(f"/api/v1/users/{id}", json={"location": "Oslo", "about_me": "x"})
+    assert auth.outbox() == []
+
+
+def test_a_disabled_account_is_out_at_once_and_stays_out_when_enabled_again(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    token, browser = auth.tokens("susan")["token"], auth.sign_in("susan").json["session"]
+    disabled = administrator.patch(f"/api/v1/users/{id}", json={"disabled": True})
+    refused = auth.by_password("susan")
+    administrator.patch(f"/api/v1/users/{id}", json={"disabled": False})
+    assert disabled.json["disabled"] is True
+    assert refused.status_code == 401
+    assert auth.exchange(kind="token", token=token).status_code == 401
+    assert auth.exchange(kind="session", session=browser).status_code == 401
+    assert auth.by_password("susan").status_code == 200
+
+
+def test_an_unconfirmed_person_is_gated_again(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    administrator.patch(f"/api/v1/users/{id}", json={"confirmed": False})
+    assert auth.signed_in("susan").get("/api/v1/users/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("role", "King"),
+        ("role", 77),
+        ("role", True),
+        ("role", "r" * 65),
+        ("role", "\x00"),
+        ("role", 2**70),
+        ("confirmed", "yes"),
+        ("disabled", 1),
+        ("username", "9lives"),
+        ("email", "nothing"),
+        ("name", "n" * 65),
+    ],
+)
+def test_what_is_not_good_is_told_at_its_field(auth, field, value):
+    administrator, id = auth.administrator(), auth.person("susan")
+    answer = administrator.patch(f"/api/v1/users/{id}", json={field: value})
+    assert (answer.status_code, list(errors(answer))) == (400, [field])
+
+
+def test_taken_names_and_addresses(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    auth.newcomer("john")
+    name = administrator.patch(f"/api/v1/users/{id}", json={"username": "JOHN"})
+    address = administrator.patch(f"/api/v1/users/{id}", json={"email": email_of("john")})
+    own = administrator.patch(f"/api/v1/users/{id}", json={"username": "SUSAN"})
+    assert (name.status_code, list(errors(name))) == (409, ["username"])
+    assert (address.status_code, list(errors(address))) == (409, ["email"])
+    assert (own.status_code, own.json["username"]) == (200, "SUSAN")
+
+
+def test_only_administrators_and_only_who_exists(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    for caller in (auth.signed_in("susan"), auth.signed_in("susan")):
+        assert caller.patch(f"/api/v1/users/{id}", json={"role": "Administrator"}).status_code == 403
+    assert auth.anonymous().patch(f"/api/v1/users/{id}", json={}).status_code == 401
+    assert administrator.patch("/api/v1/users/77", json={"role": "User"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "change", [{"role": "User"}, {"role": "Moderator"}, {"disabled": True}, {"confirmed": False}]
+)
+def test_the_last_administrator_stays_one(auth, change):
+    administrator = auth.administrator()
+    auth.outbox()
+    answer = administrator.patch("/api/v1/users/1", json=change | {"name": "Gone"})
+    assert (answer.status_code, answer.json["message"]) == (
+        409,
+        "This is the last administrator. Make somebody else an administrator first.",
+    )
+    account = auth.signed_in("admin").get("/api/v1/users/me").json
+    assert (account["role"]["name"], account["disabled"], account["name"]) == ("Administrator", False, None)
+    assert auth.outbox() == []
+
+
+def test_an_administrator_may_go_when_another_is_there(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    administrator.patch(f"/api/v1/users/{id}", json={"role": "Administrator"})
+    assert administrator.patch("/api/v1/users/1", json={"role": "User"}).status_code == 200
+    assert auth.signed_in("susan").patch(f"/api/v1/users/{id}", json={"disabled": True}).status_code == 409
+
+
+def test_a_disabled_or_unconfirmed_administrator_does_not_count(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    administrator.patch(f"/api/v1/users/{id}", json={"role": "Administrator", "confirmed": False})
+    assert administrator.patch("/api/v1/users/1", json={"role": "User"}).status_code == 409
+
+
+def test_the_last_two_cannot_demote_each_other_at_once(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    administrator.patch(f"/api/v1/users/{id}", json={"role": "Administrator"})
+    callers = [(auth.signed_in("admin"), id), (auth.signed_in("susan"), 1)]
+    demote = lambda pair: pair[0].patch(f"/api/v1/users/{pair[1]}", json={"role": "User"}).status_code  # noqa: E731
+    with ThreadPoolExecutor(2) as pool:
+        statuses = sorted(pool.map(demote, callers))
+    assert statuses == [200, 409]
+    assert len(auth.rows("users", "role_id = 3")) == 1
+
+
+def test_operators_grant_roles(auth):
+    auth.person("susan")
+    good = auth.flask("users", "grant", email_of("susan"), "Administrator")
+    nobody = auth.flask("users", "grant", "nobody@example.com", "User")
+    nothing = auth.flask("users", "grant", email_of("susan"), "King")
+    last = auth.flask("users", "grant", email_of("susan"), "User")
+    assert (good.exit_code, good.output) == (0, "susan@example.com is Administrator now\n")
+    assert (nobody.exit_code, nothing.exit_code, last.exit_code) == (1, 1, 1)
+    assert "There is no account" in nobody.output
+    assert "role does not exist" in nothing.output
+    assert "last administrator" in last.output
+    assert password_of("susan")

@@ -1,0 +1,174 @@
+"""How passwords are kept, and how guessing and floods are held off."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from auth.app import Settings
+from auth.passwords import Gate, Hasher, well_known
+from chassis.problems import Unavailable
+
+from .states import password_of
+
+
+def guess(auth, username, address="192.0.2.1", password="wrong"):
+    return auth.by_password(username, password, address)
+
+
+def test_hashes_verify_and_differ():
+    hasher = Hasher(8, 1)
+    one, other = hasher.hashed("secret words"), hasher.hashed("secret words")
+    assert one != other
+    assert hasher.matches("secret words", one)
+    assert not hasher.matches("secret word", one)
+    assert not hasher.matches("secret words", "not a hash")
+    assert not hasher.matches("nobody has this password", None)
+
+
+def test_the_parameters_are_those_decided():
+    hasher = Hasher(Settings().password_memory, Settings().password_rounds)
+    assert hasher.hashed("x").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_only_tests_hash_cheaply():
+    for environment in ("development", "production"):
+        with pytest.raises(ValueError, match="PASSWORD_MEMORY"):
+            Settings(
+                environment=environment, password_memory=8, secret_key="s" * 32, internal_secret="i" * 32
+            )
+
+
+@pytest.mark.parametrize("secret", ["", "secret", "hard to guess string", "short"])
+def test_production_refuses_a_weak_secret_key_and_says_which(secret):
+    with pytest.raises(ValueError, match="SECRET_KEY is missing or well known"):
+        Settings(environment="production", secret_key=secret, internal_secret="i" * 32)
+
+
+def test_the_list_of_well_known_passwords():
+    assert len(well_known()) > 500
+    assert all(len(word) >= 8 and word == word.lower() for word in well_known())
+
+
+def test_a_hash_with_old_parameters_is_renewed_when_its_password_is_shown(auth):
+    auth.newcomer("susan")
+    auth.app.extensions["hasher"] = Hasher(16, 1)
+    assert auth.by_password("susan").status_code == 200
+    assert "m=16,t=1" in auth.rows("users")[0]["password_hash"]
+    assert auth.by_password("susan").status_code == 200
+
+
+def test_an_old_hash_stays_while_too_many_wait(auth):
+    auth.newcomer("susan")
+    hasher = auth.app.extensions["hasher"] = Hasher(16, 1)
+
+    class Closing(Gate):
+        """Lets one in and nobody after."""
+
+        def entered(self):
+            self._places.acquire()
+            return super().entered()
+
+    hasher.gate = Closing(1, 1)
+    assert auth.by_password("susan").status_code == 200
+    assert "m=8,t=1" in auth.rows("users")[0]["password_hash"]
+
+
+def test_few_are_let_in_and_few_wait():
+    gate, inside, go = Gate(at_once=2, waiting=1, patience=5), threading.Semaphore(0), threading.Event()
+
+    def enter(_):
+        with gate.entered():
+            inside.release()
+            go.wait(5)
+
+    with ThreadPoolExecutor(3) as pool:
+        entering = [pool.submit(enter, n) for n in range(3)]
+        inside.acquire(), inside.acquire()
+        while gate._places._value:
+            pass
+        with pytest.raises(Unavailable):
+            enter(4)
+        assert not inside.acquire(blocking=False)
+        go.set()
+        assert [each.result() for each in entering] == [None] * 3
+
+
+def test_nobody_waits_for_ever():
+    gate = Gate(at_once=1, waiting=1, patience=0.01)
+    with gate.entered(), pytest.raises(Unavailable) as refused, gate.entered():
+        pass
+    assert refused.value.headers["Retry-After"] == "2"
+    with gate.entered():
+        pass
+
+
+def test_a_flood_is_told_to_come_back_and_costs_no_guess(auth):
+    auth.newcomer("susan")
+    hasher = auth.app.extensions["hasher"]
+    open_gate, hasher.gate = hasher.gate, Gate(at_once=0, waiting=0)
+    answers = [auth.by_password("susan") for _ in range(12)] + [auth.register("john")]
+    hasher.gate = open_gate
+    assert {(answer.status_code, answer.headers["Retry-After"]) for answer in answers} == {(503, "2")}
+    assert auth.by_password("susan").status_code == 200
+
+
+def test_ten_wrong_guesses_for_an_account_are_evaluated(auth):
+    auth.newcomer("susan")
+    statuses = [guess(auth, "susan", f"192.0.2.{n}").status_code for n in range(12)]
+    right = auth.by_password("susan", address="198.51.100.1")
+    assert statuses == [401] * 10 + [429] * 2
+    assert right.status_code == 429
+    assert 0 < int(right.headers["Retry-After"]) <= 901
+    assert auth.sign_in("susan").status_code == 429
+
+
+def test_an_unknown_account_is_throttled_alike(auth):
+    statuses = [guess(auth, "nobody", f"192.0.2.{n}").status_code for n in range(12)]
+    assert statuses == [401] * 10 + [429] * 2
+
+
+@pytest.mark.parametrize("address", ["192.0.2.{}", "2001:db8::{}", "strange {}"])
+def test_ten_wrong_guesses_from_an_address_are_evaluated(auth, address):
+    auth.newcomer("susan")
+    one = address.format(1)
+    statuses = [guess(auth, f"name{n}", one).status_code for n in range(11)]
+    neighbour = auth.by_password("susan", address=address.format(2)).status_code
+    assert statuses == [401] * 10 + [429]
+    assert neighbour == (429 if ":" in address else 200)
+
+
+def test_many_guesses_at_once_do_not_slip_through(auth):
+    auth.newcomer("susan")
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda n: guess(auth, "susan", f"192.0.2.{n}").status_code, range(24)))
+    assert statuses.count(401) == 10
+    assert statuses.count(429) == 14
+
+
+def test_the_right_password_costs_nothing(auth):
+    auth.newcomer("susan")
+    assert {auth.by_password("susan").status_code for _ in range(15)} == {200}
+    assert {row["moments"] for row in auth.rows("guesses")} == {""}
+
+
+def test_guesses_are_forgotten_after_a_quarter_of_an_hour(auth):
+    auth.newcomer("susan")
+    for _ in range(10):
+        guess(auth, "susan")
+    auth.change("UPDATE guesses SET moments = '1000000000.0 1000000001.0'")
+    assert auth.by_password("susan").status_code == 200
+
+
+def test_a_signed_in_person_is_throttled_too(auth):
+    auth.newcomer("susan")
+    susan = auth.signed_in("susan")
+    sent = {"old_password": "wrong", "password": "another good one"}
+    statuses = [susan.put("/api/v1/users/me/password", json=sent).status_code for _ in range(11)]
+    assert statuses == [400] * 10 + [429]
+
+
+def test_no_address_is_kept_of_guesses(auth):
+    guess(auth, "susan")
+    assert "susan" not in str(auth.rows("guesses"))
+    assert password_of("susan") not in str(auth.rows("guesses"))

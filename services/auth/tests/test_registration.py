@@ -1,0 +1,237 @@
+"""Registering and confirming."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from .states import email_of, password_of
+
+URL = "/api/v1/users/"
+
+
+def errors(answer):
+    return {item["field"]: item["message"] for item in answer.json["errors"]}
+
+
+def test_registering_makes_an_unconfirmed_account_tells_the_others_and_writes_a_mail(auth):
+    answer = auth.register("Susan", email="Susan@Example.COM")
+    [event] = auth.outbox()
+    [account] = auth.rows("users")
+    [mail] = auth.rows("mails")
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == answer.json["url"] == "http://localhost:8000/api/v1/users/1"
+    assert "email" not in answer.json
+    assert (event.type, event.subject, event.version) == ("auth.user_registered.v1", "1", 1)
+    assert event.data == {
+        "id": 1,
+        "username": "Susan",
+        "name": None,
+        "avatar_hash": account["avatar_hash"],
+        "member_since": answer.json["member_since"],
+    }
+    assert (account["email"], account["username"]) == ("susan@example.com", "Susan")
+    assert not account["confirmed"]
+    assert (mail["to"], mail["state"]) == ("susan@example.com", "queued")
+
+
+def test_the_answer_has_the_members_of_a_user(auth):
+    user = auth.register("susan").json
+    assert user.pop("member_since") == user.pop("last_seen")
+    assert user == {
+        "id": 1,
+        "url": "http://localhost:8000/api/v1/users/1",
+        "username": "susan",
+        "avatar_url": "http://localhost:8000/avatar/f3fc30174d7fd74ab6ca3c36d198fcb9.svg",
+        "posts_url": "http://localhost:8000/api/v1/users/1/posts/",
+        "followed_posts_url": "http://localhost:8000/api/v1/users/1/timeline/",
+        "post_count": 0,
+    }
+
+
+def test_ids_are_given_in_the_order_of_registration(auth):
+    assert [auth.newcomer(name) for name in ("john", "susan", "david")] == [1, 2, 3]
+
+
+def test_same_passwords_have_different_hashes_and_are_not_kept(auth):
+    auth.register("john", password="the same for both")
+    auth.register("susan", password="the same for both")
+    john, susan = (row["password_hash"] for row in auth.rows("users"))
+    assert john != susan
+    assert john.startswith("$argon2id$")
+    assert "the same" not in john
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("username", ""),
+        ("username", "1john"),
+        ("username", "_john"),
+        ("username", "jo hn"),
+        ("username", "jöhn"),
+        ("username", "john\n"),
+        ("username", "j" * 65),
+        ("username", None),
+        ("username", 7),
+        ("email", ""),
+        ("email", "john"),
+        ("email", "john@"),
+        ("email", "jo\x00hn@example.com"),
+        ("email", "john@example"),
+        ("email", "j" * 250 + "@example.com"),
+        ("email", ["john@example.com"]),
+        ("password", ""),
+        ("password", "short12"),
+        ("password", "p" * 257),
+        ("password", "with \x00 in it"),
+        ("password", "password1"),
+        ("password", "PassWord1"),
+        ("password", None),
+    ],
+)
+def test_what_is_not_good_is_told_at_its_field_and_changes_nothing(auth, field, value):
+    answer = auth.register("john", **{field: value})
+    assert answer.status_code == 400
+    assert list(errors(answer)) == [field]
+    assert errors(answer)[field].startswith(field)
+    assert (auth.rows("users"), auth.rows("mails"), auth.outbox()) == ([], [], [])
+
+
+@pytest.mark.parametrize("password", ["john.smith", "John.Smith@example.com", "JOHN.SMITH@EXAMPLE.COM"])
+def test_the_password_is_not_ones_own_name_or_address(auth, password):
+    answer = auth.register("john.smith", password=password)
+    assert errors(answer) == {"password": "password must not be your username or e-mail address"}
+
+
+@pytest.mark.parametrize("username", ["j", "J", "john.smith", "john_smith_", "j" * 64, "J0hn"])
+def test_good_usernames(auth, username):
+    assert auth.register(username, email="somebody@example.com").json["username"] == username
+
+
+@pytest.mark.parametrize("password", ["x7 kg!eq", "p" * 255 + "!", "пароль и ключ", "  spaces count  "])
+def test_good_passwords_count_whole(auth, password):
+    assert auth.register("john", password=password).status_code == 201
+    assert auth.by_password("john", password).status_code == 200
+    assert auth.by_password("john", password[:-1]).status_code == 401
+
+
+def test_missing_fields_and_no_json(auth):
+    assert set(errors(auth.anonymous().post(URL, json={}))) == {"email", "username", "password"}
+    assert auth.anonymous().post(URL, data="{").status_code == 415
+    assert auth.anonymous().post(URL, data="{", content_type="application/json").status_code == 400
+
+
+def test_unknown_members_change_nothing(auth):
+    auth.register("john", role="Administrator", confirmed=True, id=77, disabled=True)
+    [account] = auth.rows("users")
+    assert (account["id"], account["role_id"], bool(account["confirmed"])) == (1, 1, False)
+
+
+def test_names_and_addresses_are_unique_without_regard_to_case(auth):
+    auth.register("john")
+    name = auth.register("JOHN", email="other@example.com")
+    address = auth.register("other", email="John@example.com")
+    both = auth.register("John")
+    assert (name.status_code, errors(name)) == (409, {"username": "username is in use already"})
+    assert (address.status_code, errors(address)) == (409, {"email": "email is registered already"})
+    assert set(errors(both)) == {"email", "username"}
+    assert len(auth.rows("users")) == 1
+
+
+def test_of_many_who_want_one_name_at_once_one_gets_it(auth):
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda n: auth.register("john", email=f"j{n}@example.com"), range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert all("username" in errors(answer) for answer in answers if answer.status_code == 409)
+    assert (len(auth.rows("users")), len(auth.rows("mails")), len(auth.outbox())) == (1, 1, 1)
+    assert auth.rows("tallies") == [{"kind": "users", "n": 1}]
+
+
+def test_what_the_database_alone_notices_is_a_conflict_too(auth, monkeypatch):
+    auth.newcomer("john")
+    known = iter([{}, {"username": "username is in use already"}, {}, {}])
+    monkeypatch.setattr("auth.queries.taken", lambda *_: next(known))
+    for expected in ({"username"}, set()):
+        answer = auth.register("john", email="new@example.com")
+        assert (answer.status_code, {item["field"] for item in answer.json.get("errors", ())}) == (
+            409,
+            expected,
+        )
+
+
+def test_confirming_unlocks_at_once(auth):
+    id = auth.newcomer("susan")
+    before = auth.signed_in("susan")
+    refused = before.get("/api/v1/users/")
+    answer = auth.confirm(email_of("susan"))
+    after = auth.exchange(kind="token", token=before.authorization.removeprefix("Bearer ")).json["token"]
+    assert (refused.status_code, refused.json["message"]) == (403, "Unconfirmed account")
+    assert (answer.status_code, answer.json["id"]) == (200, id)
+    assert answer.headers["Identity-Changed"] == str(id)
+    assert auth.with_token(after).get("/api/v1/users/").status_code == 200
+
+
+def test_a_link_is_good_once(auth):
+    auth.newcomer("susan")
+    token = auth.link(email_of("susan"))
+    first, second = (auth.anonymous().post("/api/v1/users/confirm", json={"token": token}) for _ in range(2))
+    assert (first.status_code, second.status_code) == (200, 400)
+    assert errors(second) == {"token": "This link is invalid or has expired."}
+
+
+def test_of_many_who_use_a_link_at_once_one_does(auth):
+    auth.newcomer("susan")
+    token = auth.link(email_of("susan"))
+    auth.rows("users")
+    with ThreadPoolExecutor(4) as pool:
+        use = lambda _: auth.anonymous().post("/api/v1/users/confirm", json={"token": token})  # noqa: E731
+        statuses = sorted(answer.status_code for answer in pool.map(use, range(4)))
+    assert statuses == [200, 400, 400, 400]
+
+
+@pytest.mark.parametrize("token", ["", "x", "x" * 257, None, 5, "\x00"])
+def test_bad_links(auth, token):
+    answer = auth.anonymous().post("/api/v1/users/confirm", json={"token": token})
+    assert (answer.status_code, list(errors(answer))) == (400, ["token"])
+
+
+def test_links_end_after_an_hour(auth):
+    auth.newcomer("susan")
+    token = auth.link(email_of("susan"))
+    auth.change("UPDATE mail_tokens SET expires_at = :at", at="2020-01-01 00:00:00+00:00")
+    assert auth.anonymous().post("/api/v1/users/confirm", json={"token": token}).status_code == 400
+    assert not auth.rows("users")[0]["confirmed"]
+
+
+def test_links_are_for_one_purpose(auth):
+    auth.newcomer("susan")
+    token = auth.link(email_of("susan"))
+    sent = {"token": token, "password": "another password"}
+    assert auth.anonymous().post("/api/v1/users/reset", json=sent).status_code == 400
+    assert auth.anonymous().post("/api/v1/users/change-email", json=sent).status_code == 400
+
+
+def test_a_new_link_voids_the_older(auth):
+    auth.newcomer("susan")
+    old = auth.link(email_of("susan"))
+    assert auth.signed_in("susan").post("/api/v1/users/me/confirmation").status_code == 202
+    assert auth.anonymous().post("/api/v1/users/confirm", json={"token": old}).status_code == 400
+    assert auth.confirm(email_of("susan")).status_code == 200
+
+
+def test_a_link_to_a_former_address_confirms_nothing(auth):
+    administrator = auth.administrator()
+    id = auth.newcomer("susan")
+    token = auth.link(email_of("susan"))
+    auth.change("UPDATE users SET email = 'new@example.com' WHERE id = :id", id=id)
+    assert auth.anonymous().post("/api/v1/users/confirm", json={"token": token}).status_code == 400
+    assert administrator.get(f"/api/v1/users/{id}/account").json["confirmed"] is False
+
+
+def test_whoever_confirms_the_administrators_address_is_the_administrator(auth):
+    auth.newcomer("admin")
+    before = auth.signed_in("admin").get("/api/v1/users/me").json["role"]
+    auth.confirm("admin@example.com")
+    after = auth.signed_in("admin").get("/api/v1/users/me").json["role"]
+    assert (before["name"], after["name"]) == ("User", "Administrator")
+    assert auth.exchange(kind="password", email="admin@example.com", password=password_of("admin")).json

@@ -1,0 +1,143 @@
+"""Browsers' sessions, and where one is signed in."""
+
+import pytest
+
+from .states import password_of
+from .test_tokens import claims
+
+SESSIONS = "/api/v1/users/me/sessions/"
+LONG_AGO = "2020-01-01 00:00:00+00:00"
+
+
+def test_signing_in_opens_a_session(auth):
+    id = auth.newcomer("susan")
+    answer = auth.sign_in("susan", address="192.0.2.1", agent="Firefox")
+    [row] = auth.rows("sessions")
+    told = claims(answer.json["token"])
+    assert (answer.status_code, answer.json["max_age"], answer.json["user_id"]) == (201, None, id)
+    assert (told["amr"], told["sid"], told["confirmed"]) == (["session"], row["sid"], False)
+    assert (row["kind"], row["agent"], row["address"], row["idle_seconds"]) == (
+        "browser", "Firefox", "192.0.2.1", 43200,
+    )  # fmt: skip
+    assert answer.json["session"] not in str(row)
+
+
+def test_remembered_for_a_year(auth):
+    auth.newcomer("susan")
+    answer = auth.sign_in("susan", remember=True)
+    [row] = auth.rows("sessions")
+    assert answer.json["max_age"] == 365 * 24 * 3600
+    assert row["idle_seconds"] is None
+
+
+@pytest.mark.parametrize("wrong", [{"password": "wrong"}, {"email": "nobody@example.com"}])
+def test_who_cannot_sign_in(auth, wrong):
+    auth.newcomer("susan")
+    answer = auth.sign_in("susan", **wrong)
+    assert (answer.status_code, answer.json["message"]) == (401, "Invalid credentials")
+    assert auth.rows("sessions") == []
+
+
+def test_a_session_is_exchanged(auth):
+    auth.person("susan")
+    signed_in = auth.sign_in("susan").json
+    answer = auth.exchange(kind="session", session=signed_in["session"])
+    assert (answer.status_code, answer.json["expires_in"]) == (200, 300)
+    assert claims(answer.json["token"])["sid"] == claims(signed_in["token"])["sid"]
+
+
+def test_a_session_lives_on_by_being_used(auth):
+    auth.person("susan")
+    session = auth.sign_in("susan").json["session"]
+    [before] = auth.rows("sessions")
+    auth.exchange(kind="session", session=session)
+    assert auth.rows("sessions") == [before]
+    auth.change("UPDATE sessions SET last_seen = :at", at=LONG_AGO)
+    auth.exchange(kind="session", session=session)
+    [after] = auth.rows("sessions")
+    assert after["expires_at"] > before["expires_at"]
+    assert str(after["last_seen"]) > LONG_AGO
+
+
+def test_a_remembered_one_ends_after_its_year(auth):
+    auth.person("susan")
+    session = auth.sign_in("susan", remember=True).json["session"]
+    [before] = auth.rows("sessions")
+    auth.change("UPDATE sessions SET last_seen = :at", at=LONG_AGO)
+    auth.exchange(kind="session", session=session)
+    assert auth.rows("sessions")[0]["expires_at"] == before["expires_at"]
+
+
+def test_an_idle_session_is_over(auth):
+    auth.person("susan")
+    session = auth.sign_in("susan").json["session"]
+    auth.change("UPDATE sessions SET expires_at = :at", at=LONG_AGO)
+    assert auth.exchange(kind="session", session=session).status_code == 401
+
+
+def test_where_one_is_signed_in(auth, settings_of):
+    settings_of(users_per_page=2)
+    auth.person("susan")
+    browser = auth.in_browser("susan")
+    auth.signed_in("susan").post(
+        "/api/v1/tokens/", headers={"User-Agent": "HTTPie/3\t", "X-Forwarded-For": "192.0.2.9"}
+    )
+    auth.change("UPDATE sessions SET last_seen = :at WHERE kind = 'browser'", at=LONG_AGO)
+    shown = browser.get(SESSIONS).json
+    api, own = shown["sessions"]
+    assert shown["count"] == 2
+    assert (api["kind"], api["agent"], api["address"], api["current"]) == (
+        "api",
+        "HTTPie/3",
+        "192.0.2.9",
+        False,
+    )
+    assert (own["kind"], own["current"]) == ("browser", True)
+    assert set(own) == {"id", "kind", "agent", "address", "created", "last_seen", "expires", "current"}
+    assert browser.get(f"{SESSIONS}?page=2").json["sessions"] == []
+
+
+def test_ending_one_session(auth):
+    auth.person("susan")
+    here, there = auth.in_browser("susan"), auth.sign_in("susan").json
+    sid = claims(there["token"])["sid"]
+    answer = here.delete(f"{SESSIONS}{sid}")
+    assert (answer.status_code, answer.headers["Identity-Changed"]) == (204, "1")
+    assert auth.exchange(kind="session", session=there["session"]).status_code == 401
+    assert here.delete(f"{SESSIONS}{sid}").status_code == 404
+    assert [item["sid"] for item in auth.internal().get("/internal/changes").json["revoked"]] == [sid]
+    assert here.get(SESSIONS).json["count"] == 1
+
+
+def test_somebody_elses_session_is_not_there(auth):
+    auth.person("susan")
+    auth.person("john")
+    sid = claims(auth.sign_in("john").json["token"])["sid"]
+    susan = auth.in_browser("susan")
+    for other in (sid, "0" * 32, "nonsense", "%00"):
+        assert susan.delete(f"{SESSIONS}{other}").status_code == 404
+    assert auth.rows("sessions", "revoked_at IS NOT NULL") == []
+
+
+def test_signing_out_everywhere(auth):
+    auth.person("susan")
+    here, there = auth.sign_in("susan").json, auth.tokens("susan")
+    answer = auth.with_token(here["token"]).delete(SESSIONS)
+    assert (answer.status_code, answer.headers["Identity-Changed"]) == (204, "1")
+    assert auth.exchange(kind="session", session=here["session"]).status_code == 401
+    assert auth.exchange(kind="token", token=there["token"]).status_code == 401
+    told = auth.internal().get("/internal/changes").json
+    assert (told["changes"][0]["ver"], len(told["revoked"])) == (3, 2)
+
+
+def test_an_unconfirmed_person_manages_sessions_too(auth):
+    auth.newcomer("susan")
+    susan = auth.in_browser("susan")
+    assert susan.get(SESSIONS).json["count"] == 1
+    assert susan.delete(SESSIONS).status_code == 204
+
+
+def test_signing_in_costs_few_statements_and_the_password_stays_out_of_them(auth):
+    auth.newcomer("susan")
+    assert auth.statements(lambda: auth.sign_in("susan")) <= 16
+    assert password_of("susan") not in str(auth.rows("users"))
