@@ -84,6 +84,8 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
         gives, status: shape and status of the good answer, for the API document.
         also: further good statuses with the same shape (a PUT that makes: 201).
         refuses: further statuses it may answer.
+        again: for what makes a new thing: the answer for the one with this id, when the first was lost;
+            such a route honours `Idempotency-Key`.
         strangers: also for pages that show it to people who are not signed in; they ask with the internal
             credential, and the actor is `STRANGER`.
         first: called with the actor and the path values before the body is read; refuses by raising.
@@ -92,7 +94,7 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
 
 
 def _declare(
-    who: str, bits: int, first: Callable[..., Any] | None = None, **declared: Any
+    who: str, bits: int, first: View | None = None, again: View | None = None, **declared: Any
 ) -> Callable[[View], View]:
     def around(view: View) -> View:
         readers = _readers(view)
@@ -105,7 +107,10 @@ def _declare(
             if first is not None:
                 first(actor, **path)
             read = {name: reader.read(actor) for name, reader in readers.items()}
-            return respond(view(**path, **read), access.status)
+            act = lambda: respond(view(**path, **read), access.status)  # noqa: E731
+            if again is not None and "Idempotency-Key" in request.headers:
+                return current_app.extensions["once"](actor, act, again)  # type: ignore[no-any-return]
+            return act()
 
         guarded.access = access  # type: ignore[attr-defined]
         return guarded
@@ -179,7 +184,7 @@ def json_body() -> dict[str, Any]:
     if not request.is_json:
         raise UnsupportedType
     try:
-        body = orjson.loads(request.get_data(cache=False))
+        body = orjson.loads(request.get_data())
     except orjson.JSONDecodeError as error:
         raise Invalid(f"The body is not valid JSON: {str(error).split(':')[0]}.") from None
     if not isinstance(body, dict):

@@ -48,7 +48,7 @@ class Timestamp(sa.types.TypeDecorator[datetime]):
 
 
 class Database(SQLAlchemy):
-    """Flask-SQLAlchemy, with a second engine for reads and the tables `outbox`, `inbox` and `parked`."""
+    """Flask-SQLAlchemy, with a second engine for reads and the tables of the chassis."""
 
     def __init__(self) -> None:
         class Base(DeclarativeBase):
@@ -62,6 +62,7 @@ class Database(SQLAlchemy):
         self.outbox = outbox_table(self.metadata)
         self.inbox = inbox_table(self.metadata)
         self.parked = parked_table(self.metadata)
+        self.idempotency_keys = idempotency_table(self.metadata)
         hooks.listen(self.session, "before_commit", _notify)
         hooks.listen(self.session, "after_commit", _ring)
         hooks.listen(self.session, "after_rollback", lambda session: session.info.pop("ring", None))
@@ -138,6 +139,22 @@ def parked_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("first_failed_at", Timestamp, nullable=False),
         sa.Column("last_failed_at", Timestamp, nullable=False),
         sa.Column("next_try_at", Timestamp, index=True),
+    )
+
+
+def idempotency_table(metadata: sa.MetaData) -> sa.Table:
+    """Requests that were done under a key of their caller's, with their answers."""
+    return sa.Table(
+        "idempotency_keys",
+        metadata,
+        sa.Column("owner", BigId, primary_key=True, autoincrement=False),
+        sa.Column("key", sa.String(128), primary_key=True),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("made_at", Timestamp, nullable=False, index=True),
+        sa.Column("subject", sa.String(200)),
+        sa.Column("status", sa.SmallInteger),
+        sa.Column("location", sa.Text),
+        sa.Column("body", sa.LargeBinary),
     )
 
 

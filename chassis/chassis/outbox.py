@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from flask import Flask, current_app, g, has_request_context
 from pydantic import BaseModel
 
+from . import idempotency
 from .bus import Message, Publisher
 from .database import Database, database
 from .events import Event, iso, new_id, now
@@ -58,6 +59,7 @@ def add(type: str, subject: Any, version: int, data: BaseModel) -> Event:
         )
     )
     database.ring()
+    idempotency.remember_subject(happened.subject)
     if has_request_context():
         g.setdefault("event_ids", []).append(f"{type}:{happened.id}")
     return happened
@@ -67,8 +69,8 @@ def relay(app: Flask, publisher: Publisher) -> int:
     """Sends what is not yet sent, at most `BATCH` rows. Returns how many rows are settled.
 
     Rows are taken by "not yet sent", never by "id greater than the last": an id taken early can be committed
-    late. On PostgreSQL the rows stay locked meanwhile (SKIP LOCKED lets a second relay take others); on SQLite
-    no lock is held while publishing, and two relays would send twice, which the inbox absorbs.
+    late. On PostgreSQL the rows stay locked meanwhile (SKIP LOCKED lets a second relay take others); on
+    SQLite no lock is held while publishing, and two relays would send twice, which the inbox absorbs.
     """
     db: Database = app.extensions["sqlalchemy"]
     if db.engine.dialect.name == "sqlite":

@@ -1,4 +1,4 @@
-"""What a service that keeps data has besides: database, place on the bus, their checks, metrics and commands."""
+"""What a service that keeps data has besides: database, place on the bus, checks, metrics, commands."""
 
 import time
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from flask_migrate import Migrate
 from prometheus_client.core import GaugeMetricFamily
 
-from . import cli, inbox
+from . import cli, idempotency, inbox
 from . import database as databases
 from .bus import open_bus
 from .database import Database, database
@@ -20,6 +20,7 @@ from .settings import Settings
 def install(app: Flask, db: Database, settings: Settings, consumers: inbox.Consumers | None) -> None:
     databases.install(app, db, settings)
     Migrate(app, db, directory=app.extensions["migrations"])
+    app.extensions["once"] = idempotency.once
     app.extensions["bus"] = open_bus(settings.bus_url)
     inbox.install(app, consumers or inbox.Consumers())
     app.extensions["metrics"].register(Waiting(app))  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from flask import Flask
 from sqlalchemy import exc as database_errors
 from werkzeug.serving import make_server
 
-from . import inbox, outbox
+from . import idempotency, inbox, outbox
 from .bell import bell_of
 from .bus import Away, Bus, Delivery
 from .metrics import CONSUMERS, IN_HAND, RELAYS
@@ -55,6 +55,7 @@ class Worker:
             Job("retry", inbox.retry_due, 0.5),
             Job("prune outbox", outbox.prune, PRUNE_EVERY),
             Job("prune inbox", inbox.prune, PRUNE_EVERY),
+            Job("prune keys", idempotency.prune, PRUNE_EVERY),
             *jobs,
         ]
         self._stopping = threading.Event()

@@ -23,7 +23,7 @@ def test_an_older_schema_is_not_ready_and_says_what_to_do(shop):
     answer = shop.anonymous().get("/readyz")
     assert (answer.status_code, answer.json["checks"]["schema"]) == (
         503,
-        "the schema is at 0000, this code needs 0001: run prepare",
+        "the schema is at 0000, this code needs 0002: run prepare",
     )
 
 

@@ -63,8 +63,13 @@ def boxes(paging: Paging) -> Any:
     return collection("boxes", items, count=count, page=paging.page, size=2, path="/api/v1/boxes/")
 
 
+def made(id: int) -> Answer:
+    box = db.row(sa.select(Box.id, Box.label).where(Box.id == id))
+    return created(BoxState.model_validate(dict(box)), at=f"/api/v1/boxes/{id}")
+
+
 @api.post("/boxes/")
-@needs(PACK, gives=BoxState, status=201)
+@needs(PACK, gives=BoxState, status=201, again=made)
 def make(packer: Actor, new: NewBox) -> Answer:
     box = Box(label=new.label, version=1)
     db.session.add(box)

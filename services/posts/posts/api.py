@@ -27,13 +27,16 @@ def posts(paging: Paging) -> Any:
     return collection("posts", found, count=count, page=paging.page, size=size, path="/api/v1/posts/")
 
 
+def published(id: int) -> Answer:
+    shown = shapes.post(queries.post(id))
+    return created(shown, at=shown["url"])
+
+
 @api.post("/posts/")
-@needs(WRITE, gives=shapes.Post, status=201)
+@needs(WRITE, gives=shapes.Post, status=201, again=published)
 def publish(author: Actor, draft: shapes.Draft) -> Answer:
     """Publish a post."""
-    post = commands.publish(author, draft.body)
-    shown = shapes.post(queries.post(post.id))
-    return created(shown, at=shown["url"])
+    return published(commands.publish(author, draft.body).id)
 
 
 @api.get("/posts/<int:id>")
@@ -80,13 +83,16 @@ def comments_of(id: int, paging: Paging) -> Any:
     return collection("comments", found, count=count, page=paging.page, size=size, path=path)
 
 
+def commented(id: int) -> Answer:
+    shown = shapes.comment(queries.comment(id))
+    return created(shown, at=shown["url"])
+
+
 @api.post("/posts/<int:id>/comments/")
-@needs(COMMENT, gives=shapes.Comment, status=201, refuses=(404,), first=queries.post_exists)
+@needs(COMMENT, gives=shapes.Comment, status=201, refuses=(404,), first=queries.post_exists, again=commented)
 def comment_on(author: Actor, id: int, remark: shapes.Remark) -> Answer:
     """Comment on a post."""
-    comment = commands.comment(author, id, remark.body)
-    shown = shapes.comment(queries.comment(comment.id))
-    return created(shown, at=shown["url"])
+    return commented(commands.comment(author, id, remark.body).id)
 
 
 @api.get("/comments/")
