@@ -1,7 +1,7 @@
 """Idempotency keys: the same POST sent again gives the first answer again, and nothing is done twice.
 
-The key is a row in the transaction of what it names, so it exists exactly when that was done. The answer is kept
-right after. Should the process die in between, the answer is made again from the subject of the event that was
+The key is a row in the transaction of what it names, so it exists exactly when that was done. The answer is
+kept right after. Should the process die in between, it is made again from the subject of the event that was
 written.
 See the IETF draft "The Idempotency-Key HTTP Header Field".
 """
