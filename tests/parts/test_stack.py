@@ -55,7 +55,18 @@ def test_secrets_are_made_once_and_only_their_owner_reads_them(blog: Stack):
     blog._make_folders()
     assert blog.environment("auth") == before
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert len({before["SECRET_KEY"], before["INTERNAL_SECRET"]}) == 2
+    assert (
+        len({before["SECRET_KEY"], before["INTERNAL_SECRET"], blog.environment("web")["WEB_SECRET_KEY"]}) == 3
+    )
+
+
+def test_a_secret_that_is_new_is_added_to_those_that_are_there(blog: Stack):
+    path = blog.data / "secrets.env"
+    path.write_text("SECRET_KEY=kept\nINTERNAL_SECRET=kept\n")
+    blog._make_folders()
+    assert blog.environment("auth")["SECRET_KEY"] == "kept"
+    assert len(blog.environment("web")["WEB_SECRET_KEY"]) > 30
+    assert "WEB_SECRET_KEY" not in blog.environment("auth")
 
 
 def test_programs_of_this_python_come_first(blog: Stack):

@@ -8,27 +8,42 @@ from pathlib import Path
 
 import pytest
 
+from auth.fake import PASSWORD_OF_ALL
+
+from .people import Person
+
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
 
 
 @pytest.fixture(scope="session")
 def demo(blog):
-    """john exists with the demo password."""
-    seeding = [sys.executable, "-m", "deploy.local.seed"]
-    environment = blog.stack.given | {"PORT": str(blog.stack.port), "DATA": str(blog.stack.data), "PYTHONPATH": str(ROOT)}
-    subprocess.run(seeding, env=environment, cwd=ROOT, check=True, timeout=60)
+    """john exists with the demo password, as after the first `make run`."""
+    john = Person(blog, "john", "john@example.com")
+    made = john.post("/users/", email=john.email, username=john.username, password=PASSWORD_OF_ALL)
+    assert made.status_code == 201, made.text
+    john.confirm()
     return blog
 
 
 def run(demo, block, programs):
     """Runs a block as a person would, at this blog's address and data folder; stops at the first refusal."""
-    script = block.replace("localhost:8000", f"127.0.0.1:{demo.stack.port}").replace(".run/mail", str(demo.stack.data / "mail"))
-    script = script.replace("curl -s", "curl -sS --fail-with-body").replace("http --ignore", "http --check-status --ignore")
+    script = block.replace("localhost:8000", f"127.0.0.1:{demo.stack.port}").replace(
+        ".run/mail", str(demo.stack.data / "mail")
+    )
+    script = script.replace("curl -s", "curl -sS --fail-with-body").replace(
+        "http --ignore", "http --check-status --ignore"
+    )
     path = f"{Path(sys.executable).parent}:{demo.stack.given['PATH']}"
     for program in programs:
         assert shutil.which(program, path=path), f"{program} is needed for this test"
-    told = subprocess.run(["bash", "-ec", script], env={"PATH": path, "HOME": str(demo.stack.data)}, capture_output=True, text=True, timeout=60)
+    told = subprocess.run(
+        ["bash", "-ec", script],
+        env={"PATH": path, "HOME": str(demo.stack.data)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert told.returncode == 0, told.stdout + told.stderr
     return told.stdout
 
