@@ -1,4 +1,7 @@
-"""Installs the Debian packages of the servers that the tests start, if they are missing and we may."""
+"""Installs the Debian packages that tests need, if they are missing and we may: servers, and a browser.
+
+`python -m deploy.local.parts` wants all of them, `… chromium` only the browser.
+"""
 
 import os
 import shutil
@@ -7,25 +10,39 @@ import sys
 
 from chassis.testing.parts import PartMissing, Postgres, RabbitMQ, Server
 
+SERVERS = {part.package: part for part in (Postgres, RabbitMQ)}
+BROWSER = "chromium"
+BROWSERS = (BROWSER, "chromium-browser", "google-chrome", "google-chrome-stable")
+FONTS = ("fonts-dejavu-core", "fonts-noto-color-emoji")
 
-def main() -> str | None:
-    missing = [part.package for part in (Postgres, RabbitMQ) if not installed(part)]
+
+def main(*wanted: str) -> str | None:
+    missing = [part for part in wanted or (*SERVERS, BROWSER) if not installed(part)]
     if not missing:
         return None
-    advice = f"Tests need {' and '.join(missing)}: apt-get install {' '.join(missing)}"
+    packages = [*missing, *(FONTS if BROWSER in missing else ())]
+    advice = f"Tests need {' and '.join(missing)}: apt-get install {' '.join(packages)}"
     root = rights()
     if root is None:
         return f"{advice}\n(or leave the real stack out: make test ARGS=--stack=embedded)"
     print(f"Installing {' and '.join(missing)} …", flush=True)
-    return None if install(root, missing) else f"{advice}\n(apt-get could not)"
+    return None if install(root, packages) else f"{advice}\n(apt-get could not)"
 
 
-def installed(part: type[Server]) -> bool:
+def installed(package: str) -> bool:
+    if package == BROWSER:
+        return browser() is not None
+    part: type[Server] = SERVERS[package]
     try:
         part.require()
     except PartMissing:
         return False
     return True
+
+
+def browser() -> str | None:
+    """The program of an installed Chromium, whatever it is called."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def rights() -> list[str] | None:
@@ -50,4 +67,4 @@ def install(root: list[str], packages: list[str]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))
