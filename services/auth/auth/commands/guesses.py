@@ -19,9 +19,26 @@ from ..models import Guesses, db
 
 MOST, WINDOW = 10, 900.0
 SENTENCE = "Too many wrong passwords. Wait a while, then try again."
+TABLE = Guesses.__table__
 MEET = sa.text(
     "INSERT INTO guesses (key, moments, last_at) VALUES (:key, '', :at) ON CONFLICT (key) DO NOTHING"
 ).bindparams(sa.bindparam("at", type_=Guesses.last_at.type))
+HELD = (
+    sa.select(TABLE.c.key, TABLE.c.moments)
+    .where(TABLE.c.key.in_(sa.bindparam("keys", expanding=True)))
+    .order_by(TABLE.c.key)
+    .with_for_update()
+)
+KEEP = (
+    sa.update(TABLE)
+    .where(TABLE.c.key == sa.bindparam("of"))
+    .values(moments=sa.bindparam("moments"), last_at=sa.bindparam("last_at"))
+)
+FORGET = (
+    sa.update(TABLE)
+    .where(TABLE.c.key == sa.bindparam("of"))
+    .values(moments=sa.func.replace(TABLE.c.moments, sa.bindparam("moment"), ""))
+)
 
 
 @dataclass(frozen=True)
@@ -33,31 +50,27 @@ class Guess:
 def note(email: str, address: str) -> Guess:
     """Notes a guess. Raises `TooMany` when it must not be evaluated."""
     guess = Guess(keys_of(email, address), f"{time.time():.6f}")
-    refuse_full(queries.guesses(guess.keys).values())  # a flood costs one read and no lock
-    db.session.execute(MEET, [{"key": key, "at": now()} for key in guess.keys])
-    rows = held(guess)
+    known = queries.guesses(guess.keys)
+    refuse_full(known.values())  # so a flood costs one read and no lock
+    if unknown := [{"key": key, "at": now()} for key in guess.keys if key not in known]:
+        db.session.execute(MEET, unknown)
+    rows = db.session.execute(HELD, {"keys": guess.keys}).all()
     refuse_full(row.moments for row in rows)
-    for row in rows:
-        row.moments = " ".join([*recent(row.moments), guess.moment])
-        row.last_at = now()
+    db.session.execute(
+        KEEP,
+        [
+            {"of": row.key, "moments": " ".join([*recent(row.moments), guess.moment]), "last_at": now()}
+            for row in rows
+        ],
+    )
     db.session.commit()
     return guess
 
 
 def take_back(guess: Guess) -> None:
     """It was right, or was not evaluated after all."""
-    for row in held(guess):
-        moments = row.moments.split()
-        if guess.moment in moments:
-            moments.remove(guess.moment)
-        row.moments = " ".join(moments)
+    db.session.execute(FORGET, [{"of": key, "moment": guess.moment} for key in guess.keys])
     db.session.commit()
-
-
-def held(guess: Guess) -> list[Guesses]:
-    """The rows of a guess, locked in one order."""
-    rows = sa.select(Guesses).where(Guesses.key.in_(guess.keys)).order_by(Guesses.key).with_for_update()
-    return list(db.session.scalars(rows.execution_options(populate_existing=True)))
 
 
 def keys_of(email: str, address: str) -> list[str]:
