@@ -1,35 +1,12 @@
-import os
-import random
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from chassis.testing.parts import PORTS, Databases, Vhosts, listens
-from deploy.local.stack import OFFSETS, SERVICES, Stack
+from deploy.local.stack import Stack
 
+from .blogs import ENVIRONMENT, free_block, surroundings
 from .people import Blog
-
-ENVIRONMENT = {"PATH": os.environ["PATH"], "LOG_LEVEL": "INFO", "FLASKY_ADMIN": "root@example.com"}
-
-
-def free_block() -> int:
-    """A port from which on every port that a blog needs is free."""
-    width = max(OFFSETS.values()) + 1
-    for port in random.sample(range(PORTS.start, PORTS.stop - width, width), 50):
-        if not any(listens(port + offset) for offset in OFFSETS.values()):
-            return port
-    raise RuntimeError("no free ports")
-
-
-def surroundings(stack: str) -> dict[str, str]:
-    """The addresses of the real databases and bus, or nothing for the embedded ones."""
-    if stack == "embedded":
-        return {}
-    databases, unique = Databases.from_environment(), uuid.uuid4().hex[:8]
-    urls = {f"{name.upper()}_DATABASE_URL": databases.database(f"{name}_{unique}") for name in SERVICES}
-    return urls | {"BUS_URL": Vhosts.from_environment().vhost()}
 
 
 @pytest.fixture(scope="session")
