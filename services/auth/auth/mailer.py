@@ -19,7 +19,7 @@ from . import commands
 from .commands.mails import Outgoing
 
 log = logging.getLogger(__name__)
-AT_A_TIME = 8.0  # seconds of sending before the worker is told that we are alive
+AT_A_TIME = 5.0  # seconds of sending before the worker is told that we are alive
 WHOLE_TALK = 12.0  # seconds for one mail, however slowly the server speaks
 
 
@@ -48,9 +48,14 @@ def message(mail: Outgoing) -> EmailMessage:
     built["Date"] = format_datetime(now())
     built["Message-ID"] = f"<mail-{mail.id}@{parseaddr(sender)[1].rpartition('@')[2] or 'localhost'}>"
     built["Auto-Submitted"] = "auto-generated"
-    built.set_content(mail.text)
-    built.add_alternative(mail.html, subtype="html")
+    built.set_content(mail.text, cte=plain(mail.text))
+    built.add_alternative(mail.html, subtype="html", cte=plain(mail.html))
     return built
+
+
+def plain(text: str) -> str:
+    """As it stands wherever mail allows: quoted-printable would break the link that people copy from a file."""
+    return "7bit" if text.isascii() else "8bit"
 
 
 def into_file(id: int, built: EmailMessage) -> None:
