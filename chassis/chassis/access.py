@@ -29,7 +29,7 @@ from .tokens import Actor, Verifier
 
 DEEPEST = 32
 WORDS = {"missing": "is missing", "string_type": "must be text", "bool_type": "must be true or false"}
-STRANGER = Actor(0, "", 0, False, "", 0, "", (), float("inf"))
+STRANGER = Actor(-1, "", 0, False, "", 0, "", (), float("inf"))
 View = Callable[..., Any]
 
 

@@ -114,7 +114,7 @@ def test_keys_may_rotate_and_a_removed_key_is_refused(shop, tmp_path):
 
 
 def test_pages_may_ask_for_strangers_where_a_route_says_so(shop):
-    assert shop.internal().get("/api/v1/shelf").json == {"asked_by": 0}
+    assert shop.internal().get("/api/v1/shelf").json == {"asked_by": -1}
     assert shop.as_("ann").get("/api/v1/shelf").json == {"asked_by": 1}
     assert shop.anonymous().get("/api/v1/shelf").status_code == 401
     assert (

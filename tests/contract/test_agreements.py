@@ -1,4 +1,4 @@
-"""Every agreement is kept twice: by the provider's real application, and by the consumer's real handler or client."""
+"""Every agreement is kept twice: by the provider's real application and the consumer's real code."""
 
 import json
 import time
@@ -99,12 +99,12 @@ def test_whoever_listens_has_an_agreement(service, request):
 
 
 NOT_YET_SAID = {"auth.user_removed.v1"}
-"""Handled already, so that services can be upgraded one by one; said from the release that removes accounts."""
+"""Handled already, so that services can be upgraded one by one; said once accounts can be removed."""
 
 
 @pytest.mark.parametrize("service", ["auth", "posts", "social"])
 def test_what_nobody_listens_to_is_declared_and_nothing_else(service, request):
-    """Otherwise an event that lost its queue would count as sent, or one without listeners would wait for ever."""
+    """Or an event that lost its queue would count as sent, or one without listeners would wait for ever."""
     app = request.getfixturevalue(service).app
     heard = {event["event"]["type"] for event in EVENTS.values()} | NOT_YET_SAID
     assert set(app.extensions["unheard"]) == set(app.extensions["publishes"]) - heard

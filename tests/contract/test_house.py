@@ -11,6 +11,7 @@ from chassis import openapi
 from chassis.cli import contract
 from gateway import openapi as gateway_openapi
 from gateway import table
+from web import app as web
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("auth", "posts", "social")
@@ -35,7 +36,7 @@ def modules(package):
 
 
 def imports(path, package):
-    """What a module imports: outside packages by their first name, own modules by their path below the package, `module.name`."""
+    """What a module imports: packages by their first name, own modules by their path below the package."""
     found = set()
     here = path.relative_to(package).with_suffix("").parts
     for node in ast.walk(ast.parse(path.read_text())):
@@ -120,7 +121,7 @@ def test_what_is_promised_is_what_the_code_does(service, request):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_only_declared_events_are_published(service):
-    """Every event type that a service's code names as its own has a schema, and none has a schema that nobody publishes."""
+    """Every event type that a service's code names as its own has a schema, and the reverse."""
     text = "".join(
         path.read_text() for path in modules(f"services/{service}/{service}") if path.name != "consumers.py"
     )
@@ -143,8 +144,19 @@ def generic(path):
 def test_the_gateways_table_covers_exactly_the_public_routes():
     documents = gateway_openapi.contracts()
     promised = {(name, generic(path)) for name, document in documents.items() for path in document["paths"]}
-    routed = {(route.service, generic(route.pattern)) for route in table.ROUTES if route.service != "gateway"}
+    others = ("gateway", "web")
+    routed = {
+        (route.service, generic(route.pattern)) for route in table.ROUTES if route.service not in others
+    }
     assert routed == promised
+
+
+def test_the_gateways_table_covers_exactly_the_pages():
+    app = web.create_app(web.Settings(environment="testing", log_level="CRITICAL"))
+    pages = {generic(rule.rule) for rule in openapi.public_rules(app)}
+    assert {generic(route.pattern) for route in table.ROUTES if route.service == "web"} == pages
+    for rule in app.url_map.iter_rules():
+        assert rule.rule in pages or table.beyond(generic(rule.rule)) is None or "<" in rule.rule, rule
 
 
 def test_the_gateway_asks_for_credentials_exactly_where_the_services_do():
