@@ -63,14 +63,14 @@ def remove(id: int) -> Answer:
 
 
 @api.get("/users/<int:id>/posts/")
-@needs(strangers=True, gives=shapes.Posts, refuses=(404,))
+@needs(strangers=True, gives=shapes.PostsOf, refuses=(404,))
 def posts_of(reader: Actor, id: int, paging: Paging) -> Any:
-    """One person's posts, newest first."""
-    size, count = settings.posts_per_page, queries.count_of(id, reader)
+    """One person's posts, newest first; and how many comments they have written."""
+    size, (count, comment_count) = settings.posts_per_page, queries.counts_of(id, reader)
     found = [shapes.post(row) for row in queries.posts_of(id, size, paging.offset(size))]
-    return collection(
-        "posts", found, count=count, page=paging.page, size=size, path=f"/api/v1/users/{id}/posts/"
-    )
+    path = f"/api/v1/users/{id}/posts/"
+    page = collection("posts", found, count=count, page=paging.page, size=size, path=path)
+    return page | {"comment_count": comment_count}
 
 
 @api.get("/posts/<int:id>/comments/")

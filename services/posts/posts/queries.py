@@ -1,6 +1,7 @@
 """Every read of posts. One statement each; a second one only by primary key."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -59,9 +60,22 @@ ONE_COMMENT = COMMENTS.where(Comment.id == sa.bindparam("id"))
 TOTAL = sa.select(sa.func.coalesce(sa.func.sum(Tally.n), 0)).where(
     Tally.kind == sa.bindparam("kind"), Tally.subject == 0
 )
-COUNT_OF = (
-    sa.select(Person.id, sa.func.coalesce(Tally.n, 0).label("n"))
-    .outerjoin(Tally, sa.and_(Tally.kind == "posts_of", Tally.subject == Person.id, Tally.shard == 0))
+
+
+def _tally(kind: str) -> tuple[sa.ColumnElement[int], Any, sa.ColumnElement[bool]]:
+    """A person's number of something, with the table and the condition that join it to the person."""
+    tally = sa.orm.aliased(Tally)
+    of_person = sa.and_(tally.kind == kind, tally.subject == Person.id, tally.shard == 0)
+    return sa.func.coalesce(tally.n, 0), tally, of_person
+
+
+WRITTEN, *OF_POSTS = _tally("posts_of")
+SAID, *OF_COMMENTS = _tally("comments_of")
+COUNTS_OF = (
+    sa.select(WRITTEN.label("posts"), SAID.label("comments"))
+    .select_from(Person)
+    .outerjoin(*OF_POSTS)
+    .outerjoin(*OF_COMMENTS)
     .where(Person.id == sa.bindparam("author"), Person.removed.is_(False))
 )
 
@@ -103,14 +117,14 @@ def total(kind: str) -> int:
     return int(db.value(TOTAL, {"kind": kind}))
 
 
-def count_of(author: int, reader: Actor) -> int:
-    """How many posts somebody has. Raises `NotFound` for nobody; the reader exists, even where the news of
-    it is still on its way.
+def counts_of(author: int, reader: Actor) -> tuple[int, int]:
+    """How many posts and comments somebody has written. Raises `NotFound` for nobody; the reader exists, even
+    where the news of it is still on its way.
     """
-    row = db.row(COUNT_OF, {"author": author})
+    row = db.row(COUNTS_OF, {"author": author})
     if row is None and author != reader.id:
         raise NotFound
-    return int(row["n"]) if row else 0
+    return (int(row["posts"]), int(row["comments"])) if row else (0, 0)
 
 
 def may_edit_post(actor: Actor, id: int) -> None:

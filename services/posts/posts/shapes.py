@@ -70,6 +70,12 @@ Posts = collection_of("posts", Post, "Posts")
 Comments = collection_of("comments", Comment, "Comments")
 
 
+class PostsOf(Posts):  # type: ignore[misc,valid-type]
+    """Somebody's posts; `comment_count` is how many comments that person has written."""
+
+    comment_count: int
+
+
 class Moderation(Paging):
     """`moderate=true` shows the text of disabled comments too; for moderators."""
 

@@ -147,3 +147,20 @@ def test_a_removed_comment_is_gone_and_no_longer_counted(posts):
     )
     assert (ben.get(f"{ALL}1").status_code, ben.delete(f"{ALL}1").status_code) == (404, 404)
     assert (ben.get("/api/v1/posts/1").json["comment_count"], ben.get(ALL).json["count"]) == (0, 0)
+
+
+def comments_by(posts, name):
+    reader = posts.as_("ann", USER)
+    return reader.get(f"/api/v1/users/{ord(name[0]) - 96}/posts/").json["comment_count"]
+
+
+def test_how_many_comments_somebody_has_written_is_told_with_their_posts(posts):
+    first, second = a_post(posts), a_post(posts)
+    one = a_comment(posts, first)
+    for post in (first, second, second):
+        a_comment(posts, post)
+    assert (comments_by(posts, "ben"), comments_by(posts, "ann")) == (4, 0)
+    posts.as_("ben", USER).delete(f"/api/v1/comments/{one['id']}")
+    assert comments_by(posts, "ben") == 3
+    posts.as_("ann", USER).delete(f"/api/v1/posts/{second['id']}")
+    assert comments_by(posts, "ben") == 1
