@@ -29,7 +29,7 @@ def timeline(reader: Actor, id: int, paging: Paging) -> Any:
 
 
 @api.get("/users/<int:id>/followers/")
-@needs(gives=shapes.Followers, refuses=(404,))
+@needs(strangers=True, gives=shapes.Followers, refuses=(404,))
 def followers(reader: Actor, id: int, paging: Paging) -> Any:
     """Who follows somebody, longest first."""
     size, count = settings.followers_per_page, queries.counts(id, reader)["follower_count"]
@@ -39,7 +39,7 @@ def followers(reader: Actor, id: int, paging: Paging) -> Any:
 
 
 @api.get("/users/<int:id>/following/")
-@needs(gives=shapes.Following, refuses=(404,))
+@needs(strangers=True, gives=shapes.Following, refuses=(404,))
 def following(reader: Actor, id: int, paging: Paging) -> Any:
     """Whom somebody follows, longest first."""
     size, count = settings.followers_per_page, queries.counts(id, reader)["following_count"]
@@ -49,7 +49,7 @@ def following(reader: Actor, id: int, paging: Paging) -> Any:
 
 
 @api.get("/users/<int:id>/relationship")
-@needs(gives=shapes.Relationship, refuses=(404,))
+@needs(strangers=True, gives=shapes.Relationship, refuses=(404,))
 def relationship(reader: Actor, id: int) -> Any:
     """How you and somebody stand to each other."""
     return shapes.relationship(queries.relationship(reader, id))

@@ -235,3 +235,15 @@ def test_the_api_document_tells_of_both_good_answers_of_a_follow(social):
 
     answers = contract(social.app)["openapi.json"]["paths"]["/api/v1/users/{id}/follow"]["put"]["responses"]
     assert answers["201"]["content"] == answers["200"]["content"]
+
+
+@pytest.mark.usefixtures("people")
+def test_pages_read_for_strangers_by_the_internal_credential(social):
+    follow(social, SUSAN, JOHN)
+    stranger = social.internal()
+    told = stranger.get(path(JOHN, "relationship")).json
+    assert (told["following"], told["followed_by"], told["follower_count"]) == (False, False, 1)
+    assert stranger.get(path(JOHN, "followers/")).json["count"] == 1
+    assert stranger.get(path(SUSAN, "following/")).json["count"] == 1
+    assert stranger.get(path(JOHN, "timeline/")).status_code == 401
+    assert stranger.put(path(JOHN)).status_code == 401
