@@ -29,13 +29,14 @@ OFFSETS = {
     "auth": 1,
     "posts": 2,
     "social": 3,
+    "web": 4,
     "gateway-ops": 10,
     "auth-worker": 11,
     "posts-worker": 12,
     "social-worker": 13,
 }
 DATABASES = {service: f"{service.upper()}_DATABASE_URL" for service in SERVICES}
-SECRETS = ("SECRET_KEY", "INTERNAL_SECRET")
+SECRETS = ("SECRET_KEY", "WEB_SECRET_KEY", "INTERNAL_SECRET")
 DEMO_ADMINISTRATOR = "admin@example.com"
 PREPARE_LIMIT = "15"  # seconds to wait for a database or bus that is away
 STOP_LIMIT = 25.0  # seconds; gunicorn gives requests under way 20
@@ -94,7 +95,7 @@ class Stack:
         service = name.removesuffix("-worker")
         private = {*DATABASES.values(), "DATABASE_URL", *SECRETS}
         passed = {key: value for key, value in self.given.items() if key not in private}
-        own = self._gateway() if service == "gateway" else self._service(service)
+        own = self._own(service)
         ports = {"PORT": str(self.ports[service])}
         if name != service:
             ports["WORKER_PORT"] = str(self.ports[name])
@@ -115,14 +116,23 @@ class Stack:
         programs = f"{Path(sys.executable).parent}{os.pathsep}{self.given.get('PATH', os.defpath)}"
         return {"DATA": str(self.data), "PATH": programs, "PYTHONUNBUFFERED": "1"}
 
-    def _gateway(self) -> dict[str, str]:
+    def _own(self, service: str) -> dict[str, str]:
+        kinds = {"gateway": self._gateway, "web": self._web}
+        return kinds[service]() if service in kinds else self._service(service)
+
+    def _web(self) -> dict[str, str]:
         upstreams = {f"{service.upper()}_URL": self._at(service) for service in SERVICES}
+        return upstreams | self._secrets("WEB_SECRET_KEY", "INTERNAL_SECRET")
+
+    def _gateway(self) -> dict[str, str]:
+        upstreams = {f"{service.upper()}_URL": self._at(service) for service in (*SERVICES, "web")}
         return upstreams | {"OPS_PORT": str(self.ports["gateway-ops"])} | self._secrets("INTERNAL_SECRET")
 
     def _service(self, service: str) -> dict[str, str]:
         default = f"sqlite:///{self.data}/{service}.sqlite"
         database = {"DATABASE_URL": self.given.get(DATABASES[service], default)}
-        return database | self._secrets(*(SECRETS if service == "auth" else ["INTERNAL_SECRET"]))
+        secret_names = ["SECRET_KEY", "INTERNAL_SECRET"] if service == "auth" else ["INTERNAL_SECRET"]
+        return database | self._secrets(*secret_names)
 
     def _at(self, name: str) -> str:
         return f"http://{ADDRESS}:{self.ports[name]}"
@@ -168,10 +178,11 @@ class Stack:
             raise StackError(f"DATA={self.data} cannot be used: {error.strerror}") from None
 
     def _make_secrets(self, path: Path) -> None:
-        """Once: signed links and sessions must outlive a restart."""
-        if not path.exists():
-            lines = "".join(f"{name}={secrets.token_urlsafe(32)}\n" for name in SECRETS)
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        """Each once: signed links and sessions must outlive a restart."""
+        missing = [name for name in SECRETS if name not in dotenv_values(path)]
+        if missing:
+            lines = "".join(f"{name}={secrets.token_urlsafe(32)}\n" for name in missing)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
                 file.write(lines)
 
     def ready(self, timeout: float = 60.0) -> None:

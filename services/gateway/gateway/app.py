@@ -19,7 +19,7 @@ from . import __version__, answers, bodies, metrics, paths, table
 from .answers import HeadersTooLarge, Malformed, Reply, Unexpected
 from .awaiting import Awaiting
 from .changes import Changes
-from .cors import Cors
+from .cors import SAFE, Cors
 from .credentials import presented
 from .forward import Forwarder
 from .headers import STRICT_CSP, security
@@ -27,8 +27,8 @@ from .identity import Identities, Identity
 from .insider import Insider
 from .pages import pages
 from .seen import Seen
-from .settings import Settings
-from .table import Who
+from .settings import UPSTREAMS, Settings
+from .table import Route, Who
 from .upstream import Upstream
 from .visit import Visit
 
@@ -93,7 +93,7 @@ class Gateway:
     def _reply(self, visit: Visit) -> Reply:
         """The checks in their order: form, address, size, credentials; then the answer."""
         self._well_formed(visit)
-        route = visit.route = table.find(paths.split(visit.target))
+        route = visit.route = self._route(visit)
         if route is None:
             raise NotFound
         if self._cors.is_preflight(visit):
@@ -109,6 +109,15 @@ class Gateway:
         else:
             body = b""
         return self._forwarder.forward(visit, route, body, deadline)
+
+    def _route(self, visit: Visit) -> Route | None:
+        """The route of the address. For people, one that does not exist is told by a page like any other."""
+        path = paths.split(visit.target)
+        known = table.find(path)
+        if known is None and visit.method in SAFE:
+            accept = visit.environ.get("HTTP_ACCEPT", "")
+            return table.beyond(path) if answers.wants_page(path, accept) else None
+        return known
 
     def _well_formed(self, visit: Visit) -> None:
         environ = visit.environ
@@ -203,7 +212,7 @@ def _tell(visit: Visit, status: int) -> None:
 
 
 def _upstreams(settings: Settings) -> dict[str, Upstream]:
-    urls = {"auth": settings.auth_url, "posts": settings.posts_url, "social": settings.social_url}
+    urls = {name: getattr(settings, f"{name}_url") for name in UPSTREAMS}
     limits = settings.upstream_connections, settings.upstream_waiting
     return {name: Upstream(name, url, *limits) for name, url in urls.items()}
 

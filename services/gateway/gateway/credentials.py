@@ -12,6 +12,7 @@ from .visit import Visit
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 SESSION = re.compile(r"[A-Za-z0-9_-]{16,256}")
+SESSION_COOKIES = ("session", "__Host-session")
 LONGEST_TOKEN = 4096
 LONGEST_EMAIL, LONGEST_PASSWORD = 254, 256
 
@@ -67,6 +68,12 @@ def _basic(encoded: str) -> Credential:
     if len(user) > LONGEST_EMAIL or len(password) > LONGEST_PASSWORD:
         raise Unauthenticated
     return Credential("password", password, user)
+
+
+def without_session(header: str) -> str:
+    """The cookies of a request without the one that is a credential: that ends here."""
+    pairs = (pair.strip() for pair in header.split(";"))
+    return "; ".join(pair for pair in pairs if pair and pair.partition("=")[0] not in SESSION_COOKIES)
 
 
 def _from_cookies(header: str, name: str) -> Credential | None:

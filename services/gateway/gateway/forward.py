@@ -7,6 +7,7 @@ from chassis.problems import Refusal, Unavailable
 from .answers import Reply
 from .awaiting import Awaiting
 from .cors import SAFE
+from .credentials import without_session
 from .headers import CHALLENGE, NO_STORE, request_head, sift
 from .identity import Identities
 from .table import Route, Who
@@ -18,6 +19,7 @@ PARTS = {
     "auth": "Accounts and signing in",
     "posts": "Posts and comments",
     "social": "Timelines and followers",
+    "web": "Pages",
 }
 UNKNOWN = " Your change may have been made or not: look before you repeat it."
 
@@ -38,7 +40,8 @@ class Forwarder:
         """The service's answer. Raises a `Refusal` when there is none."""
         upstream = self._upstreams[route.service]
         caller = visit.identity.sub if visit.identity else ""
-        head = request_head(visit, upstream.host, body, self._awaiting.events(caller))
+        cookies = without_session(visit.environ.get("HTTP_COOKIE", "")) if route.service == "web" else ""
+        head = request_head(visit, upstream.host, body, self._awaiting.events(caller), cookies)
         request = Request(visit.method, head, body, repeatable(visit))
         try:
             answer = upstream.ask(request, deadline)

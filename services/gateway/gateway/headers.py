@@ -12,6 +12,7 @@ FORWARDED = tuple(
     (name if name == "CONTENT_TYPE" else f"HTTP_{name}", name.title().replace("_", "-"))
     for name in (
         "ACCEPT",
+        "ACCEPT_ENCODING",
         "ACCEPT_LANGUAGE",
         "CONTENT_TYPE",
         "IF_MATCH",
@@ -46,7 +47,7 @@ PAGE_CSP = (
 )
 
 
-def request_head(visit: Visit, host: str, body: bytes, awaited: str) -> bytes:
+def request_head(visit: Visit, host: str, body: bytes, awaited: str, cookies: str = "") -> bytes:
     """The request line and headers for a service, without the blank line that ends them."""
     environ = visit.environ
     lines = [f"{visit.method} {visit.target} HTTP/1.1", f"Host: {host}"]
@@ -59,6 +60,8 @@ def request_head(visit: Visit, host: str, body: bytes, awaited: str) -> bytes:
         lines.append(f"X-Forwarded-Host: {visit.host}")
     if visit.identity is not None:
         lines.append(f"Authorization: Bearer {visit.identity.token}")
+    if cookies:
+        lines.append(f"Cookie: {cookies}")
     if awaited:
         lines.append(f"Await-Events: {awaited}")
     if body or visit.method in ("POST", "PUT", "PATCH"):

@@ -1,4 +1,4 @@
-"""The gateway's own pages: where to go, the API documentation and the API document."""
+"""The gateway's own pages: the API documentation and the API document."""
 
 from pathlib import Path
 
@@ -14,12 +14,6 @@ FILES = HERE / "static"
 DAY = 86_400
 
 pages = Blueprint("pages", __name__, template_folder="templates")
-
-
-@pages.get("/")
-@public()
-def home() -> Response:
-    return _page("home.html")
 
 
 @pages.get("/api/docs")

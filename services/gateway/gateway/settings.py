@@ -6,6 +6,8 @@ from pydantic import model_validator
 
 from chassis.settings import Settings as ChassisSettings
 
+UPSTREAMS = ("auth", "posts", "social", "web")
+
 
 class Settings(ChassisSettings):
     """Addresses default to the neighbouring ports of one machine, as the local runner lays them out."""
@@ -13,6 +15,7 @@ class Settings(ChassisSettings):
     auth_url: str = ""
     posts_url: str = ""
     social_url: str = ""
+    web_url: str = ""
     ops_port: int = 0
     trusted_hops: int = 0
     cors_origins: str = ""
@@ -31,7 +34,8 @@ class Settings(ChassisSettings):
 
     @model_validator(mode="after")
     def with_neighbours(self) -> Self:
-        for offset, name in enumerate(("auth_url", "posts_url", "social_url"), start=1):
+        for offset, service in enumerate(UPSTREAMS, start=1):
+            name = f"{service}_url"
             setattr(self, name, (getattr(self, name) or f"http://127.0.0.1:{self.port + offset}").rstrip("/"))
         self.jwks_url = self.jwks_url or f"{self.auth_url}/.well-known/jwks.json"
         self.ops_port = self.ops_port or self.port + 10

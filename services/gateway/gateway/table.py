@@ -7,6 +7,7 @@ Which methods a path knows, and what a signed-in person may do there, is the ser
 import re
 from dataclasses import dataclass
 from enum import Enum
+from urllib.parse import unquote
 
 
 class Who(Enum):
@@ -21,6 +22,9 @@ KINDS = {
     "hash": r"[0-9a-f]{1,64}",
     "id": r"[A-Za-z0-9_-]{1,128}",
     "file": r"[A-Za-z0-9-]+\.[a-z.]+",
+    "username": r"[A-Za-z][A-Za-z0-9_.]{0,63}",
+    "token": r"[A-Za-z0-9_-]{1,256}",
+    "path": r"[A-Za-z0-9._/-]{1,200}",
 }
 
 
@@ -46,7 +50,6 @@ ROUTES = tuple(
     Route(pattern, service, who, frozenset(open_methods))
     for pattern, service, who, *open_methods in (
         # pattern                               service    who        open methods
-        ("/",                                   "gateway", PUBLIC),
         ("/api/docs",                           "gateway", PUBLIC),
         ("/api/docs/<file>",                    "gateway", PUBLIC),
         ("/api/v1/openapi.json",                "gateway", PUBLIC),
@@ -84,8 +87,53 @@ ROUTES = tuple(
         ("/api/v1/users/<int>/following/",      "social",  SIGNED_IN),
         ("/api/v1/users/<int>/follow",          "social",  SIGNED_IN),
         ("/api/v1/users/<int>/relationship",    "social",  SIGNED_IN),
+
+        ("/",                                   "web",     OPTIONAL),
+        ("/all",                                "web",     OPTIONAL),
+        ("/followed",                           "web",     OPTIONAL),
+        ("/explore",                            "web",     OPTIONAL),
+        ("/preview",                            "web",     OPTIONAL),
+        ("/newer",                              "web",     OPTIONAL),
+        ("/user/<username>",                    "web",     OPTIONAL),
+        ("/user/<username>/feed.atom",          "web",     PUBLIC),
+        ("/follow/<username>",                  "web",     OPTIONAL),
+        ("/unfollow/<username>",                "web",     OPTIONAL),
+        ("/followers/<username>",               "web",     OPTIONAL),
+        ("/followed_by/<username>",             "web",     OPTIONAL),
+        ("/edit-profile",                       "web",     OPTIONAL),
+        ("/edit-profile/<int>",                 "web",     OPTIONAL),
+        ("/post/<int>",                         "web",     OPTIONAL),
+        ("/edit/<int>",                         "web",     OPTIONAL),
+        ("/delete/<int>",                       "web",     OPTIONAL),
+        ("/comment/<int>/edit",                 "web",     OPTIONAL),
+        ("/comment/<int>/delete",               "web",     OPTIONAL),
+        ("/moderate",                           "web",     OPTIONAL),
+        ("/moderate/enable/<int>",              "web",     OPTIONAL),
+        ("/moderate/disable/<int>",             "web",     OPTIONAL),
+        ("/auth/login",                         "web",     OPTIONAL),
+        ("/auth/logout",                        "web",     OPTIONAL),
+        ("/auth/register",                      "web",     OPTIONAL),
+        ("/auth/confirm",                       "web",     OPTIONAL),
+        ("/auth/confirm/<token>",               "web",     OPTIONAL),
+        ("/auth/unconfirmed",                   "web",     OPTIONAL),
+        ("/auth/change-password",               "web",     OPTIONAL),
+        ("/auth/reset",                         "web",     OPTIONAL),
+        ("/auth/reset/<token>",                 "web",     OPTIONAL),
+        ("/auth/change-email",                  "web",     OPTIONAL),
+        ("/auth/change-email/<token>",          "web",     OPTIONAL),
+        ("/auth/sessions",                      "web",     OPTIONAL),
+        ("/feed.atom",                          "web",     PUBLIC),
+        ("/sitemap.xml",                        "web",     PUBLIC),
+        ("/robots.txt",                         "web",     PUBLIC),
+        ("/favicon.ico",                        "web",     PUBLIC),
+        ("/site.webmanifest",                   "web",     PUBLIC),
+        ("/static/<path>",                      "web",     PUBLIC),
     )
 )  # fmt: skip
+
+# An address that does not exist, asked for by a person. What belongs to the platform never comes to it.
+NOWHERE = Route("(no such page)", "web", OPTIONAL)
+NEVER_A_PAGE = re.compile(r"/(?:api|avatar|internal|livez|metrics|readyz|\.well-known|static)(?:/.*)?")
 
 _ALL = re.compile("|".join(f"({route.expression})" for route in ROUTES))
 
@@ -94,3 +142,8 @@ def find(path: str) -> Route | None:
     """The route of a path; None for an address that does not exist."""
     match = _ALL.fullmatch(path)
     return ROUTES[match.lastindex - 1] if match and match.lastindex else None
+
+
+def beyond(path: str) -> Route | None:
+    """Who tells people that a path does not exist; None where only programs ask."""
+    return None if NEVER_A_PAGE.fullmatch(unquote(path)) else NOWHERE

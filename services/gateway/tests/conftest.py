@@ -264,6 +264,7 @@ class Site:
     auth: Auth = field(default_factory=Auth)
     posts: Service = field(default_factory=Service)
     social: Service = field(default_factory=Service)
+    web: Service = field(default_factory=Service)
     settings: dict[str, str] = field(default_factory=dict)
 
     def start(self, ready: bool = True) -> None:
@@ -271,6 +272,7 @@ class Site:
         environment = os.environ | {
             "PORT": str(self.port), "OPS_PORT": str(self.ops_port), "PUBLIC_URL": f"http://localhost:{self.port}",
             "AUTH_URL": self.auth.url, "POSTS_URL": self.posts.url, "SOCIAL_URL": self.social.url,
+            "WEB_URL": self.web.url,
             "INTERNAL_SECRET": SECRET, "CHANGES_SECONDS": "0.1", "FLASK_CONFIG": "testing", **self.settings,
         }  # fmt: skip
         command = [
@@ -305,7 +307,7 @@ class Site:
 
     def end(self) -> None:
         self.stop()
-        for service in (self.auth, self.posts, self.social):
+        for service in (self.auth, self.posts, self.social, self.web):
             with contextlib.suppress(OSError):
                 service.stop()
 

@@ -34,6 +34,7 @@ def from_(site, person, **headers):
 def test_only_headers_of_the_list_reach_a_service(site, ann, path):
     good = {
         "Accept": "application/json",
+        "Accept_Encoding": "gzip",
         "Accept_Language": "de",
         "Content_Type": "application/json",
         "If_Match": '"1"',

@@ -71,4 +71,4 @@ def test_raw_bytes_that_no_address_holds_are_refused(site, wrong):
 
 
 def test_well_formed_letters_of_any_language_are_an_address_like_any_other(site):
-    assert site.get("/caf%C3%A9").status == 404
+    assert site.get("/caf%C3%A9", Accept="application/json").status == 404

@@ -146,16 +146,7 @@ def test_without_the_setting_no_site_may(site, path):
 # --- pages ---
 
 
-def test_the_first_page_shows_the_way(site):
-    got = site.get("/")
-    assert (got.status, got.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert b'href="/api/docs"' in got.body
-    assert site.logged(got.headers["X-Request-Id"])["path"] == "/"
-    assert site.ask("POST", "/", b"{}").status == 405
-    assert site.ask("HEAD", "/").body == b""
-
-
-@pytest.mark.parametrize("page", ["/", "/api/docs"])
+@pytest.mark.parametrize("page", ["/api/docs"])
 def test_pages_hold_nothing_that_their_policy_forbids(site, page):
     got = site.get(page)
     text = got.body.decode()

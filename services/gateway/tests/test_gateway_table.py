@@ -7,7 +7,10 @@ import pytest
 from gateway import openapi, table
 from gateway.table import ROUTES, Who
 
-SAMPLES = {"int": "7", "hash": "00ff", "id": "a_B-9", "file": "swagger-ui.css"}
+SAMPLES = {
+    "int": "7", "hash": "00ff", "id": "a_B-9", "file": "swagger-ui.css", "username": "john.d_2",
+    "token": "a_B-9", "path": "0a1b/vendor/site.min.css",
+}  # fmt: skip
 
 
 def sample(pattern):
@@ -15,7 +18,7 @@ def sample(pattern):
 
 
 def service(site, name):
-    return {"auth": site.auth, "posts": site.posts, "social": site.social}[name]
+    return getattr(site, name)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.pattern)
@@ -68,7 +71,7 @@ def test_anybody_may_register_but_not_list_people(site):
     "path",
     [
         "/api", "/api/", "/api/v2/posts/", "/api/v1/posts/x", "/api/v1/posts/1/", "/api/v1/posts/-1",
-        "/api/v1/Posts/", "/api/v1/posts/" + "1" * 20, "/avatar/xyz.svg", "/avatar/aa.png", "/static/x",
+        "/api/v1/Posts/", "/api/v1/posts/" + "1" * 20, "/avatar/xyz.svg", "/avatar/aa.png", "/static",
         "/internal/exchange", "/internal/changes", "/livez", "/readyz", "/metrics", "/api/docs/x.js",
     ],
 )  # fmt: skip
@@ -79,13 +82,46 @@ def test_an_unknown_path_is_told_before_credentials_are_asked_for(site, path):
     assert "WWW-Authenticate" not in got.headers
 
 
-@pytest.mark.parametrize(
-    "accept", ["text/html", "*/*", "text/html,application/xhtml+xml,application/xml;q=0.9", ""]
-)
-def test_outside_the_api_people_get_a_page(site, accept):
+PEOPLE = ["text/html", "*/*", "text/html,application/xhtml+xml,application/xml;q=0.9", ""]
+
+
+@pytest.mark.parametrize("accept", PEOPLE)
+def test_people_are_told_by_a_page_like_any_other_that_an_address_does_not_exist(site, accept, said):
+    site.web.script["/nowhere"] = said(404, b"<p>nothing here", "Content-Type: text/html; charset=utf-8")
     got = site.get("/nowhere", Accept=accept)
-    assert (got.status, got.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert (got.status, got.body) == (404, b"<p>nothing here")
+
+
+@pytest.mark.parametrize("accept", PEOPLE)
+def test_without_the_pages_people_get_a_page_too(new_site, accept):
+    alone = new_site()
+    alone.web.stop()
+    got = alone.get("/nowhere", Accept=accept)
+    assert (got.status, got.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
     assert got.headers["X-Request-Id"] in got.body.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/livez", "/%6civez", "/metrics/x", "/internal/x", "/%69nternal/exchange", "/api", "/api/v1/x"]
+)
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_what_belongs_to_the_platform_is_not_asked_for_at_any_service(site, path, accept):
+    before = len(site.web.asked)
+    assert site.get(path, Accept=accept).status == 404
+    assert len(site.web.asked) == before
+
+
+def test_only_pages_get_cookies_and_never_the_session(site, ann):
+    there = f"theme=dark; session={ann.session}; flasky=abc; __Host-session=x"
+    assert site.get("/explore", Cookie=there).status == 200
+    asked = site.web.at("/explore")[-1]
+    assert asked.header("Cookie") == "theme=dark; flasky=abc"
+    assert asked.header("Authorization").startswith("Bearer ")
+
+
+def test_a_session_that_has_ended_makes_a_stranger_of_the_reader(site):
+    site.get("/followers/ann", Cookie="session=" + "y" * 32)
+    assert site.web.at("/followers/ann")[-1].header("Authorization") is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,164 @@
+"""Calls to the services within one request: on whose behalf, until when, and what came back besides."""
+
+import functools
+import hashlib
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+import orjson
+from flask import Flask, Response, current_app, g, request
+
+from chassis.problems import (
+    Conflict,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+from chassis.settings import settings
+
+from .wire import Failed, Reply, Wire
+
+Result = TypeVar("Result")
+SENTENCES = {
+    "auth": "Accounts and signing in are not available right now. Try again in a moment.",
+    "posts": "Posts and comments are not available right now. Try again in a moment.",
+    "social": "Timelines and followers are not available right now. Try again in a moment.",
+}
+VISIBLE = re.compile(r"[\x20-\x7e]*")
+
+
+class SentAlready(Refusal):
+    """The key of this form was used for another text."""
+
+    status, message = (
+        422,
+        "This form was sent before, with another text. Submit again to publish this one too.",
+    )
+
+
+REFUSALS: dict[int, type[Refusal]] = {
+    401: Unauthenticated,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+}
+PASSED_ON = ("X-Forwarded-For", "User-Agent", "Await-Events")
+
+
+def install(app: Flask, told: Any) -> None:
+    urls = {"auth": told.auth_url, "posts": told.posts_url, "social": told.social_url}
+    app.extensions["wires"] = {name: Wire(url) for name, url in urls.items()}
+    app.after_request(_hand_on)
+
+
+class Calls:
+    """What the calls of one request share."""
+
+    def __init__(self) -> None:
+        self.until = time.monotonic() + settings.request_seconds
+        self.events: list[str] = []
+        self.changed: list[str] = []
+        self.seen: dict[str, bytes] = {}
+        self.headers = {"X-Request-Id": g.request_id, "traceparent": g.traceparent}
+        self.headers |= {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+
+    def note(self, key: str, reply: Reply) -> None:
+        self.seen[key] = hashlib.blake2b(reply.body, digest_size=16).digest()
+        if events := reply.headers.get("Event-Ids"):
+            self.events.append(events)
+        if changed := reply.headers.get("Identity-Changed"):
+            self.changed.append(changed)
+
+
+def calls() -> Calls:
+    if "calls" not in g:
+        g.calls = Calls()
+    return g.calls  # type: ignore[no-any-return]
+
+
+def credential(method: str, insider: bool) -> dict[str, str]:
+    """The caller's own token; for what strangers may read, and where it is asked for, the installation's."""
+    if g.get("actor") is not None and not insider:
+        return {"Authorization": request.headers["Authorization"]}
+    if insider or method == "GET":
+        return {"Authorization": f"Internal {settings.internal_secret.get_secret_value()}"}
+    return {}
+
+
+def ask(
+    service: str, method: str, path: str, body: Any = None, *, insider: bool = False, **headers: str
+) -> Reply:
+    """One call. Raises the `Refusal` that the service answered with, or `Unavailable`."""
+    shared, sent = calls(), None
+    if not all(map(VISIBLE.fullmatch, headers.values())):
+        raise Invalid("This form has a hidden field that no page of this site has made.")
+    given = shared.headers | credential(method, insider)
+    given |= {name.replace("_", "-"): text for name, text in headers.items()}
+    if body is not None:
+        sent, given["Content-Type"] = orjson.dumps(body), "application/json"
+    seconds = min(shared.until - time.monotonic(), settings.call_seconds)
+    try:
+        reply = current_app.extensions["wires"][service].ask(method, path, given, sent, seconds)
+    except Failed as failure:
+        raise Unavailable(SENTENCES[service]) from failure
+    shared.note(f"{service} {path}", reply)
+    if reply.status == 401 and method == "GET" and "actor" not in g:
+        raise Unavailable(SENTENCES[service])  # it does not know this installation's credential
+    if reply.status >= 400:
+        raise refusal(reply)
+    return reply
+
+
+def refusal(reply: Reply) -> Refusal:
+    """What a service refused, as the error that says so here."""
+    try:
+        told = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        told = {}
+    message = str(told.get("message") or "")
+    if reply.status == 429:
+        wait = reply.headers.get("Retry-After", "")
+        return TooMany(message, retry_after=int(wait) if wait.isdecimal() else 1)
+    if reply.status == 422:
+        return SentAlready()
+    return REFUSALS.get(reply.status, Invalid)(message, errors=told.get("errors") or ())
+
+
+def maybe(step: Callable[[], Result]) -> Result | None:
+    """A part of a page that the page can do without: nothing when its service is away."""
+    try:
+        return step()
+    except Unavailable:
+        return None
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(16, thread_name_prefix="calls")
+
+
+def together(*steps: Callable[[], Any]) -> list[Any]:
+    """Independent calls at once; their results in order. Raises what the first failing one raises."""
+    first, *others = steps
+    under_way = [_pool().submit(copy_context().run, step) for step in others]
+    return [first(), *(step.result() for step in under_way)]
+
+
+def _hand_on(response: Response) -> Response:
+    """Tells the gateway what the services told: events to wait for, people whose rights changed."""
+    shared: Calls | None = g.get("calls")
+    if shared and shared.events:
+        response.headers["Event-Ids"] = ", ".join(shared.events)
+    if shared and shared.changed:
+        response.headers["Identity-Changed"] = ", ".join(shared.changed)
+    return response

@@ -1,0 +1,114 @@
+"""What pages read of the services' answers: only the fields that they show."""
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from chassis.shapes import Shape
+
+from .wire import Reply
+
+Item = TypeVar("Item", bound=Shape)
+
+
+class Author(Shape):
+    """`username` is not there for a moment after somebody has registered."""
+
+    id: int
+    username: str | None
+    avatar_url: str
+
+
+class Post(Shape):
+    id: int
+    body: str
+    body_html: str
+    timestamp: datetime
+    comment_count: int
+    author: Author
+
+
+class Comment(Shape):
+    id: int
+    post_url: str
+    body: str | None
+    body_html: str | None
+    timestamp: datetime
+    disabled: bool
+    author: Author
+
+    @property
+    def post_id(self) -> int:
+        return int(self.post_url.rpartition("/")[2])
+
+
+class Person(Shape):
+    id: int
+    username: str
+    member_since: datetime
+    last_seen: datetime
+    avatar_url: str
+    post_count: int
+
+
+class Profile(Person):
+    name: str | None
+    location: str | None
+    about_me: str | None
+
+
+class Role(Shape):
+    id: int
+    name: str
+
+
+class Account(Profile):
+    email: str
+    role: Role
+    confirmed: bool
+    disabled: bool
+
+
+class Session(Shape):
+    id: str
+    kind: str
+    agent: str
+    address: str
+    created: datetime
+    last_seen: datetime
+    current: bool
+
+
+class SignedIn(Shape):
+    """`max_age` in seconds, if the browser is to remember."""
+
+    session: str
+    max_age: int | None
+    user_id: int
+
+
+class Relationship(Shape):
+    following: bool
+    followed_by: bool
+    follower_count: int
+    following_count: int
+
+
+class Tie(Shape):
+    user: Author
+    since: datetime
+
+
+class Page(Generic[Item]):
+    """One page of a list, and the length of the whole."""
+
+    def __init__(self, item: type[Item], key: str, reply: Reply) -> None:
+        told: dict[str, Any] = orjson.loads(reply.body)
+        self.items = [item.model_validate(one) for one in told[key]]
+        self.count = int(told["count"])
+        self.told = told
+
+
+def one(shape: type[Item], reply: Reply) -> Item:
+    return shape.model_validate(orjson.loads(reply.body))

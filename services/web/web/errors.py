@@ -1,0 +1,116 @@
+"""What people see when something cannot be done: a page with the right status, and their text kept."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, flash, redirect, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from chassis import problems
+from chassis.problems import Conflict, Invalid, Refusal, TooMany, Unauthenticated, Unavailable
+
+from .showing import show
+from .visitors import SignInFirst, login_address
+
+log = logging.getLogger(__name__)
+TITLES = {
+    400: "That did not work",
+    403: "Forbidden",
+    404: "Page not found",
+    405: "This page cannot do that",
+    409: "Somebody was faster",
+    413: "Too large",
+    429: "Too many requests",
+    500: "Something went wrong",
+    503: "Not available right now",
+}
+SENTENCES = {
+    403: "You may not see this page or do this.",
+    404: "There is nothing at this address. It may have been removed, or the link may have a mistake in it.",
+    405: "This address exists, but it does not answer this kind of request.",
+    413: "What you sent is larger than this site takes.",
+    500: "Something went wrong on our side. It has been logged, and we will look at it.",
+}
+NOT_KEPT = ("csrf_token", "submit", "preview")
+EXPIRED = (
+    "This form was open for a long time, or your browser did not send back what shows that it is yours, "
+    "so nothing has been changed. What you wrote is below: check it, then send it again."
+)
+SIGNED_OUT = (
+    "You are no longer logged in, so nothing has been sent. What you wrote is below: log in in another tab, "
+    "then come back here and send it again."
+)
+
+
+def wants_page() -> bool:
+    """API-08: a problem body only for programs that take JSON and not HTML."""
+    accepted = request.accept_mimetypes
+    return accepted.accept_html or not accepted.accept_json
+
+
+def page(status: int, message: str = "", headers: dict[str, str] | None = None) -> Response:
+    """The error page. `message` is used where it says more than the usual sentence."""
+    if not wants_page():
+        return problems.answer(status, message or SENTENCES.get(status, HTTPStatus(status).phrase), headers)
+    title = TITLES.get(status) or HTTPStatus(status).phrase
+    said = SENTENCES.get(status) or message or problems.SENTENCES.get(status, "")
+    response = show("error.html", status, title=title, message=said)
+    response.headers.update(headers or {})
+    return response
+
+
+def kept(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    """A page with what was typed, in a form that sends it again; never a password."""
+    fields = {name: text for name, text in request.form.items() if name not in NOT_KEPT}
+    if not wants_page() or not fields or any("password" in name for name in fields):
+        return page(status, message, headers)
+    title = TITLES.get(status) or HTTPStatus(status).phrase
+    response = show(
+        "kept.html", status, title=title, message=message, fields=fields, target=request.full_path
+    )
+    response.headers.update(headers or {})
+    return response
+
+
+def _csrf(error: CSRFError) -> Response:
+    if any("password" in name for name in request.form):
+        flash("This form was open for too long. Please fill it in again.")
+        return redirect(request.full_path.rstrip("?"), 303)  # type: ignore[return-value]
+    return kept(400, EXPIRED)
+
+
+def _sign_in_first(_: Exception) -> Response:
+    if request.method in ("GET", "HEAD") or not request.form.get("body"):
+        flash("Please log in to access this page.")
+        return redirect(login_address(), 302 if request.method in ("GET", "HEAD") else 303)  # type: ignore[return-value]
+    return kept(403, SIGNED_OUT)
+
+
+def _refused(error: Refusal) -> Response:
+    if isinstance(error, Unauthenticated) and wants_page():
+        return _sign_in_first(error)
+    if request.method == "POST" and isinstance(error, Unavailable | TooMany | Conflict | Invalid):
+        return kept(error.status, f"{error.message} What you wrote is below.", error.headers)
+    return page(error.status, error.message, error.headers)
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    kept_headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    return page(error.code or 500, "", kept_headers)
+
+
+def _unexpected(_: Exception) -> Response:
+    log.exception("unexpected error")
+    return page(500)
+
+
+def install(app: Flask) -> None:
+    """Instead of the problem bodies that the services answer with."""
+    app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(SignInFirst, _sign_in_first)
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)

@@ -1,0 +1,201 @@
+"""The forms of the pages. What needs a database is checked by the service, and said at the same fields."""
+
+import re
+import secrets
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    EmailField,
+    Field,
+    HiddenField,
+    PasswordField,
+    SelectField,
+    StringField,
+    SubmitField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, EqualTo, Length, Optional, Regexp, ValidationError
+
+from chassis.problems import Refusal
+from chassis.shapes import clean
+
+POST_BYTES, COMMENT_BYTES, ABOUT_BYTES = 64 * 1024, 8 * 1024, 4 * 1024
+USERNAME = r"^[A-Za-z][A-Za-z0-9_.]*$"
+USERNAME_RULE = "Usernames must begin with a letter and have only letters, numbers, dots or underscores."
+KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+REQUIRED = "Please fill in this field."
+MISMATCH = "Passwords must match."
+
+
+def lines(text: str | None) -> str | None:
+    """Browsers send line ends as CR LF; the services keep LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if text else text
+
+
+def stripped(text: str | None) -> str | None:
+    return text.strip() if text else text
+
+
+class AtMost:
+    """At most `size` bytes of UTF-8, and nothing that no page can show."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, form: FlaskForm, field: Field) -> None:
+        text = field.data or ""
+        try:
+            clean(text)
+        except ValueError:
+            raise ValidationError("This text has a character that is not allowed.") from None
+        over = len(text.encode("utf-8", "surrogatepass")) - self.size
+        if over > 0:
+            raise ValidationError(f"This text is too long by {over:,} bytes: {self.size:,} are allowed.")
+
+
+def text_area(label: str, size: int, **options: Any) -> TextAreaField:
+    """A text of several lines; the script counts against `data-limit`."""
+    checks = [AtMost(size)] if options.pop("optional", False) else [DataRequired(REQUIRED), AtMost(size)]
+    look = {"data-limit": size, "dir": "auto", **options}
+    return TextAreaField(label, filters=[lines], validators=checks, render_kw=look)
+
+
+def email_field(label: str = "Email") -> EmailField:
+    checks = [DataRequired(REQUIRED), Length(1, 254)]
+    return EmailField(label, filters=[stripped], validators=checks, render_kw={"autocomplete": "email"})
+
+
+def line(label: str, **look: Any) -> StringField:
+    return StringField(label, filters=[stripped], validators=[Length(0, 64), AtMost(256)], render_kw=look)
+
+
+def username_field() -> StringField:
+    checks = [DataRequired(REQUIRED), Length(1, 64), Regexp(USERNAME, message=USERNAME_RULE)]
+    look = {"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+    return StringField("Username", filters=[stripped], validators=checks, render_kw=look)
+
+
+def password_field(label: str, *checks: Any, new: bool = True) -> PasswordField:
+    look = {"autocomplete": "new-password" if new else "current-password"}
+    return PasswordField(label, validators=[DataRequired(REQUIRED), Length(1, 256), *checks], render_kw=look)
+
+
+class Form(FlaskForm):
+    """A form that can also say what a service did not like."""
+
+    def blame(self, refusal: Refusal) -> bool:
+        """Puts a refusal's sentences at their fields; says whether each of them found one."""
+        found = [error for error in refusal.errors if error["field"] in self._fields]
+        for error in found:
+            field = self._fields[error["field"]]
+            field.errors = [*field.errors, sentence(error["message"])]
+        return bool(found) and len(found) == len(refusal.errors)
+
+
+def sentence(message: str) -> str:
+    """`old_password is not right` as people write it."""
+    text = message.replace("_", " ").strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+class ConfirmForm(Form):
+    """One button."""
+
+    submit = SubmitField("Yes")
+
+
+def new_key() -> str:
+    return secrets.token_urlsafe(16)
+
+
+class OnceForm(Form):
+    """`key` makes two presses of the button one: it goes to the service as `Idempotency-Key`."""
+
+    key = HiddenField(default=new_key)
+
+    @property
+    def once(self) -> str:
+        return self.key.data if KEY.fullmatch(self.key.data or "") else new_key()
+
+    def renew(self, refusal: Refusal) -> None:
+        """The key was used for another text (the "back" button): this one is sent if the button is pressed
+        again.
+        """
+        self.key.data = new_key()
+        self.body.errors = [*self.body.errors, refusal.message]
+
+
+class PostForm(OnceForm):
+    body = text_area("What's on your mind?", POST_BYTES, rows=4)
+    submit = SubmitField("Submit")
+
+
+class EditForm(Form):
+    """`version`: the state that was read."""
+
+    body = text_area("What's on your mind?", POST_BYTES, rows=12)
+    version = HiddenField()
+    submit = SubmitField("Submit")
+
+
+class CommentForm(OnceForm):
+    body = text_area("Your comment", COMMENT_BYTES, rows=2)
+    submit = SubmitField("Submit")
+
+
+class LoginForm(Form):
+    email = email_field()
+    password = password_field("Password", new=False)
+    remember_me = BooleanField("Keep me logged in")
+    submit = SubmitField("Log In")
+
+
+class RegistrationForm(Form):
+    email = email_field()
+    username = username_field()
+    password = password_field("Password", EqualTo("password2", message=MISMATCH))
+    password2 = password_field("Confirm password")
+    submit = SubmitField("Register")
+
+
+class ChangePasswordForm(Form):
+    old_password = password_field("Old password", new=False)
+    password = password_field("New password", EqualTo("password2", message=MISMATCH))
+    password2 = password_field("Confirm new password")
+    submit = SubmitField("Update Password")
+
+
+class ResetRequestForm(Form):
+    email = email_field()
+    submit = SubmitField("Reset Password")
+
+
+class ResetForm(Form):
+    password = password_field("New password", EqualTo("password2", message=MISMATCH))
+    password2 = password_field("Confirm password")
+    submit = SubmitField("Reset Password")
+
+
+class ChangeEmailForm(Form):
+    email = email_field("New email")
+    password = password_field("Password", new=False)
+    submit = SubmitField("Update Email Address")
+
+
+class ProfileForm(Form):
+    name = line("Real name", autocomplete="name", dir="auto")
+    location = line("Location", dir="auto")
+    about_me = text_area("About me", ABOUT_BYTES, rows=5, optional=True)
+    submit = SubmitField("Submit")
+
+
+class AccountForm(ProfileForm):
+    """For administrators."""
+
+    email = email_field()
+    username = username_field()
+    confirmed = BooleanField("Confirmed")
+    disabled = BooleanField("Disabled: may not sign in")
+    role = SelectField("Role", coerce=int, validators=[Optional()])

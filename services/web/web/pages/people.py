@@ -1,0 +1,149 @@
+"""People: profiles, who follows whom, and changing a profile."""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from chassis.access import public
+from chassis.problems import Conflict, Invalid, NotFound
+from chassis.settings import settings
+
+from ..clients import auth, maybe, posts, social, together
+from ..clients.shapes import Account, Person, Profile
+from ..forms import AccountForm, ProfileForm
+from ..pager import Pager, asked_page
+from ..showing import show
+from ..visitors import Permission, may, me, members
+from .steps import onward, question
+
+FOLLOW, ADMIN = Permission.FOLLOW, Permission.ADMIN
+NOBODY = "Invalid user."
+pages = Blueprint("people", __name__)
+
+
+@pages.get("/user/<username>")
+@public()
+def user(username: str) -> Response:
+    person = auth.named(username)
+    if person is None:
+        raise NotFound
+    page = asked_page()
+    profile, writings, relationship = together(
+        lambda: maybe(lambda: _profile(person)),
+        lambda: maybe(lambda: posts.of(person.id, page)),
+        lambda: maybe(lambda: social.relationship(person.id)),
+    )
+    path = f"/user/{person.username}"
+    pager = Pager(path, page, writings.posts.count, settings.posts_per_page) if writings else None
+    shown = {"person": profile or person, "writings": writings, "pager": pager, "relationship": relationship}
+    return show("user.html", shared=None not in (profile, writings, relationship), **shown)
+
+
+def _profile(person: Person) -> Profile:
+    """PRO-04: administrators see the address too."""
+    return auth.account(person.id) if may(ADMIN) else auth.profile(person.id)
+
+
+@pages.route("/follow/<username>", methods=["GET", "POST"])
+@members(FOLLOW)
+def follow(username: str) -> Response:
+    person = auth.named(username)
+    if person is None:
+        return onward("/", NOBODY)
+    name, back = person.username, f"/user/{person.username}"
+    if request.method != "POST":
+        return question(f"Follow {name}", f"The posts of {name} will be in your timeline.", "Follow", back)
+    if social.follow(person.id):
+        return onward(back, f"You are now following {name}.")
+    return onward(back, "You are already following this user.")
+
+
+@pages.route("/unfollow/<username>", methods=["GET", "POST"])
+@members(FOLLOW)
+def unfollow(username: str) -> Response:
+    person = auth.named(username)
+    if person is None:
+        return onward("/", NOBODY)
+    name, back = person.username, f"/user/{person.username}"
+    if request.method != "POST":
+        text = f"The posts of {name} will no longer be in your timeline."
+        return question(f"Unfollow {name}", text, "Unfollow", back)
+    if not social.relationship(person.id).following:
+        return onward(back, "You are not following this user.")
+    social.unfollow(person.id)
+    return onward(back, f"You are not following {name} anymore.")
+
+
+@pages.get("/followers/<username>")
+@public()
+def followers(username: str) -> Response:
+    return _ties(username, "Followers of", "followers", social.followers)
+
+
+@pages.get("/followed_by/<username>")
+@public()
+def followed_by(username: str) -> Response:
+    return _ties(username, "Followed by", "followed_by", social.following)
+
+
+def _ties(username: str, title: str, endpoint: str, read: Any) -> Response:
+    person = auth.named(username)
+    if person is None:
+        return onward("/", NOBODY)
+    page = asked_page()
+    found = maybe(lambda: read(person.id, page))
+    path = f"/{endpoint}/{person.username}"
+    pager = Pager(path, page, found.count, settings.followers_per_page) if found else None
+    shown = {"person": person, "title": title, "endpoint": endpoint, "ties": found, "pager": pager}
+    return show("followers.html", shared=found is not None, **shown)
+
+
+@pages.route("/edit-profile", methods=["GET", "POST"])
+@members()
+def edit_profile() -> Response:
+    form = ProfileForm(data=_said(auth.me()) if request.method == "GET" else {})
+    if form.validate_on_submit():
+        try:
+            auth.edit_me(name=form.name.data, location=form.location.data, about_me=form.about_me.data)
+        except Invalid as refusal:
+            if not form.blame(refusal):
+                raise
+        else:
+            return onward(f"/user/{me().username}", "Your profile has been updated.")
+    status = 400 if form.is_submitted() else 200
+    return show("edit_profile.html", status, form=form, back=f"/user/{me().username}")
+
+
+def _said(account: Account) -> dict[str, Any]:
+    return {name: getattr(account, name) or "" for name in ("name", "location", "about_me")}
+
+
+@pages.route("/edit-profile/<int:id>", methods=["GET", "POST"])
+@members(ADMIN)
+def edit_profile_admin(id: int) -> Response:
+    account, roles = together(lambda: auth.account(id), auth.roles)
+    rights = {name: getattr(account, name) for name in ("email", "username", "confirmed", "disabled")}
+    form = AccountForm(data={**_said(account), **rights, "role": account.role.id})
+    form.role.choices = [(role.id, role.name) for role in roles]
+    status = 200
+    if form.validate_on_submit():
+        try:
+            changed = auth.administer(id, **_changes(form, account))
+        except (Invalid, Conflict) as refusal:
+            status = refusal.status
+            if not form.blame(refusal):
+                form.form_errors.append(refusal.message)
+        else:
+            return onward(f"/user/{changed.username}", "The profile has been updated.")
+    elif form.is_submitted():
+        status = 400
+    back = f"/user/{account.username}"
+    return show("edit_profile.html", status, form=form, person=account, back=back)
+
+
+def _changes(form: AccountForm, account: Account) -> dict[str, Any]:
+    """Only what was changed: another administrator may be changing the rest."""
+    before = account.model_dump() | {"role": account.role.id}
+    names = ("email", "username", "confirmed", "disabled", "role", "name", "location", "about_me")
+    wanted = {name: form[name].data for name in names}
+    return {name: value for name, value in wanted.items() if value != (before[name] or type(value)())}

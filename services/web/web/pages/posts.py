@@ -1,0 +1,125 @@
+"""One post with its comments: reading, commenting, changing, deleting."""
+
+from flask import Blueprint, Response, request
+
+from chassis.access import public
+from chassis.problems import Conflict, NotAllowed
+from chassis.settings import settings
+
+from ..clients import posts, together
+from ..clients.calls import SentAlready
+from ..clients.shapes import Comment, Page, Post
+from ..forms import CommentForm, ConfirmForm, EditForm
+from ..pager import Pager, asked_page, last_page
+from ..showing import show
+from ..visitors import Permission, may, me, members, needs
+from .steps import onward, question
+
+COMMENT, MODERATE, ADMIN = Permission.COMMENT, Permission.MODERATE, Permission.ADMIN
+LAST = "-1"
+pages = Blueprint("posts", __name__)
+
+
+@pages.route("/post/<int:id>", methods=["GET", "POST"])
+@public()
+def post(id: int) -> Response:
+    if request.method == "POST":
+        needs(COMMENT)
+    form = CommentForm() if may(COMMENT) else None
+    if form is not None and form.validate_on_submit():
+        if "preview" in request.form:
+            return _post(id, form, preview=posts.preview(form.body.data or "", "comment"))
+        try:
+            posts.comment_on(id, form.body.data or "", form.once)
+        except SentAlready as refusal:
+            form.renew(refusal)
+            return _post(id, form, refusal.status)
+        to, draft = f"/post/{id}?page=-1#comments", f"comment-{me().id}-{id}"
+        return onward(to, "Your comment has been published.", sent=draft)
+    return _post(id, form, status=400 if request.method == "POST" else 200)
+
+
+def _post(id: int, form: CommentForm | None, status: int = 200, preview: str = "") -> Response:
+    shown, page, found = _read(id)
+    pager = Pager(f"/post/{id}", page, found.count, settings.comments_per_page, "#comments")
+    context = {"post": shown, "comments": found, "pager": pager, "form": form, "preview": preview}
+    return show("post.html", status, shared=True, **context)
+
+
+def _read(id: int) -> tuple[Post, int, Page[Comment]]:
+    """The post and one page of its comments; `page=-1` is the last one (COM-05)."""
+    if request.args.get("page") == LAST:
+        shown = posts.post(id).post
+        page = last_page(shown.comment_count, settings.comments_per_page)
+        return shown, page, posts.comments_on(id, page)
+    page = asked_page()
+    (shown, _), found = together(lambda: posts.post(id), lambda: posts.comments_on(id, page))
+    return shown, page, found
+
+
+def _own_or(author: int, bit: Permission) -> None:
+    """Raises `NotAllowed` unless it is the visitor's own, or the visitor holds the bit."""
+    if author != me().id and not (may(bit) or may(ADMIN)):
+        raise NotAllowed
+
+
+@pages.route("/edit/<int:id>", methods=["GET", "POST"])
+@members()
+def edit(id: int) -> Response:
+    shown, tag = posts.post(id)
+    _own_or(shown.author.id, ADMIN)
+    form = EditForm(data={"body": shown.body, "version": tag})
+    if not form.validate_on_submit():
+        return show("edit_post.html", 400 if form.is_submitted() else 200, form=form, post=shown)
+    if "preview" in request.form:
+        html = posts.preview(form.body.data or "", "post")
+        return show("edit_post.html", form=form, post=shown, preview=html)
+    try:
+        posts.edit(id, form.body.data or "", form.version.data or "*")
+    except Conflict as conflict:
+        form.version.data = tag
+        return show("edit_post.html", 409, form=form, post=shown, conflict=conflict.message)
+    return onward(f"/post/{id}", "The post has been updated.", sent=f"edit-{me().id}-{id}")
+
+
+@pages.route("/delete/<int:id>", methods=["GET", "POST"])
+@members()
+def delete(id: int) -> Response:
+    shown = posts.post(id).post
+    _own_or(shown.author.id, ADMIN)
+    if ConfirmForm().validate_on_submit():
+        posts.remove(id)
+        return onward("/", "The post has been deleted.")
+    text = "The post and its comments will be gone for everybody. This cannot be undone."
+    return question("Delete Post", text, "Delete", back=f"/post/{id}", danger=True)
+
+
+@pages.route("/comment/<int:id>/edit", methods=["GET", "POST"])
+@members(COMMENT)
+def edit_comment(id: int) -> Response:
+    shown = posts.comment(id)
+    _own_or(shown.author.id, ADMIN)
+    if shown.disabled:
+        raise NotAllowed
+    form = CommentForm(data={"body": shown.body})
+    if not form.validate_on_submit():
+        return show("edit_comment.html", 400 if form.is_submitted() else 200, form=form, comment=shown)
+    if "preview" in request.form:
+        html = posts.preview(form.body.data or "", "comment")
+        return show("edit_comment.html", form=form, comment=shown, preview=html)
+    posts.edit_comment(id, form.body.data or "")
+    back = f"/post/{shown.post_id}#comments"
+    return onward(back, "Your comment has been updated.", sent=f"edit-comment-{me().id}-{id}")
+
+
+@pages.route("/comment/<int:id>/delete", methods=["GET", "POST"])
+@members()
+def delete_comment(id: int) -> Response:
+    shown = posts.comment(id)
+    _own_or(shown.author.id, MODERATE)
+    back = f"/post/{shown.post_id}#comments"
+    if ConfirmForm().validate_on_submit():
+        posts.remove_comment(id)
+        return onward(back, "The comment has been deleted.")
+    text = "The comment will be gone for everybody. This cannot be undone."
+    return question("Delete Comment", text, "Delete", back=back, danger=True)

@@ -1,0 +1,166 @@
+"""How a page is shown: template, caching, Content-Security-Policy, and the small words of the templates."""
+
+import hashlib
+import re
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cachetools import LRUCache
+from flask import Flask, Response, g, render_template, request, session, url_for
+from flask_wtf.csrf import CSRFProtect
+from markupsafe import Markup
+
+from chassis.links import GRAVATAR, absolute, avatar_url
+from chassis.settings import settings
+
+from . import __version__
+from .visitors import login_address, visitor
+
+STATIC = Path(__file__).parent / "static"
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:{pictures}; "
+    "connect-src 'self'; form-action 'self'; manifest-src 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; object-src 'none'"
+)
+THEMES = ("light", "dark")
+FOLDED = 2400  # characters of a post from which a list shows only its beginning
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+csrf = CSRFProtect()
+
+
+def fingerprint() -> str:
+    """Changes whenever a static file or a template does."""
+    seen = hashlib.blake2b(__version__.encode(), digest_size=5)
+    for path in sorted([*STATIC.rglob("*"), *STATIC.with_name("templates").rglob("*")]):
+        if path.is_file():
+            seen.update(path.relative_to(STATIC.parent).as_posix().encode() + path.read_bytes())
+    return seen.hexdigest()
+
+
+BUILD = fingerprint()
+
+
+def static(file: str) -> str:
+    """The address of a file; it may be kept for ever, because another build has another address."""
+    return f"/static/{BUILD}/{file}"
+
+
+class Shelf:
+    """Pages for strangers that were made already, by the tag of exactly what is in them."""
+
+    def __init__(self, size: int) -> None:
+        self._pages: LRUCache[str, str] = LRUCache(size)
+        self._lock = threading.Lock()
+
+    def get(self, tag: str) -> str | None:
+        with self._lock:
+            return self._pages.get(tag)
+
+    def put(self, tag: str, page: str) -> None:
+        with self._lock:
+            self._pages[tag] = page
+
+
+shelf = Shelf(128)
+
+
+def show(
+    template: str, status: int = 200, *, shared: bool = False, mimetype: str = "text/html", **context: Any
+) -> Response:
+    """A page.
+
+    Args:
+        shared: strangers all get the same one: it has an ETag made from what the services answered, so that
+            an unchanged one is neither rendered nor sent again.
+    """
+    if shared and status == 200 and request.method in ("GET", "HEAD") and _is_same_for_all():
+        return _shared(template, mimetype, context)
+    return Response(render_template(template, **context), status, mimetype=mimetype)
+
+
+def _is_same_for_all() -> bool:
+    return visitor() is None and not session.get("_flashes")
+
+
+def _shared(template: str, mimetype: str, context: dict[str, Any]) -> Response:
+    tag = _tag()
+    headers = {"ETag": f'W/"{tag}"', "Cache-Control": "public, no-cache", "Vary": "Cookie"}
+    if tag in request.headers.get("If-None-Match", ""):
+        return Response(status=304, headers=headers)
+    page = shelf.get(tag)
+    if page is None:
+        page = render_template(template, **context)
+        shelf.put(tag, page)
+    return Response(page, mimetype=mimetype, headers=headers)
+
+
+def _tag() -> str:
+    """Names all that a page for strangers depends on: what the services said, the address, the look."""
+    seen = hashlib.blake2b(f"{BUILD}{request.full_path}{theme()}".encode(), digest_size=12)
+    for key, digest in sorted(g.calls.seen.items() if "calls" in g else ()):
+        seen.update(key.encode() + digest)
+    return seen.hexdigest()
+
+
+def theme() -> str:
+    """`light`, `dark`, or nothing: as the system has it."""
+    chosen = request.cookies.get("theme", "")
+    return chosen if chosen in THEMES else ""
+
+
+def picture(url: str | None, size: int) -> str:
+    """The address of somebody's picture for this many pixels."""
+    path = (url or avatar_url(None)).removeprefix(settings.public_url)
+    return f"{path}{'&' if '?' in path else '?'}s={size}"
+
+
+def moment(at: datetime, style: str = "relative") -> Markup:
+    """A time, in UTC; the script makes it relative, or a date as the reader writes dates."""
+    at = at.astimezone(UTC)
+    full = f"{at.day} {at:%B %Y, %H:%M} UTC"
+    text = f"{at.day} {at:%B %Y}" if style == "date" else full
+    return Markup('<local-time data-style="{}"><time datetime="{}" title="{}">{}</time></local-time>').format(
+        style, f"{at:%Y-%m-%dT%H:%M:%SZ}", full, text
+    )
+
+
+def plural(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def plain(text: str | None, most: int = 200) -> str:
+    """The beginning of a text, for descriptions: without most of the marks of Markdown."""
+    words = " ".join((text or "").replace("*", "").replace("`", "").replace("#", "").split())
+    return words if len(words) <= most else f"{words[: most - 1].rstrip()}…"
+
+
+def xml(text: str) -> str:
+    """Without the characters that no XML document may hold, even escaped (XML 1.0, section 2.2)."""
+    return NOT_XML.sub("", text)
+
+
+def _finish(response: Response) -> Response:
+    pictures = f" {GRAVATAR.partition('/avatar')[0]}" if settings.avatars == "gravatar" else ""
+    response.headers.setdefault("Content-Security-Policy", CSP.format(pictures=pictures))
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def install(app: Flask) -> None:
+    csrf.init_app(app)
+    app.after_request(_finish)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters |= {"picture": picture, "moment": moment, "plain": plain, "xml": xml}
+    app.jinja_env.globals |= {
+        "absolute": absolute,
+        "avatar_url": avatar_url,
+        "folded": FOLDED,
+        "login_address": login_address,
+        "plural": plural,
+        "static": static,
+        "theme": theme,
+        "url_for": url_for,
+    }
