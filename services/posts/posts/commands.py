@@ -145,7 +145,7 @@ def held_comment(id: int) -> tuple[Comment, Post]:
 
 
 def comment_authors(post: int) -> list[tuple[int, int]]:
-    """Who has commented on a post, and how often; always in one order, so that two cannot block each other."""
+    """Who has commented on a post, and how often; always in one order, so that two never block."""
     live = (Comment.post_id == post, Comment.removed_at.is_(None))
     counted = sa.select(Comment.author_id, sa.func.count()).where(*live).group_by(Comment.author_id)
     return [(row[0], row[1]) for row in db.session.execute(counted.order_by(Comment.author_id))]
