@@ -22,6 +22,7 @@ import orjson
 from flask import Flask, Response, current_app, g, request
 from pydantic import BaseModel, ValidationError
 
+from . import failpoints
 from .problems import Invalid, NotAllowed, Unauthenticated, UnsupportedType
 from .settings import settings
 from .shapes import Query
@@ -108,14 +109,21 @@ def _declare(
                 first(actor, **path)
             read = {name: reader.read(actor) for name, reader in readers.items()}
             act = lambda: respond(view(**path, **read), access.status)  # noqa: E731
-            if again is not None and "Idempotency-Key" in request.headers:
-                return current_app.extensions["once"](actor, act, again)  # type: ignore[no-any-return]
-            return act()
+            keyed = again is not None and "Idempotency-Key" in request.headers
+            _reach("write.parsed")
+            response = current_app.extensions["once"](actor, act, again) if keyed else act()
+            _reach("write.answer")
+            return response  # type: ignore[no-any-return]
 
         guarded.access = access  # type: ignore[attr-defined]
         return guarded
 
     return around
+
+
+def _reach(place: str) -> None:
+    if request.method not in ("GET", "HEAD"):
+        failpoints.reach(place)
 
 
 def _admit(access: Access) -> Actor | None:

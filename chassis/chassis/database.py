@@ -16,18 +16,25 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app, g, has_app_context
+from flask import Flask, Response, current_app, g, has_app_context, has_request_context
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event as hooks
 from sqlalchemy.orm import DeclarativeBase, Session
 from werkzeug.local import LocalProxy
 
-from . import bell, problems
+from . import bell, failpoints, problems
 from .settings import Settings
 
 log = logging.getLogger(__name__)
 BUSY_MS = 2500
 SERVER_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=30000"
+
+PLACES = {
+    "after_begin": "write.begun",
+    "after_flush": "write.row",
+    "before_commit": "write.before-commit",
+    "after_commit": "write.after-commit",
+}
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -65,6 +72,8 @@ class Database(SQLAlchemy):
         self.idempotency_keys = idempotency_table(self.metadata)
         hooks.listen(self.session, "before_commit", _notify)
         hooks.listen(self.session, "after_commit", _ring)
+        for hook, place in PLACES.items():
+            hooks.listen(self.session, hook, lambda *_, place=place: _reach(place))
         hooks.listen(self.session, "after_rollback", lambda session: session.info.pop("ring", None))
 
     def rows(
@@ -243,6 +252,11 @@ def _ring(session: Session) -> None:
     """Beside an SQLite file there is a pipe, rung after the commit."""
     if session.info.pop("ring", False):
         bell.ring(current_app.extensions["bell"])
+
+
+def _reach(place: str) -> None:
+    if has_request_context():
+        failpoints.reach(place)
 
 
 def _current() -> Database:

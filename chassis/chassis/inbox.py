@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from threading import current_thread
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ from flask import Flask, current_app, g, request
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import exc as database_errors
 
-from . import __version__
+from . import __version__, failpoints
 from .bus import Away, Delivery
 from .database import Database, database
 from .events import Event, Unreadable, new_id, now
@@ -79,6 +80,7 @@ def receive(app: Flask, delivery: Delivery) -> None:
     Raises `Away` when the database is not there: that is not the event's fault.
     """
     with app.app_context():
+        failpoints.reach("consumer.received")
         try:
             if delivery.dead:
                 raise Unreadable(delivery.dead)
@@ -88,9 +90,10 @@ def receive(app: Flask, delivery: Delivery) -> None:
             reason = str(unreadable)
             _guarded(lambda: park(delivery, reason))
             return
-        failure = _guarded(lambda: attempt(event, entry))
+        failure = _hung(event) or _guarded(lambda: attempt(event, entry))
         if failure:
             _guarded(lambda: put_aside(event, delivery.body, failure))
+        failpoints.reach("consumer.before-ack")
 
 
 def _consumers() -> Consumers:
@@ -114,10 +117,13 @@ def _guarded(step: Callable[[], Any]) -> Any:
 
 def attempt(event: Event, entry: Entry) -> str:
     """One try, in one transaction. Returns why it failed, or nothing."""
+    in_hand(current_app)[current_thread().name] = event.id
     try:
         IN_HAND.set(_age(event))
         if _first_time(event):
+            failpoints.reach("consumer.inbox-row")
             entry.handler(replace(event, data=entry.reads.model_validate(event.data)))
+            failpoints.reach("consumer.effect", event.id)
             HANDLED.labels(event.type).inc()
         else:
             REPEATED.inc()
@@ -133,6 +139,23 @@ def attempt(event: Event, entry: Entry) -> str:
         FAILED.labels(event.type).inc()
         log.exception("event failed", extra={"event": event.id, "type": event.type})
         return _reason(error)
+    finally:
+        in_hand(current_app).pop(current_thread().name, None)
+
+
+def in_hand(app: Flask) -> dict[str, str]:
+    """Which event each thread is handling; the worker tells its successor those on which it hangs."""
+    return app.extensions.setdefault("in hand", {})  # type: ignore[no-any-return]
+
+
+def _hung(event: Event) -> str:
+    """Why this event is not tried now: the process before this one had to be replaced because of it."""
+    hung = current_app.extensions.get("hung", set())
+    if event.id not in hung:
+        return ""
+    hung.discard(event.id)
+    FAILED.labels(event.type).inc()
+    return "its handler hung; the worker was replaced"
 
 
 def _age(event: Event) -> float:
@@ -202,7 +225,7 @@ def retry(row: Any) -> str:
     """Tries a parked message once more. Gone when it succeeds; returns why it failed otherwise."""
     try:
         event = Event.parse(bytes(row["body"]))
-        failure = attempt(event, _consumers()[event.type])
+        failure = _hung(event) or attempt(event, _consumers()[event.type])
     except Unreadable as reason:
         failure = str(reason)
     parked = database.parked

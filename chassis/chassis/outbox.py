@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from flask import Flask, current_app, g, has_request_context
 from pydantic import BaseModel
 
-from . import idempotency
+from . import failpoints, idempotency
 from .bus import Message, Publisher
 from .database import Database, database
 from .events import Event, iso, new_id, now
@@ -58,6 +58,7 @@ def add(type: str, subject: Any, version: int, data: BaseModel) -> Event:
             event_id=happened.id, type=type, body=happened.to_json(), created_at=now()
         )
     )
+    failpoints.reach("write.outbox-row")
     database.ring()
     idempotency.remember_subject(happened.subject)
     if has_request_context():
@@ -95,7 +96,9 @@ def _publish(app: Flask, publisher: Publisher, rows: list[Any]) -> tuple[list[in
     """
     if not rows:
         return [], []
+    failpoints.reach("relay.claimed")
     confirmed = publisher.publish([Message(row.event_id, row.type, bytes(row.body)) for row in rows])
+    failpoints.reach("relay.confirmed")
     unheard = app.extensions["unheard"]
     sent = [row.id for row in rows if row.event_id in confirmed or row.type in unheard]
     waiting = {row.id: row.type for row in rows if row.event_id not in confirmed and row.type not in unheard}
@@ -123,6 +126,7 @@ def _mark(db: Database, sent: list[int], unsent: list[int], connection: sa.Conne
     outbox = db.outbox
     if sent:
         connection.execute(sa.update(outbox).where(outbox.c.id.in_(sent)).values(sent_at=now()))
+        failpoints.reach("relay.marked")
     if unsent:
         connection.execute(sa.update(outbox).where(outbox.c.id.in_(unsent)).values(tries=outbox.c.tries + 1))
     return len(sent)

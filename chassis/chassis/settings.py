@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from werkzeug.local import LocalProxy
 
+from . import failpoints
+
 WELL_KNOWN = {
     "",
     "secret",
@@ -84,6 +86,12 @@ class Settings(BaseSettings):
     @classmethod
     def without_last_slash(cls, url: str) -> str:
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def production_has_no_failpoints(self) -> Self:
+        if self.environment == "production" and failpoints.VARIABLE in os.environ:
+            raise ValueError(f"{failpoints.VARIABLE} is set; it is for tests and makes processes die")
+        return self
 
     @model_validator(mode="after")
     def production_has_its_own_secrets(self) -> Self:

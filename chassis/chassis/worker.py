@@ -3,18 +3,20 @@
 
 Each loop has a thread. The bell (see `bell`) wakes the relay and the jobs right after a commit; a sweep
 every second is the safety net.
-A loop that does not beat for `HANG` seconds makes the process end, so that whoever supervises it starts a
-fresh one.
+A process in which a loop does not beat for `HANG` seconds replaces itself by a fresh one (the same number,
+the same command), and tells it which event was in hand: that one is put aside, the rest goes on at once. So it
+needs no supervisor, and where there is one it sees a worker that went on.
 """
 
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask
@@ -29,9 +31,17 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 SWEEP = 1.0
-HANG = 25.0
+HANG = 20.0
+HUNG = "HUNG_EVENTS"
 PRUNE_EVERY = 600.0
 TOLD = (Away, database_errors.SQLAlchemyError)
+
+
+def replace(events: Iterable[str]) -> NoReturn:
+    """The process becomes a fresh one. Its threads are gone and its files and connections closed (PEP 446)."""
+    logging.shutdown()
+    os.environ[HUNG] = " ".join(events)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,7 @@ class Worker:
         self.stop()
 
     def start(self) -> None:
+        self._heed_predecessor()
         loops: dict[str, Callable[[], None]] = {
             "bell": self._listen,
             "relay": self._relay,
@@ -106,10 +117,16 @@ class Worker:
         late = [name for name, at in self._beats.items() if time.monotonic() - at > HANG]
         dead = [thread.name for thread in self._threads if not thread.is_alive()]
         if (late or dead) and not self._stopping.is_set():
+            in_hand = inbox.in_hand(self._app)
+            events = [in_hand[loop] for loop in late if loop in in_hand]
             log.critical(
-                "worker hangs; ending so that a fresh one can start", extra={"hanging": late, "ended": dead}
+                "worker hangs; a fresh one takes its place",
+                extra={"hanging": late, "ended": dead, "events": events},
             )
-            os._exit(70)
+            replace(events)
+
+    def _heed_predecessor(self) -> None:
+        self._app.extensions["hung"] = set(os.environ.pop(HUNG, "").split())
 
     def _listen(self) -> None:
         bell = bell_of(self._settings.database_url)

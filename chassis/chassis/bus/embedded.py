@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from .. import failpoints
 from ..bell import Pipe, ring
 from . import DELIVERY_LIMIT, PREFETCH, Away, Delivery, Handle, Message
 
@@ -88,6 +89,7 @@ class EmbeddedBus:
                     routed.setdefault(queue, []).append(message)
             for queue, some in routed.items():
                 self._put(connection, queue, some)
+            failpoints.reach("relay.sent")
         for queue in routed:
             ring(self._bell(queue))
         return {message.id for some in routed.values() for message in some}

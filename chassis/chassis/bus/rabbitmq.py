@@ -21,6 +21,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
+from .. import failpoints
 from . import DELIVERY_LIMIT, EXCHANGE, PREFETCH, Away, Delivery, Handle, Message
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ class RabbitBus:
     def __init__(self, url: str) -> None:
         self._parameters = pika.URLParameters(url)
         self._parameters.heartbeat = 20
-        self._parameters.blocked_connection_timeout = 30
+        # Shorter than what the worker takes for a hang: a broker that blocks publishers is only waited for.
+        self._parameters.blocked_connection_timeout = 12
         self._parameters.socket_timeout = 3
         self._parameters.stack_timeout = 5
         self._parameters.connection_attempts = 1
@@ -179,6 +181,7 @@ class RabbitPublisher:
             )
         except (UnroutableError, NackError):
             return False
+        failpoints.reach("relay.sent")
         return True
 
     def idle(self) -> None:
@@ -208,21 +211,27 @@ class Consumption:
     ) -> None:
         self._connection, self._queue, self._types = connection, queue, types
         self._handle, self._stopping, self._beat = handle, stopping, beat
+        self._deserted = False
 
     def run(self) -> None:
         try:
             channel = self._connection.channel()
             topology(channel, self._queue, self._types)
             channel.basic_qos(prefetch_count=PREFETCH)
+            channel.add_on_cancel_callback(self._cancelled)
             channel.basic_consume(self._queue, self._arrived)
             channel.basic_consume(f"{self._queue}.dead", self._given_up)
             while not self._stopping.is_set():
                 self._beat()
                 self._connection.process_data_events(0.5)
-                if not channel.is_open:
-                    raise Away("RabbitMQ closed the channel")
+                if self._deserted or not channel.is_open:
+                    raise Away("RabbitMQ ended the consumer: the queue or its leader is gone")
         finally:
             close(self._connection)
+
+    def _cancelled(self, _: Any) -> None:
+        """Somebody has deleted the queue: without this the connection would stay, and nothing ever arrive."""
+        self._deserted = True
 
     def _arrived(self, channel: BlockingChannel, method: Any, _: Any, body: bytes) -> None:
         self._settle(channel, method, Delivery(method.routing_key, body))
