@@ -72,28 +72,44 @@ def work() -> None:
 
 @click.command()
 @click.argument("event", default="all")
-@click.option("--to", "queue", required=True, help="The service whose queue gets them.")
+@click.option("--to", "queue", help="The service whose queue gets them; without it, all who listen.")
 @with_appcontext
-def resend(event: str, queue: str) -> None:
-    """Send the current state of every subject of EVENT (or of all events) into one service's queue, while
-    serving.
+def resend(event: str, queue: str | None) -> None:
+    """Send the current state of every subject of EVENT (or of all events) to one service or to all who
+    listen, while serving.
     """
     snapshots = current_app.extensions["snapshots"]
     if event != "all" and event not in snapshots:
         raise click.UsageError(f"{event} is not one of: all, {', '.join(snapshots)}")
     for name in snapshots if event == "all" else [event]:
-        click.echo(f"{name}: {_resend(snapshots[name], queue)} sent to {queue}")
+        click.echo(f"{name}: {_resend(snapshots[name], queue)} sent to {queue or 'all who listen'}")
 
 
-def _resend(snapshot: Callable, queue: str) -> int:  # type: ignore[type-arg]
+def _resend(snapshot: Callable, queue: str | None) -> int:  # type: ignore[type-arg]
     batch, sent = [], 0
     for state in snapshot():
         batch.append(Message(state.id, state.type, state.to_json()))
         if len(batch) == RESEND_BATCH:
-            current_app.extensions["bus"].send(queue, batch)
+            _send(queue, batch)
             batch, sent = [], sent + RESEND_BATCH
-    current_app.extensions["bus"].send(queue, batch)
+    _send(queue, batch)
     return sent + len(batch)
+
+
+def _send(queue: str | None, batch: list[Message]) -> None:
+    """Raises `Away` when somebody who should listen has no queue."""
+    bus = current_app.extensions["bus"]
+    if queue:
+        bus.send(queue, batch)
+        return
+    publisher = bus.publisher()
+    try:
+        taken = publisher.publish(batch)
+        unheard = current_app.extensions["unheard"]
+        if any(message.id not in taken and message.type not in unheard for message in batch):
+            raise click.ClickException("no queue takes these events; run `prepare` of their consumers")
+    finally:
+        publisher.close()
 
 
 @click.group()

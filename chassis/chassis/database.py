@@ -193,7 +193,13 @@ def _unavailable(error: sa.exc.SQLAlchemyError) -> Response:
 
 
 def engine_options(url: sa.URL, threads: int) -> dict[str, Any]:
-    options: dict[str, Any] = {"pool_size": threads, "max_overflow": 2, "pool_timeout": 2}
+    # Errors are logged and kept with parked events: without the values, which are people's own.
+    options: dict[str, Any] = {
+        "pool_size": threads,
+        "max_overflow": 2,
+        "pool_timeout": 2,
+        "hide_parameters": True,
+    }
     if url.get_backend_name() == "postgresql":
         options["connect_args"] = {"connect_timeout": 2, "options": SERVER_OPTIONS}
     else:

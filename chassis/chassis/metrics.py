@@ -31,6 +31,9 @@ SENT = Counter("events_sent_total", "Events that the bus has confirmed.")
 UNROUTABLE = Counter(
     "events_unroutable_total", "Times an event was refused by the bus because no queue takes it."
 )
+QUEUES_MADE = Counter(
+    "queues_made_total", "Times a consumer found its queue gone: what was in it is lost, resend is needed."
+)
 HANDLED = Counter("events_handled_total", "Events whose effect was committed.", ["type"])
 REPEATED = Counter("events_repeated_total", "Events that had been handled before.")
 FAILED = Counter("events_failed_total", "Tries of an event that failed.", ["type"])

@@ -31,6 +31,7 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 SWEEP = 1.0
+SLOWEST_RETRY = 2.0
 HANG = 20.0
 HUNG = "HUNG_EVENTS"
 PRUNE_EVERY = 600.0
@@ -152,7 +153,8 @@ class Worker:
                         "events wait in the outbox", extra={"reason": type(error).__name__, "again_in": pause}
                     )
                     self._stopping.wait(pause)
-                    pause = min(pause * 2, 5.0)
+                    pause = min(pause * 2, SLOWEST_RETRY)
+                    continue
                 self._rung["relay"].wait(SWEEP)
                 self._rung["relay"].clear()
         publisher.close()

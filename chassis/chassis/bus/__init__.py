@@ -5,11 +5,15 @@ Two buses with the same promises: RabbitMQ (`amqp://…`), and the embedded one 
 one-machine sites.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..metrics import QUEUES_MADE
+
+log = logging.getLogger(__name__)
 EXCHANGE = "events"
 DELIVERY_LIMIT = 5
 PREFETCH = 50
@@ -76,6 +80,12 @@ class Bus(Protocol):
 
     def reachable(self) -> bool:
         """Whether the bus answers right now."""
+
+
+def tell_missing(queue: str) -> None:
+    """`prepare` declares queues: one that is gone at its consumer's start has been lost with what was in it."""
+    QUEUES_MADE.inc()
+    log.error("the queue was gone; events may be missing: resend is needed", extra={"queue": queue})
 
 
 def open_bus(url: str) -> Bus:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .. import failpoints
 from ..bell import Pipe, ring
-from . import DELIVERY_LIMIT, PREFETCH, Away, Delivery, Handle, Message
+from . import DELIVERY_LIMIT, PREFETCH, Away, Delivery, Handle, Message, tell_missing
 
 CLAIM = 60.0
 BROKEN = (sqlite3.Error, OSError)
@@ -44,6 +44,9 @@ class EmbeddedBus:
         again); a sent one must.
         """
         kept: sqlite3.Connection | None = getattr(self._local, synchronous, None)
+        if kept is not None and self._file() != self._local.file:
+            self.close()  # somebody has removed the file: nobody else would ever see what we write into it
+            kept = None
         if kept is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             kept = sqlite3.connect(self._path, timeout=2.5, isolation_level=None)
@@ -51,7 +54,11 @@ class EmbeddedBus:
             kept.execute(f"PRAGMA synchronous={synchronous}")
             kept.executescript(SCHEMA)
             setattr(self._local, synchronous, kept)
+            self._local.file = self._file()
         return kept
+
+    def _file(self) -> int:
+        return self._path.stat().st_ino if self._path.exists() else 0
 
     @contextmanager
     def _writing(self, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
@@ -113,8 +120,9 @@ class EmbeddedBus:
         """Nothing to keep alive."""
 
     def close(self) -> None:
-        for connection in vars(self._local).values():
-            connection.close()
+        for kept in vars(self._local).values():
+            if isinstance(kept, sqlite3.Connection):
+                kept.close()
         vars(self._local).clear()
 
     def reachable(self) -> bool:
@@ -132,18 +140,28 @@ class EmbeddedBus:
         stopping: threading.Event,
         beat: Callable[[], None],
     ) -> None:
-        bell = Pipe(self._bell(queue))
+        bell, types = Pipe(self._bell(queue)), list(types)
         claim = f"{time.time_ns()}"
         self._release(queue, stopping)
         while not stopping.is_set():
             beat()
             try:
+                self._bind_again(queue, types)
                 if not self._settle_some(queue, claim, handle, stopping, beat):
                     bell.wait(0.5)
             except Away:
                 stopping.wait(0.5)
         bell.close()
         self.close()
+
+    def _bind_again(self, queue: str, types: Iterable[str]) -> None:
+        try:
+            bound = self._connection().execute("SELECT 1 FROM bindings WHERE queue = ? LIMIT 1", (queue,))
+            if bound.fetchone() is None:
+                self.declare(queue, types)
+                tell_missing(queue)
+        except BROKEN as error:
+            raise Away(f"embedded bus: {error}") from error
 
     def _release(self, queue: str, stopping: threading.Event) -> None:
         """Takes over what an earlier consumer of this queue had claimed: a file has one consumer a queue,

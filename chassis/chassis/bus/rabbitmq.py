@@ -19,15 +19,15 @@ from typing import Any
 import orjson
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError, NackError, UnroutableError
+from pika.exceptions import AMQPError, ChannelClosedByBroker, NackError, UnroutableError
 
 from .. import failpoints
-from . import DELIVERY_LIMIT, EXCHANGE, PREFETCH, Away, Delivery, Handle, Message
+from . import DELIVERY_LIMIT, EXCHANGE, PREFETCH, Away, Delivery, Handle, Message, tell_missing
 
 log = logging.getLogger(__name__)
 PERSISTENT = 2
 BROKEN = (AMQPError, OSError)
-SLOWEST_RETRY = 5.0
+SLOWEST_RETRY = 2.0
 
 
 class RabbitBus:
@@ -65,6 +65,8 @@ class RabbitBus:
         return RabbitPublisher(self)
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
+        if not messages:
+            return
         publisher = RabbitPublisher(self, exchange="", key=queue)
         try:
             if len(publisher.publish(messages)) < len(messages):
@@ -116,6 +118,15 @@ def topology(channel: BlockingChannel, queue: str, types: Iterable[str]) -> None
     channel.queue_declare(queue, durable=True, arguments=quorum | limits)
     for type in types:
         channel.queue_bind(queue, EXCHANGE, type)
+
+
+def is_missing(connection: pika.BlockingConnection, queue: str) -> bool:
+    """Asks on a channel of its own, which the broker closes if the queue is not there."""
+    try:
+        connection.channel().queue_declare(queue, passive=True)
+    except ChannelClosedByBroker:
+        return True
+    return False
 
 
 def unbind_former(channel: BlockingChannel, queue: str, types: list[str]) -> None:
@@ -215,8 +226,11 @@ class Consumption:
 
     def run(self) -> None:
         try:
+            missing = is_missing(self._connection, self._queue)
             channel = self._connection.channel()
             topology(channel, self._queue, self._types)
+            if missing:
+                tell_missing(self._queue)
             channel.basic_qos(prefetch_count=PREFETCH)
             channel.add_on_cancel_callback(self._cancelled)
             channel.basic_consume(self._queue, self._arrived)

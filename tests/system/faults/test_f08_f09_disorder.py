@@ -1,0 +1,190 @@
+"""F8: events 1-5 times, shuffled within 200. F9: writers that pause between outbox and commit."""
+
+import os
+import random
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event as Flag
+
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import posts.app
+import social.app
+from chassis import failpoints, outbox
+from chassis.bus import Delivery
+from chassis.events import Event, new_id
+from chassis.inbox import receive
+from chassis.testing.service import service_doors
+
+from ..rig.blog import long, told
+
+posts_doors = service_doors("posts", posts.app.create_app, posts.app.Settings, web_threads=64)
+social_doors = service_doors("social", social.app.create_app, social.app.Settings)
+WRITE, COMMENT = 4, 2
+WINDOW = 200
+ANN = 1
+
+
+def history(chance: random.Random, acts: int) -> list[Event]:
+    """What posts would say of a few posts that are written, edited, commented on and removed."""
+    events: list[Event] = []
+    living: dict[int, tuple[int, int, int]] = {}  # post: version, comments, version of that number
+    count = count_version = 0
+    for number in range(1, acts + 1):
+        kind = chance.choice(["post", "post", "edit", "comment", "remove"]) if living else "post"
+        id = number if kind == "post" else chance.choice(list(living))
+        version, comments, comments_version = living.get(id, (0, 0, 0))
+        if kind == "comment":
+            comments, comments_version = comments + 1, comments_version + 1
+        else:
+            version, count_version = version + 1, count_version + 1
+            count += {"post": 1, "remove": -1}.get(kind, 0)
+        living[id] = version, comments, comments_version
+        if kind == "remove":
+            del living[id]
+        data = {
+            "id": id,
+            "post_id": id,
+            "author_id": ANN,
+            "body": f"{kind} {number}",
+            "body_html": f"<p>{kind} {number}</p>",
+            "published_at": f"2026-01-01T00:{number % 60:02}:00Z",
+            "edited_at": None,
+            "comment_count": comments,
+            "comment_count_version": comments_version,
+            "post_comment_count": comments,
+            "post_comment_count_version": comments_version,
+            "author_post_count": count,
+            "author_post_count_version": count_version,
+        }
+        name = {"post": "post_published", "edit": "post_edited", "remove": "post_removed"}
+        type = f"posts.{name.get(kind, 'comment_published')}.v1"
+        events.append(Event(type, str(id), version, data, "/posts", new_id(), "2026-01-01T00:00:00Z"))
+    return events
+
+
+def disordered(chance: random.Random, events: list[Event]) -> list[Event]:
+    """Each 1 to 5 times, some of them resent under another id, moved by up to the window."""
+    copies = [
+        replace(event, id=new_id()) if chance.random() < 0.1 else event
+        for event in events
+        for _ in range(chance.randint(1, 5))
+    ]
+    places = sorted(range(len(copies)), key=lambda place: place + chance.uniform(0, WINDOW))
+    return [copies[place] for place in places]
+
+
+def state(app, events):
+    """What social makes of them, on an empty database."""
+    db = app.extensions["sqlalchemy"]
+    with app.app_context(), db.engine.begin() as connection:
+        for table in ("inbox", "parked", "cards", "people"):
+            connection.execute(sa.text(f"DELETE FROM {table}"))
+    for event in events:
+        receive(app, Delivery(event.type, event.to_json()))
+    cards = "SELECT id, author_id, body, version, comment_count, removed FROM cards ORDER BY id"
+    people = "SELECT id, post_count, latest_id, follower_count, following_count FROM people ORDER BY id"
+    with app.app_context():
+        assert db.value(sa.text("SELECT count(*) FROM parked")) == 0
+        return [[tuple(row.values()) for row in db.rows(sa.text(query))] for query in (cards, people)]
+
+
+def truth(events: list[Event]) -> list[list[tuple[object, ...]]]:
+    """What the history says itself: the newest of everything, by version."""
+    cards: dict[int, dict[str, object]] = {}
+    for event in events:
+        card = cards.setdefault(event.data["id"], {"removed": False})
+        if event.type.startswith("posts.post"):
+            card |= {"body": event.data["body"], "version": event.version}
+        card["removed"] = event.type == "posts.post_removed.v1"
+        card["comments"] = event.data["comment_count"]
+    return [
+        [(id, card["version"], bool(card["removed"])) for id, card in sorted(cards.items())],
+        [events[-1].data["author_post_count"]] if events else [],
+    ]
+
+
+def test_disorder_and_repetition_change_nothing(social_doors, stack):
+    app, seen, worst = social_doors.app, 0, 0
+
+    @settings(
+        max_examples=long(1500, 12),
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=not os.environ.get("FAULTS"),
+    )
+    @given(seed=st.integers(0, 2**63), acts=st.integers(2, 25))
+    def run(seed, acts):
+        nonlocal seen, worst
+        chance = random.Random(seed)
+        events = history(chance, acts)
+        shuffled = disordered(chance, events)
+        cards, people = state(app, shuffled)
+        expected, count = truth(events)
+        assert [(id, version, bool(removed)) for id, _, _, version, _, removed in cards] == expected
+        assert [people[0][1]] == count
+        assert all(number >= 0 for card in cards for number in (card[3], card[4]))
+        assert (cards, people) == tuple(state(app, events)), "in order it would be something else"
+        seen, worst = seen + len(shuffled), worst + 1
+
+    run()
+    told("F8", stack, f"{worst} histories, {seen} deliveries, ×1-5, shuffled in {WINDOW}", "0 differences", "0")
+
+
+class Recorder:
+    """A bus that takes everything and remembers it."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    def publish(self, messages):
+        self.ids += [message.id for message in messages]
+        return {message.id for message in messages}
+
+
+def test_no_event_is_skipped_however_late_its_commit(posts_doors, stack, tmp_path, monkeypatch):
+    """Ids are taken in one order and committed in another; the relay runs all the while."""
+    writers, each = (64, long(10, 2)) if stack == "real" else (4, long(20, 4))
+    monkeypatch.setattr(failpoints, "_folder", str(tmp_path))
+    monkeypatch.setattr(failpoints, "_taken", paused)
+    app, bus, done = posts_doors.app, Recorder(), Flag()
+    tokens = [posts_doors.as_("ann", WRITE | COMMENT, id=number + 1) for number in range(writers)]
+
+    def write(number):
+        statuses = []
+        for _ in range(each):
+            body = {"body": f"{number} {uuid.uuid4().hex}"}
+            statuses.append(tokens[number].post("/api/v1/posts/", json=body).status_code)
+        return statuses
+
+    def send():
+        with app.app_context():
+            while not done.is_set():
+                outbox.relay(app, bus)
+                time.sleep(0.005)
+
+    with ThreadPoolExecutor(writers + 1) as pool:
+        sending = pool.submit(send)
+        statuses = [status for all in pool.map(write, range(writers)) for status in all]
+        done.set()
+        sending.result()
+    with app.app_context():
+        outbox.relay(app, bus)
+        db = app.extensions["sqlalchemy"]
+        written = {row["event_id"] for row in db.rows(sa.select(db.outbox.c.event_id))}
+    done_ones = statuses.count(201)
+    assert set(statuses) <= {201, 503}
+    assert done_ones == len(written) == len(statuses) - statuses.count(503)
+    assert set(bus.ids) == written
+    injected = f"{writers} writers pausing 0-500 ms, {done_ones} events"
+    told("F9", stack, injected, f"{len(written - set(bus.ids))} skipped", "0 skipped")
+
+
+def paused(path):
+    """Between the row of the outbox and the commit, up to half a second (SQLite's writers take turns)."""
+    return ["sleep", str(random.uniform(0, 0.5))] if path.name == "posts.write.outbox-row" else []

@@ -1,0 +1,108 @@
+"""F11: messages that cannot be handled. F12: a handler that hangs."""
+
+import pickle
+import time
+import uuid
+
+import pytest
+
+from chassis.bus import Message, open_bus
+from chassis.events import Event, iso, new_id, now
+
+from ..rig.blog import Rig, long, told
+from ..rig.checker import soon
+from ..rig.load import within
+
+POST = "posts.post_published.v1"
+
+
+@pytest.fixture(scope="module")
+def ann(rig):
+    return rig.members(1, patience=5)[0]
+
+
+def poison() -> list[Message]:
+    """What no handler can read."""
+    deep = b"[" * 100_000 + b"]" * 100_000
+    wrong = Event(POST, "1", 1, {"id": "seven", "author_id": [], "body": 7}, "/test", new_id(), iso(now()))
+    unknown = Event("posts.post_eaten.v9", "1", 1, {}, "/test", new_id(), iso(now()))
+    bodies = [b"not JSON", b'{"specversion":"1.0"}', b"x" * 2_000_000, deep, pickle.dumps({"id": 1})]
+    known = [Message(event.id, event.type, event.to_json()) for event in (wrong, unknown)]
+    return [*known, *(Message(str(uuid.uuid4()), POST, body) for body in bodies)]
+
+
+def put(rig: Rig, *messages: Message) -> None:
+    open_bus(rig.stack.environment("social")["BUS_URL"]).send("social", messages)
+
+
+def parked(rig: Rig, condition: str = "next_try_at IS NULL") -> list[tuple[object, ...]]:
+    return rig.books.rows("social", f"SELECT reason, tries, event_id FROM parked WHERE {condition}")
+
+
+def arrives(rig: Rig, ann) -> float:
+    """How long a good event takes to its copy."""
+    made = ann.publish(f"text {uuid.uuid4().hex}").made
+    return within(30, lambda: rig.books.rows("social", f"SELECT 1 FROM cards WHERE id = {made} AND version > 0"))
+
+
+def stubborn(rig: Rig, ann, action: str) -> str:
+    """A good event whose handler always fails, as if there were a mistake in the code. Returns its id."""
+    rig.stack.stop("social-worker")
+    ann.publish(f"text {uuid.uuid4().hex}")
+    event = rig.books.events()
+    id = next(each["id"] for each in reversed(event) if each["type"] == POST)
+    rig.arm(f"social.consumer.effect@{id}", f"{action} always")
+    rig.stack.start("social-worker")
+    return id
+
+
+def test_poison_is_parked_with_its_reason_and_good_events_pass_it(rig, ann):
+    """F11."""
+    usual = sorted(arrives(rig, ann) for _ in range(5))[2]
+    stubborn_one = stubborn(rig, ann, "raise")
+    bad = [*poison() * long(20, 1)]
+    put(rig, *bad)
+    slowest = max(arrives(rig, ann) for _ in range(5))
+    soon(lambda: len(parked(rig)) == len(bad) + 1, 60)
+    reasons = {str(reason) for reason, *_ in parked(rig)}
+    tries = max(int(str(number)) for _, number, _ in parked(rig))
+    rig.disarm()
+    replayed = rig.command("social", "dead", "list")
+    assert all(reason in replayed for reason in reasons)
+    replay(rig)
+    assert not parked(rig, f"event_id = '{stubborn_one}'")
+    forget_poison(rig)
+    rig.check()
+    measured = (
+        f"all parked after ≤ {tries} tries, a good event took {slowest * 1000:.0f} ms at most"
+        f" ({usual * 1000:.0f} usually), replayed by one command"
+    )
+    told("F11", rig.kind, f"{len(bad) + 1} poisonous messages", measured, "≤ 6 tries, delay < 1 s")
+    assert tries <= 6
+    assert slowest - usual < 1
+
+
+def replay(rig: Rig) -> None:
+    """`flask dead retry --all` says which stay parked: here those that nobody could read."""
+    with pytest.raises(AssertionError, match="still parked"):
+        rig.command("social", "dead", "retry", "--all")
+
+
+def forget_poison(rig: Rig) -> None:
+    with rig.books.engines["social"].begin() as connection:
+        connection.exec_driver_sql("DELETE FROM parked")
+
+
+def test_a_handler_that_hangs_is_replaced_and_the_rest_goes_on(rig, ann):
+    """F12."""
+    stubborn(rig, ann, "sleep 3600")
+    soon(lambda: list(rig.points.glob("*.hit")), 30)
+    began = time.monotonic()
+    arrives(rig, ann)
+    replaced = time.monotonic() - began
+    rig.disarm()
+    arrived = rig.check(within=60)
+    measured = f"replaced, and the rest handled, after {replaced:.1f} s; its event {arrived:.1f} s after that"
+    told("F12", rig.kind, "a handler that hangs", measured, "≤ 30 s")
+    assert replaced <= 30
+    assert rig.stack.alive("social-worker")

@@ -1,0 +1,141 @@
+"""A whole blog for experiments, with servers of its own: everything here may be killed."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+
+from chassis.testing.parts import Postgres, RabbitMQ, part_folder
+from deploy.local.stack import ROOT, SERVICES, Stack
+
+from ..blogs import ENVIRONMENT, free_block
+from ..people import Blog
+from .checker import Books, check, soon
+from .load import Ledger, Member
+from .proxy import Proxy
+
+LONG = os.environ.get("FAULTS") == "long"
+
+
+def long(much: int, little: int) -> int:
+    """How often, or how long, in the long form and in the quick one."""
+    return much if LONG else little
+
+
+class Rig:
+    """`stack` is "embedded" or "real"; the real one reaches RabbitMQ through `proxy`."""
+
+    def __init__(self, stack: str, folder: Path) -> None:
+        self.kind, self.real = stack, stack == "real"
+        self.parts = part_folder()
+        self.points = folder / "failpoints"
+        self.points.mkdir(parents=True)
+        given = ENVIRONMENT | {"FAILPOINTS": str(self.points)}
+        given |= {name: value for name, value in os.environ.items() if name == "PYTHONPATH"}
+        self.stack = Stack(free_block(), folder / "data", given | (self._servers() if self.real else {}))
+        self.blog = Blog(self.stack)
+        self.ledger = Ledger()
+
+    def _servers(self) -> dict[str, str]:
+        self.postgres, self.rabbitmq = Postgres(self.parts / "postgres"), RabbitMQ(self.parts / "rabbitmq")
+        starts = [threading.Thread(target=server.start) for server in (self.postgres, self.rabbitmq)]
+        for start in starts:
+            start.start()
+        for start in starts:
+            start.join()
+        self.proxy = Proxy(self.rabbitmq.port)
+        address = urlsplit(self.rabbitmq.url())
+        through = address._replace(netloc=f"{address.netloc.rpartition(':')[0]}:{self.proxy.port}")
+        urls = {f"{name.upper()}_DATABASE_URL": self.postgres.database(name) for name in SERVICES}
+        return urls | {"BUS_URL": urlunsplit(through)}
+
+    def __enter__(self) -> Self:
+        try:
+            self.stack.__enter__()
+        except BaseException:
+            self.__exit__()
+            raise
+        self.books = Books.of(self.stack)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.stop()
+        if self.real:
+            self.proxy.__exit__()
+            self.postgres.kill()
+            self.rabbitmq.kill()
+        shutil.rmtree(self.parts, ignore_errors=True)
+
+    def members(self, count: int, patience: float = 0.0) -> list[Member]:
+        """So many new people who may follow each other."""
+        people = [self.blog.member(f"m{number}") for number in range(count)]
+        ids = [person.id for person in people]
+        for id in ids:  # they are known where they are followed
+            soon(lambda id=id: self.books.rows("social", f"SELECT 1 FROM people WHERE id = {id}"))
+        return [
+            Member(person, self.ledger, patience, [id for id in ids if id != person.id]) for person in people
+        ]
+
+    def check(self, within: float = 30.0) -> float:
+        """Everything promised so far, everywhere. Returns the seconds until nothing was on its way."""
+        return check(self.stack, self.books, self.ledger, within)
+
+    def arm(self, place: str, action: str) -> Path:
+        """`arm("posts.write.row", "die")`; the path returned exists once it has happened."""
+        hit = self.points / f"{place}.hit"
+        hit.unlink(missing_ok=True)
+        fresh = self.points / f".{uuid.uuid4().hex}"
+        fresh.write_text(action)
+        fresh.rename(self.points / place)
+        return hit
+
+    def disarm(self) -> None:
+        for path in self.points.iterdir():
+            path.unlink(missing_ok=True)
+
+    def revive(self) -> None:
+        """Starts again whatever has ended."""
+        self.stack.start()
+
+    def command(self, service: str, *words: str) -> str:
+        """Runs `flask WORDS` of a service, as a person would; returns what it says."""
+        done = subprocess.run(
+            [sys.executable, "-m", "flask", "--app", f"{service}.app", *words],
+            env=self.stack.environment(service) | {"FAILPOINTS": ""},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def metric(self, process: str, name: str) -> float:
+        """The sum of a metric of a process, or 0 when it is not there."""
+        url = f"http://127.0.0.1:{self.stack.ports[process]}/metrics"
+        try:
+            lines = requests.get(url, timeout=2).text.splitlines()
+        except requests.RequestException:
+            return 0.0
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+
+def told(experiment: str, stack: str, injected: str, measured: str, limit: str) -> None:
+    """Prints a row of bench/faults.md, and appends it to the file that FAULTS_TABLE names."""
+    row = f"| {experiment} | {stack} | {injected} | {measured} | {limit} |"
+    print(f"\n{row}")
+    if path := os.environ.get("FAULTS_TABLE"):
+        with Path(path).open("a") as table:
+            table.write(f"{row}\n")
+
+
+def names(values: Sequence[object]) -> str:
+    return ", ".join(map(str, values))

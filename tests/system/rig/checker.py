@@ -1,0 +1,283 @@
+"""The invariants I1-I6, read directly from every database of the blog and from its logs.
+
+I1 each 2xx write exists once. I2 each other one at most once, and its key gives one answer. I3 each fact has
+exactly one event, handled once by each subscriber. I4 copies equal what their owners hold. I5 nothing private
+in another database, an event or a log. I6 no 500 without a log line with its request id.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+import auth.consumers
+import posts.consumers
+import social.consumers
+from chassis.testing.polling import eventually
+from deploy.local.stack import SERVICES, Stack
+
+from ..people import PASSWORD
+from .load import Ledger, Promise
+
+LISTENS = {
+    name: frozenset(room.consumers.types)
+    for name, room in (("auth", auth.consumers), ("posts", posts.consumers), ("social", social.consumers))
+}
+LIVE = "removed_at IS NULL"
+
+
+@dataclass
+class Books:
+    """Read access to the three databases. `lost`: events that an experiment took away on purpose."""
+
+    engines: dict[str, sa.Engine]
+    lost: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, stack: Stack) -> "Books":
+        urls = {name: stack.environment(name)["DATABASE_URL"] for name in SERVICES}
+        return cls({name: sa.create_engine(url, poolclass=sa.NullPool) for name, url in urls.items()})
+
+    def rows(self, service: str, query: str) -> list[tuple[Any, ...]]:
+        with self.engines[service].connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
+
+    def value(self, service: str, query: str) -> Any:
+        return self.rows(service, query)[0][0]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event that was ever written, with its envelope."""
+        return [
+            json.loads(bytes(body))
+            for service in SERVICES
+            for (body,) in self.rows(service, "SELECT body FROM outbox ORDER BY id")
+        ]
+
+    def waiting(self) -> str:
+        """What is still on its way, in words."""
+        for service in SERVICES:
+            if unsent := self.value(service, "SELECT count(*) FROM outbox WHERE sent_at IS NULL"):
+                return f"{unsent} events of {service} are not sent"
+            if trying := self.value(service, "SELECT count(*) FROM parked WHERE next_try_at IS NOT NULL"):
+                return f"{trying} events wait for another try in {service}"
+        return self.unhandled()
+
+    def forgive(self) -> int:
+        """What was written and is not handled now was taken away with a queue; copies must be right all the
+        same.
+        """
+        written = [(event["id"], event["type"]) for event in self.events()]
+        before = len(self.lost)
+        for service in SERVICES:
+            handled = {id for (id,) in self.rows(service, "SELECT event_id FROM inbox")}
+            self.lost |= {id for id, type in written if type in LISTENS[service]} - handled
+        return len(self.lost) - before
+
+    def unhandled(self) -> str:
+        written = [(event["id"], event["type"]) for event in self.events()]
+        for service in SERVICES:
+            wanted = {id for id, type in written if type in LISTENS[service]}
+            handled = {id for (id,) in self.rows(service, "SELECT event_id FROM inbox")}
+            parked = {id for (id,) in self.rows(service, "SELECT event_id FROM parked")}
+            if lost := wanted - handled - parked - self.lost:
+                return f"{len(lost)} of {len(wanted)} events have not reached {service}"
+        return ""
+
+
+def settle(books: Books, within: float = 30.0) -> float:
+    """Waits until nothing is on its way; returns the seconds it took."""
+    began = time.monotonic()
+    deadline = began + within
+    while waiting := books.waiting():
+        assert time.monotonic() < deadline, f"after {within} s: {waiting}"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def check(stack: Stack, books: Books, ledger: Ledger, within: float = 30.0, copies: bool = True) -> float:
+    """Settles, then asserts every invariant. Returns the seconds until it was settled."""
+    took = settle(books, within)
+    wrong = [*broken_promises(books, ledger), *doubled_or_missing_events(books), *not_private(stack, books)]
+    wrong += unlogged_errors(stack, ledger)
+    if copies:
+        wrong += wrong_copies(books)
+    assert not wrong, "\n".join(wrong[:20])
+    return took
+
+
+def broken_promises(books: Books, ledger: Ledger) -> Iterable[str]:
+    """I1 and I2."""
+    yield from lost_or_doubled_creations(books, ledger)
+    yield from changing_answers(ledger)
+    actual = states(books)
+    for subject, allowed in expected(ledger).items():
+        found = actual.get(subject, False if subject[0] == "follows" else None)
+        if found not in allowed:
+            yield f"{subject} is {found!r}, promised was one of {allowed!r}"
+
+
+def lost_or_doubled_creations(books: Books, ledger: Ledger) -> Iterable[str]:
+    for kind in ("post", "comment"):
+        found = Counter(
+            (event["data"]["author_id"], event["data"]["body"])
+            for event in books.events()
+            if event["type"] == f"posts.{kind}_published.v1"
+        )
+        ids = {id for (id,) in books.rows("posts", f"SELECT id FROM {kind}s")}
+        for promise in (promise for promise in ledger.promises if promise.kind == kind):
+            times = found[promise.by, promise.state]
+            least = int(promise.outcome == "done")
+            if not least <= times <= int(promise.outcome != "refused"):
+                yield f"{kind} {promise.state!r} ({promise.outcome}) was written {times} times"
+            if least and promise.made not in ids:
+                yield f"{kind} {promise.made} was promised and is not there"
+
+
+def changing_answers(ledger: Ledger) -> Iterable[str]:
+    for promise in (promise for promise in ledger.promises if promise.key):
+        made = {each.body["id"] for each in promise.tries if each.status == 201}
+        if len(made) > 1:
+            yield f"the key {promise.key} gave different things: {made}"
+
+
+def expected(ledger: Ledger) -> dict[tuple[Any, ...], set[Any]]:
+    """For each subject the states it may be in: the last promised one, or also those asked for in vain."""
+    allowed: dict[tuple[Any, ...], set[Any]] = {}
+    for promise in ledger.promises:
+        subject = promise.subject
+        if promise.kind == "post" and promise.outcome == "done":
+            subject = ("posts", promise.made)
+        if not subject or promise.outcome == "refused":
+            continue
+        if promise.outcome == "done":
+            allowed[subject] = {promise.state}
+        else:
+            allowed.setdefault(subject, {None, False}).add(promise.state)
+    return allowed
+
+
+def states(books: Books) -> dict[tuple[Any, ...], Any]:
+    found: dict[tuple[Any, ...], Any] = {}
+    found |= {("posts", id): body for id, body in books.rows("posts", "SELECT id, body FROM posts")}
+    ties = books.rows("social", "SELECT follower_id, followed_id, active FROM follows")
+    found |= {("follows", follower, followed): bool(active) for follower, followed, active in ties}
+    people = "SELECT u.id, r.name, u.name FROM users u JOIN roles r ON r.id = u.role_id"
+    found |= {("users", id): (role, name) for id, role, name in books.rows("auth", people)}
+    return found
+
+
+def doubled_or_missing_events(books: Books) -> Iterable[str]:
+    """I3: versions 1..n of each subject have one event each; no event is left over or parked."""
+    told = Counter((event["type"].split("_")[0], event["subject"], event["version"]) for event in books.events())
+    facts = Counter(fact for source in (subjects(books)) for fact in source)
+    if missing := facts - told:
+        yield f"facts without an event: {sorted(missing)[:5]}"
+    if doubled := told - facts:
+        yield f"events without a fact, or doubled: {sorted(doubled)[:5]}"
+    for service in SERVICES:
+        for reason, type in books.rows(service, "SELECT reason, type FROM parked"):
+            yield f"{service} has parked {type}: {reason}"
+    if waiting := books.unhandled():
+        yield waiting
+
+
+def subjects(books: Books) -> Iterable[Iterable[tuple[str, str, int]]]:
+    def versions(prefix: str, service: str, query: str) -> Iterable[tuple[str, str, int]]:
+        for subject, newest in books.rows(service, query):
+            yield from ((prefix, str(subject), version) for version in range(1, newest + 1))
+
+    yield versions("auth.user", "auth", "SELECT id, version FROM users")
+    yield versions("posts.post", "posts", "SELECT id, version FROM posts")
+    yield from (comment_versions(books),)
+    pairs = "SELECT CAST(follower_id AS TEXT) || ':' || CAST(followed_id AS TEXT), version FROM follows"
+    yield versions("social.user", "social", pairs)
+
+
+def comment_versions(books: Books) -> Iterable[tuple[str, str, int]]:
+    """The comments of a removed post go with it: their last version has no event of its own."""
+    query = (
+        "SELECT c.id, c.version - CASE WHEN c.removed_at IS NOT NULL AND c.removed_at >= p.removed_at"
+        " THEN 1 ELSE 0 END FROM comments c JOIN posts p ON p.id = c.post_id"
+    )
+    for id, newest in books.rows("posts", query):
+        yield from (("posts.comment", str(id), version) for version in range(1, newest + 1))
+
+
+def differing(what: str, owner: Iterable[Any], copy: Iterable[Any]) -> Iterable[str]:
+    here, there = set(owner), set(copy)
+    if here != there:
+        yield f"{what}: owner {sorted(here - there, key=str)[:3]}, copy {sorted(there - here, key=str)[:3]}"
+
+
+def wrong_copies(books: Books) -> Iterable[str]:
+    """I4."""
+    person = "SELECT id, username, name, avatar_hash, version FROM"
+    users = books.rows("auth", f"{person} users")
+    for service in ("posts", "social"):
+        yield from differing(f"people of {service}", users, books.rows(service, f"{person} people"))
+    card = "SELECT id, author_id, version, comment_count, {} FROM {}"
+    live = books.rows("posts", card.format("body", f"posts WHERE {LIVE}"))
+    yield from differing("cards", live, books.rows("social", card.format("body", "cards WHERE NOT removed")))
+    gone = books.rows("posts", f"SELECT id FROM posts WHERE NOT ({LIVE})")
+    yield from differing("removed cards", gone, books.rows("social", "SELECT id FROM cards WHERE removed"))
+    counts = dict(books.rows("posts", f"SELECT author_id, count(*) FROM posts WHERE {LIVE} GROUP BY author_id"))
+    kept = [(id, counts.get(id, 0)) for id, *_ in users]
+    for service, table in (("auth", "users"), ("social", "people")):
+        found = books.rows(service, f"SELECT id, post_count FROM {table}")
+        yield from differing(f"numbers of posts in {service}", kept, found)
+    yield from wrong_numbers(books)
+
+
+def wrong_numbers(books: Books) -> Iterable[str]:
+    """Numbers that are kept instead of counted, each in its own database."""
+    for kind in ("posts", "comments"):
+        kept = books.value("posts", f"SELECT coalesce(sum(n), 0) FROM tallies WHERE kind = '{kind}'")
+        counted = books.value("posts", f"SELECT count(*) FROM {kind} WHERE {LIVE}")
+        if int(kept) != counted:
+            yield f"the total of {kind} is kept as {kept}, counted {counted}"
+    comments = f"(SELECT count(*) FROM comments c WHERE c.post_id = p.id AND c.{LIVE})"
+    for id, kept, counted in books.rows(
+        "posts", f"SELECT id, comment_count, {comments} FROM posts p WHERE p.{LIVE}"
+    ):
+        if kept != counted:
+            yield f"post {id} has {counted} comments and says {kept}"
+    for one, other in (("follower", "followed"), ("following", "follower")):
+        ties = f"(SELECT count(*) FROM follows f WHERE f.{other}_id = p.id AND f.active)"
+        for id, kept, counted in books.rows("social", f"SELECT id, {one}_count, {ties} FROM people p"):
+            if kept != counted:
+                yield f"person {id}: {one}_count is {kept}, counted {counted}"
+
+
+def not_private(stack: Stack, books: Books) -> Iterable[str]:
+    """I5: addresses, passwords and texts are where they belong and nowhere else."""
+    addresses = [email for (email,) in books.rows("auth", "SELECT email FROM users")]
+    told = json.dumps([event["data"] for event in books.events()])
+    yield from (f"the address {address} is in an event" for address in addresses if address in told)
+    texts = [body for (body,) in books.rows("posts", "SELECT body FROM posts UNION SELECT body FROM comments")]
+    secrets = [*addresses, PASSWORD, *(text for text in texts if len(text) > 15)]
+    for path in stack.logs.glob("*.log"):
+        log = path.read_text(errors="replace")
+        yield from (f"{secret[:20]!r} is in {path.name}" for secret in secrets if secret in log)
+
+
+def unlogged_errors(stack: Stack, ledger: Ledger) -> Iterable[str]:
+    """I6; and a 500 is a fault in any case."""
+    failed = [each for each in ledger.tries() if each.status == 500]
+    logs = "".join(path.read_text(errors="replace") for path in stack.logs.glob("*.log")) if failed else ""
+    for each in failed:
+        logged = "" if each.request_id and each.request_id in logs else ", and no log line has its request id"
+        yield f"an answer 500 after {each.seconds:.2f} s{logged}"
+
+
+def repeated(member: Any, promise: Promise) -> bool:
+    """Whether the same request with its key gives the original answer."""
+    again = member.once(promise)
+    return again.status == 201 and again.body["id"] == promise.made
+
+
+def soon(question: Callable[[], Any], within: float = 15.0) -> Any:
+    return eventually(question, within=within)
