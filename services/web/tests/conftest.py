@@ -3,6 +3,7 @@
 `Browser` is a person at the pages. It does what the gateway does: the session's cookie becomes a token.
 """
 
+import html
 import itertools
 import re
 import threading
@@ -175,9 +176,8 @@ class Browser:
         found |= dict(re.findall(r'<textarea[^>]*name="([^"]+)"[^>]*>\s*([^<]*)</textarea>', page))
         if chosen := re.search(r'<option selected value="([^"]+)"', page):
             found["role"] = chosen[1]
-        return {
-            name: value for name, value in found.items() if name not in ("csrf_token", "submit", "id", *but)
-        }
+        unwanted = ("csrf_token", "submit", "id", *but)
+        return {name: html.unescape(text) for name, text in found.items() if name not in unwanted}
 
     def register(self) -> TestResponse:
         fields = {"email": self.email, "username": self.name, "password": PASSWORD, "password2": PASSWORD}
