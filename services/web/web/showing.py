@@ -1,11 +1,12 @@
 """How a page is shown: template, caching, Content-Security-Policy, and the small words of the templates."""
 
+import gzip
 import hashlib
 import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 from flask import Flask, Response, g, render_template, request, session, url_for
@@ -62,20 +63,29 @@ def static(file: str) -> str:
     return f"/static/{BUILD}/{file}"
 
 
+class Copy(NamedTuple):
+    """A page as it is sent; strangers' pages hold no secret that compressing could give away."""
+
+    plain: bytes
+    small: bytes
+
+
 class Shelf:
     """Pages for strangers that were made already, by the tag of exactly what is in them."""
 
     def __init__(self, size: int) -> None:
-        self._pages: LRUCache[str, str] = LRUCache(size)
+        self._pages: LRUCache[str, Copy] = LRUCache(size)
         self._lock = threading.Lock()
 
-    def get(self, tag: str) -> str | None:
+    def get(self, tag: str) -> Copy | None:
         with self._lock:
             return self._pages.get(tag)
 
-    def put(self, tag: str, page: str) -> None:
+    def put(self, tag: str, page: str) -> Copy:
+        made = Copy(page.encode(), gzip.compress(page.encode(), 5))
         with self._lock:
-            self._pages[tag] = page
+            self._pages[tag] = made
+        return made
 
 
 shelf = Shelf(128)
@@ -101,14 +111,13 @@ def _is_same_for_all() -> bool:
 
 def _shared(template: str, mimetype: str, context: dict[str, Any]) -> Response:
     tag = _tag()
-    headers = {"ETag": f'W/"{tag}"', "Cache-Control": "public, no-cache", "Vary": "Cookie"}
+    headers = {"ETag": f'W/"{tag}"', "Cache-Control": "public, no-cache", "Vary": "Cookie, Accept-Encoding"}
     if tag in request.headers.get("If-None-Match", ""):
         return Response(status=304, headers=headers)
-    page = shelf.get(tag)
-    if page is None:
-        page = render_template(template, **context)
-        shelf.put(tag, page)
-    return Response(page, mimetype=mimetype, headers=headers)
+    page = shelf.get(tag) or shelf.put(tag, render_template(template, **context))
+    if "gzip" in request.accept_encodings:
+        return Response(page.small, mimetype=mimetype, headers=headers | {"Content-Encoding": "gzip"})
+    return Response(page.plain, mimetype=mimetype, headers=headers)
 
 
 def _tag() -> str:
