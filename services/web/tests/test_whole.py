@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from web import app as web
 from web.pager import Pager, last_page
 from web.showing import BUILD, program
 
@@ -299,3 +300,31 @@ def test_last_pages():
 )
 def test_programs_by_the_name_people_use(agent, said):
     assert program(agent) == said
+
+
+# --- other settings ---
+
+
+def test_on_https_cookies_are_for_this_host_and_https_alone(site, ann):
+    told = site.app.extensions["settings"].model_copy(update={"public_url": "https://blog.example"})
+    client = web.create_app(told).test_client()
+    page = client.get("/auth/login", base_url="https://blog.example")
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)[1]
+    assert "__Host-flasky=" in page.headers["Set-Cookie"]
+    fields = {"csrf_token": token, "email": ann.email, "password": "correct horse 7"}
+    answer = client.post("/auth/login", data=fields, base_url="https://blog.example")
+    [cookie] = [text for text in answer.headers.getlist("Set-Cookie") if text.startswith("__Host-session=")]
+    assert "; Secure; HttpOnly; Path=/; SameSite=Lax" in cookie
+
+
+def test_gravatar_is_the_only_other_site_and_only_if_it_is_chosen(site, ann):
+    told = site.app.extensions["settings"].model_copy(update={"avatars": "gravatar"})
+    policy = web.create_app(told).test_client().get("/explore").headers["Content-Security-Policy"]
+    assert "img-src 'self' data: https://secure.gravatar.com;" in policy
+
+
+def test_production_wants_a_secret_of_its_own(monkeypatch):
+    monkeypatch.setenv("FLASK_CONFIG", "production")
+    monkeypatch.setenv("INTERNAL_SECRET", "i" * 32)
+    with pytest.raises(SystemExit, match="WEB_SECRET_KEY is missing or well known"):
+        web.Settings.load("web")
