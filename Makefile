@@ -10,6 +10,7 @@ export SEED ?= 1
 # Test processes mostly wait for databases, so a few more than cores.
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
 COVERAGE ?= 90
+SCREENSHOTS ?= screenshots
 ARGS ?=
 
 VENV := .venv
@@ -18,7 +19,7 @@ SERVICES := $(notdir $(wildcard services/*))
 COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-emit-options
 
-.PHONY: help run test lint format requirements openapi clean paths parts
+.PHONY: help run test screenshots lint format requirements openapi clean paths parts
 
 help: ## what this Makefile can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +29,11 @@ run: paths ## start the whole blog: [PORT=8000] [DATA=.run] [SEED=1]; Ctrl-C end
 
 test: $(VENV)/dev.stamp paths parts ## run every test on both stacks, with coverage: [ARGS="-k name --stack=embedded"]
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(ARGS)
+
+screenshots: $(VENV)/dev.stamp paths ## a picture of every page, light and dark, small and wide: [SCREENSHOTS=screenshots]
+	@$(PY) -m deploy.local.parts chromium
+	@SCREENSHOTS=$(SCREENSHOTS) $(PY) -m pytest --quiet --stack=embedded tests/browser/test_looks.py
+	@echo "The pictures are in $(SCREENSHOTS)."
 
 lint: $(VENV)/dev.stamp ## check style and likely mistakes
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .

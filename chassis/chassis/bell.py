@@ -10,10 +10,12 @@ import select
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import psycopg
 from sqlalchemy.engine import URL, make_url
+
+if TYPE_CHECKING:
+    pass
 
 CHANNEL = "outbox"
 
@@ -62,17 +64,20 @@ class Listen:
     """
 
     def __init__(self, url: URL) -> None:
+        import psycopg  # here, so that sites on SQLite do not load it
+
+        self._connect, self._broken = psycopg.connect, psycopg.Error
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._connection: psycopg.Connection | None = None
 
     def wait(self, seconds: float) -> bool:
         try:
             if self._connection is None:
-                self._connection = psycopg.connect(self._dsn, autocommit=True, connect_timeout=2)
+                self._connection = self._connect(self._dsn, autocommit=True, connect_timeout=2)
                 self._connection.execute(f"LISTEN {CHANNEL}")
                 return True
             return any(True for _ in self._connection.notifies(timeout=seconds, stop_after=1))
-        except psycopg.Error:
+        except self._broken:
             self.close()
             select.select([], [], [], min(seconds, 0.5))
             return False

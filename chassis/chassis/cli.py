@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-import flask_migrate
 import sqlalchemy as sa
 from flask import Flask, current_app
 from flask.cli import with_appcontext
@@ -54,6 +53,8 @@ def _until_done(step: Callable[[], None], deadline: float) -> None:
 
 
 def _upgrade() -> None:
+    import flask_migrate  # here, so that serving does not load Alembic
+
     flask_migrate.upgrade(directory=current_app.extensions["migrations"])
 
 
@@ -190,6 +191,16 @@ def profile(length: int, profile_dir: str | None) -> None:
     run_simple("127.0.0.1", settings.port, application, threaded=False)
 
 
+@click.command("db", context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def migrations(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Flask-Migrate's commands: revision, upgrade, downgrade, history, …"""
+    from flask_migrate.cli import db
+
+    db.main(args=list(words), prog_name=ctx.command_path, obj=ctx.obj)
+
+
 def install(app: Flask) -> None:
-    for command in (prepare, work, resend, dead, write_contract, profile):
+    for command in (prepare, migrations, work, resend, dead, write_contract, profile):
         app.cli.add_command(command)

@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask, current_app
-from flask_migrate import Migrate
 from prometheus_client.core import GaugeMetricFamily
 
 from . import cli, idempotency, inbox
@@ -19,7 +19,7 @@ from .settings import Settings
 
 def install(app: Flask, db: Database, settings: Settings, consumers: inbox.Consumers | None) -> None:
     databases.install(app, db, settings)
-    Migrate(app, db, directory=app.extensions["migrations"])
+    app.extensions["migrate"] = LateMigrate(app, db)
     app.extensions["once"] = idempotency.once
     app.extensions["bus"] = open_bus(settings.bus_url)
     inbox.install(app, consumers or inbox.Consumers())
@@ -30,6 +30,19 @@ def install(app: Flask, db: Database, settings: Settings, consumers: inbox.Consu
         "bus": (BusCheck(app), False),
     }
     cli.install(app)
+
+
+class LateMigrate:
+    """Flask-Migrate, set up when it is first asked for something: serving does not need Alembic in memory."""
+
+    def __init__(self, app: Flask, db: Database) -> None:
+        self._app, self._db = app, db
+
+    def __getattr__(self, name: str) -> Any:
+        from flask_migrate import Migrate
+
+        Migrate(self._app, self._db, directory=self._app.extensions["migrations"])
+        return getattr(self._app.extensions["migrate"], name)
 
 
 def database_answers() -> str:

@@ -98,3 +98,8 @@ def test_the_contract_is_written_from_the_code(shop, tmp_path):
     assert make["security"] == [{"basic": []}, {"bearer": []}]
     assert "security" not in document["paths"]["/api/v1/door"]["get"]
     assert set(schema["properties"]) == {"id", "label"}
+
+
+def test_flask_migrates_own_commands_are_there(shop):
+    answer = shop.app.test_cli_runner().invoke(args=["db", "--help"])
+    assert (answer.exit_code, "downgrade" in answer.output) == (0, True)

@@ -8,6 +8,8 @@ from deploy.local.stack import Stack
 from .blogs import ENVIRONMENT, free_block, surroundings
 from .people import Blog
 
+HERE = Path(__file__).parent
+
 
 @pytest.fixture(scope="session")
 def blog(stack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]:
@@ -21,5 +23,5 @@ def blog(stack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One process runs all tests of one blog."""
     for item in items:
-        if "blog" in getattr(item, "fixturenames", ()):
+        if HERE in item.path.parents and "blog" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(f"blog-{item.callspec.params['stack']}"))

@@ -4,11 +4,13 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import requests
-from faker import Faker
+
+if TYPE_CHECKING:
+    from faker import Faker
 
 PATIENCE = 60.0  # seconds to go on trying while the blog is busy
 TIMEOUT = 10.0  # seconds for one answer
@@ -98,7 +100,7 @@ class Crowd:
     api: Api
     administrator: str
     random: random.Random
-    faker: Faker
+    faker: "Faker"
     people: list[Person] = field(default_factory=list)
     posts: list[int] = field(default_factory=list)
     follows: set[tuple[int, int]] = field(default_factory=set)
@@ -167,6 +169,8 @@ def populate(
     say: Callable[[str], object] = click.echo,
 ) -> None:
     """Fills the blog; `administrator` is an administrator's token. Raises ClickException."""
+    from faker import Faker  # here, so that serving does not load it
+
     faker = Faker()
     faker.seed_instance(seed)
     crowd = Crowd(api, administrator, random.Random(seed), faker)

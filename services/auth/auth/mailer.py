@@ -54,7 +54,7 @@ def message(mail: Outgoing) -> EmailMessage:
 
 
 def plain(text: str) -> str:
-    """As it stands wherever mail allows: quoted-printable would break the link that people copy from a file."""
+    """As it stands wherever mail allows: quoted-printable breaks the link that people copy from a file."""
     return "7bit" if text.isascii() else "8bit"
 
 

@@ -1,5 +1,7 @@
 """Tokens of API clients."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import jwt
 import pytest
 
@@ -174,3 +176,13 @@ def test_a_token_of_somebody_who_is_gone(auth):
     assert susan.post(TOKENS).status_code == 401
     assert susan.patch("/api/v1/users/me", json={"name": "x"}).status_code == 404
     assert password_of("susan")
+
+
+def test_many_who_refresh_at_once_get_the_same_successor(auth):
+    auth.person("susan")
+    token = auth.tokens("susan")["refresh_token"]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: refresh(auth, token), range(4)))
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert len({answer.json["refresh_token"] for answer in answers}) == 1
+    assert len(auth.rows("refresh_tokens")) == 2

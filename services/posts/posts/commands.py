@@ -127,7 +127,7 @@ def meet(actor: Actor) -> None:
 
 def held(model: type[Any], id: int) -> Any:
     """The row, locked until the end of the transaction. Raises `NotFound` for none and for a removed one."""
-    row = db.session.get(model, id, with_for_update=True)
+    row = db.session.get(model, id, with_for_update=True, populate_existing=True)
     if row is None or row.removed_at is not None:
         raise NotFound
     return row

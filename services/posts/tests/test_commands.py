@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from posts import events, queries
 from posts.models import db
 
-from .states import USER, a_comment, a_post
+from .states import MODERATOR, USER, a_comment, a_post
 
 
 def together(number, call):
@@ -116,3 +116,15 @@ def test_lists_read_in_the_order_of_their_index(posts, stack, list_of):
         plan = " ".join(row["detail"] for row in db.rows(sa.text(f"EXPLAIN QUERY PLAN {text}")))
     assert "newest" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_moderators_at_once_each_get_a_version_of_their_own(posts):
+    publish(posts)
+    remark(posts)
+    posts.outbox()
+    calls = ["put", "delete"] * 6
+    hide_or_show = lambda n: getattr(posts.as_("mod", MODERATOR), calls[n])("/api/v1/comments/1/disabled")  # noqa: E731
+    assert {answer.status_code for answer in together(len(calls), hide_or_show)} == {200}
+    told = [(event.version, event.data["disabled"]) for event in posts.outbox()]
+    assert [version for version, _ in told] == list(range(2, 2 + len(told)))
+    assert [disabled for _, disabled in told] == [n % 2 == 0 for n in range(len(told))]

@@ -1,11 +1,12 @@
 """How a page is shown: template, caching, Content-Security-Policy, and the small words of the templates."""
 
+import gzip
 import hashlib
 import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 from flask import Flask, Response, g, render_template, request, session, url_for
@@ -26,6 +27,21 @@ CSP = (
 )
 THEMES = ("light", "dark")
 FOLDED = 2400  # characters of a post from which a list shows only its beginning
+BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 csrf = CSRFProtect()
 
@@ -47,20 +63,29 @@ def static(file: str) -> str:
     return f"/static/{BUILD}/{file}"
 
 
+class Copy(NamedTuple):
+    """A page as it is sent; strangers' pages hold no secret that compressing could give away."""
+
+    plain: bytes
+    small: bytes
+
+
 class Shelf:
     """Pages for strangers that were made already, by the tag of exactly what is in them."""
 
     def __init__(self, size: int) -> None:
-        self._pages: LRUCache[str, str] = LRUCache(size)
+        self._pages: LRUCache[str, Copy] = LRUCache(size)
         self._lock = threading.Lock()
 
-    def get(self, tag: str) -> str | None:
+    def get(self, tag: str) -> Copy | None:
         with self._lock:
             return self._pages.get(tag)
 
-    def put(self, tag: str, page: str) -> None:
+    def put(self, tag: str, page: str) -> Copy:
+        made = Copy(page.encode(), gzip.compress(page.encode(), 5))
         with self._lock:
-            self._pages[tag] = page
+            self._pages[tag] = made
+        return made
 
 
 shelf = Shelf(128)
@@ -86,14 +111,13 @@ def _is_same_for_all() -> bool:
 
 def _shared(template: str, mimetype: str, context: dict[str, Any]) -> Response:
     tag = _tag()
-    headers = {"ETag": f'W/"{tag}"', "Cache-Control": "public, no-cache", "Vary": "Cookie"}
+    headers = {"ETag": f'W/"{tag}"', "Cache-Control": "public, no-cache", "Vary": "Cookie, Accept-Encoding"}
     if tag in request.headers.get("If-None-Match", ""):
         return Response(status=304, headers=headers)
-    page = shelf.get(tag)
-    if page is None:
-        page = render_template(template, **context)
-        shelf.put(tag, page)
-    return Response(page, mimetype=mimetype, headers=headers)
+    page = shelf.get(tag) or shelf.put(tag, render_template(template, **context))
+    if "gzip" in request.accept_encodings:
+        return Response(page.small, mimetype=mimetype, headers=headers | {"Content-Encoding": "gzip"})
+    return Response(page.plain, mimetype=mimetype, headers=headers)
 
 
 def _tag() -> str:
@@ -136,6 +160,20 @@ def plain(text: str | None, most: int = 200) -> str:
     return words if len(words) <= most else f"{words[: most - 1].rstrip()}…"
 
 
+def prose(html: str | None) -> Markup:
+    """HTML from the services' renderer; code that scrolls sideways can be reached with the keyboard."""
+    return Markup((html or "").replace("<pre>", '<pre tabindex="0">'))  # noqa: S704 - sanitised by its service
+
+
+def program(agent: str) -> str:
+    """A User-Agent as people would say it."""
+    browser = next((name for mark, name in BROWSERS if mark in agent), "")
+    system = next((name for mark, name in SYSTEMS if mark in agent), "")
+    if browser and system:
+        return f"{browser} on {system}"
+    return browser or agent.partition(" ")[0] or "Unknown program"
+
+
 def xml(text: str) -> str:
     """Without the characters that no XML document may hold, even escaped (XML 1.0, section 2.2)."""
     return NOT_XML.sub("", text)
@@ -153,7 +191,14 @@ def install(app: Flask) -> None:
     csrf.init_app(app)
     app.after_request(_finish)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters |= {"picture": picture, "moment": moment, "plain": plain, "xml": xml}
+    app.jinja_env.filters |= {
+        "picture": picture,
+        "moment": moment,
+        "plain": plain,
+        "program": program,
+        "prose": prose,
+        "xml": xml,
+    }
     app.jinja_env.globals |= {
         "absolute": absolute,
         "avatar_url": avatar_url,

@@ -1,5 +1,6 @@
 """People, accounts and sessions."""
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from chassis.problems import Unavailable
 from .calls import ask
 from .shapes import Account, Page, Person, Profile, Role, Session, SignedIn, one
 
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 USERS, ME = "/api/v1/users/", "/api/v1/users/me"
 _known: TTLCache[str, Person | None] = TTLCache(4096, ttl=3600)
 
@@ -21,9 +23,11 @@ def people(page: int) -> Page[Person]:
 
 def named(username: str) -> Person | None:
     """The one of that name. With auth away, as it was known last: reading goes on."""
+    if not NAME.fullmatch(username):
+        return None
     key = username.lower()
     try:
-        found = Page(Person, "users", ask("auth", "GET", f"{USERS}?username={quote(username, safe='')}"))
+        found = Page(Person, "users", ask("auth", "GET", f"{USERS}?username={username}"))
     except Unavailable:
         if key not in _known:
             raise

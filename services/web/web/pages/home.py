@@ -13,7 +13,7 @@ from ..clients.calls import SentAlready
 from ..clients.shapes import Page, Post
 from ..forms import COMMENT_BYTES, POST_BYTES, PostForm, lines
 from ..pager import Pager, asked_page
-from ..showing import show
+from ..showing import prose, show
 from ..visitors import Permission, may, me, members, needs, visitor
 from .steps import onward, question
 
@@ -94,7 +94,7 @@ def preview() -> Any:
     kind = "comment" if request.form.get("kind") == "comment" else "post"
     limit = COMMENT_BYTES if kind == "comment" else POST_BYTES
     text = lines(request.form.get("body", "")) or ""
-    return jsonify(html=posts.preview(text.encode()[:limit].decode(errors="ignore"), kind))
+    return jsonify(html=prose(posts.preview(text.encode()[:limit].decode(errors="ignore"), kind)))
 
 
 @pages.get("/newer")

@@ -44,7 +44,9 @@ class ThemeSwitch extends HTMLElement {
   }
 
   choose() {
-    const next = { "": "light", light: "dark", dark: "" }[this.dataset.theme || ""];
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const [first, second] = dark ? ["light", "dark"] : ["dark", "light"]; // the first press shows a change
+    const next = { "": first, [first]: second, [second]: "" }[this.dataset.theme || ""];
     const secure = location.protocol === "https:" ? "; Secure" : "";
     document.cookie = `theme=${next}; Path=/; Max-Age=${next ? 365 * DAY : 0}; SameSite=Lax${secure}`;
     this.show(next);

@@ -1,0 +1,123 @@
+"""What the world, and the other processes of the installation, send to auth."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StrictBool, model_validator
+
+from chassis.paging import Paging
+from chassis.shapes import Id, Line, Query, Shape, clean
+
+from .fields import AboutMe, Address, Agent, Email, Jwt, Password, RoleName, Secret, Short, Username
+
+
+class Registration(Shape):
+    """A new account."""
+
+    email: Email
+    username: Username
+    password: Password
+
+
+class Profile(Shape):
+    """What people say of themselves; what is not given stays, null empties."""
+
+    name: Line | None = None
+    location: Line | None = None
+    about_me: AboutMe | None = None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """White space alone is nothing."""
+        given = self.model_dump(exclude_unset=True, include=set(Profile.model_fields))
+        return {name: value if value and value.strip() else None for name, value in given.items()}
+
+
+class Administration(Profile):
+    """What administrators may change; what is not given stays."""
+
+    email: Email | None = None
+    username: Username | None = None
+    role: RoleName | None = None
+    confirmed: StrictBool | None = None
+    disabled: StrictBool | None = None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """Only what is said of oneself can be emptied; null for anything else changes nothing."""
+        given = self.model_dump(exclude_unset=True, exclude=set(Profile.model_fields))
+        return super().changes | {name: value for name, value in given.items() if value is not None}
+
+
+class MailedToken(Shape):
+    """The last part of the link in the mail."""
+
+    token: Secret
+
+
+class Reset(Shape):
+    """An address asks for the mail; the token from it, with a password, sets that."""
+
+    email: Address | None = None
+    token: Secret | None = None
+    password: Password | None = None
+
+    @model_validator(mode="after")
+    def one_of_both(self) -> "Reset":
+        if self.email is None and (self.token is None or self.password is None):
+            raise ValueError("email is missing; or else token and password")
+        return self
+
+
+class NewPassword(Shape):
+    old_password: Password
+    password: Password
+
+
+class NewEmail(Shape):
+    """The new address, and the current password."""
+
+    email: Email
+    password: Password
+
+
+class Refresh(Shape):
+    refresh_token: Secret
+
+
+class Finding(Paging):
+    """`username` finds exactly one person, without regard to case."""
+
+    username: Annotated[str, Field(max_length=256), AfterValidator(clean)] | None = None
+
+
+class Exchange(Shape):
+    """Internal: one of three kinds of credential."""
+
+    kind: Literal["password", "session", "token"]
+    email: Address = "-"
+    password: Password = "-"  # noqa: S105
+    address: Short = ""
+    session: Secret = "-"
+    token: Jwt = ""
+
+
+class SigningIn(Shape):
+    """Internal: what a person typed into the sign-in form, and the browser it came from."""
+
+    email: Address
+    password: Password
+    remember: bool = False
+    address: Short = ""
+    agent: Agent = ""
+
+
+class Since(Query):
+    since: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)] = 0.0
+
+
+class Seen(Shape):
+    """Internal: Unix times by user id."""
+
+    seen: Annotated[
+        dict[Id, Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)]], Field(max_length=10_000)
+    ]

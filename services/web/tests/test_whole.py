@@ -1,0 +1,330 @@
+"""What holds for every page: errors, forms, headers, services that are away, programs that read."""
+
+import gzip
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from web import app as web
+from web.pager import Pager, last_page
+from web.showing import BUILD, program
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+# --- errors and forms ---
+
+
+def test_a_page_that_does_not_exist(site):
+    answer = site.stranger().get("/nowhere", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "<title>Flasky - Page not found</title>" in answer.text
+    assert 'aria-label="Main"' in answer.text
+
+
+def test_programs_get_a_problem(site):
+    answer = site.stranger().get("/nowhere", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json["error"]) == (404, "not found")
+
+
+def test_a_method_that_a_page_does_not_know(site):
+    answer = site.stranger().open("DELETE", "/explore")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+    assert "This page cannot do that" in answer.text
+
+
+def test_too_large_a_form(ann):
+    answer = ann.open("POST", "/", data={"body": "x" * 300_000})
+    assert answer.status_code == 413
+    assert "Too large" in answer.text
+
+
+def test_a_mistake_of_ours_is_told_without_its_reasons(site, monkeypatch):
+    def broken(page):
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr("web.clients.posts.newest", broken)
+    answer = site.stranger().get("/")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert answer.headers["X-Request-Id"] in answer.text
+
+
+@pytest.mark.parametrize("token", [None, "", "forged", "IjEyMyI.aaaa.bbbb"])
+def test_a_bad_csrf_token_changes_nothing_and_keeps_the_text(ann, token):
+    fields = {"body": "a long <text>", "key": "q" * 22} | ({} if token is None else {"csrf_token": token})
+    answer = ann.open("POST", "/", data=fields)
+    assert answer.status_code == 400
+    assert "a long &lt;text&gt;</textarea>" in answer.text
+    assert f'value="{"q" * 22}"' in answer.text
+    assert "What you wrote is below" in answer.text
+    assert "a long" not in ann.text("/")
+
+
+def test_the_form_that_was_kept_can_be_sent(ann):
+    answer = ann.open("POST", "/", data={"body": "kept and sent"})
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', answer.text)[-1]
+    assert ann.open("POST", "/", data={"body": "kept and sent", "csrf_token": token}).status_code == 303
+
+
+def test_a_password_is_never_kept(site):
+    stranger = site.stranger()
+    answer = stranger.open("POST", "/auth/login", data={"email": "a@example.com", "password": "my secret"})
+    assert answer.headers["Location"] == "/auth/login"
+    assert "This form was open for too long" in stranger.text("/auth/login")
+
+
+def test_a_token_of_somebody_else_is_a_stranger_s(site, ann):
+    answer = ann.http.get("/", headers={"Authorization": "Bearer a.b.c"})
+    assert answer.headers["Location"] == "/auth/login"
+
+
+def test_flashes_are_shown_once(ann, ben):
+    token = {"csrf_token": ann.csrf()}
+    for what in ("follow", "unfollow"):
+        ann.open("POST", f"/{what}/{ben.name}", data=token)
+    page = ann.text("/")
+    assert page.count('class="alert alert-warning flash"') == 2
+    assert 'class="alert alert-warning flash"' not in ann.text("/")
+
+
+# --- headers ---
+
+
+def test_every_answer_has_a_strict_policy(site, ann):
+    for path in ("/", "/nowhere", "/auth/login", "/robots.txt", "/static/site.css", "/newer?after=1"):
+        policy = site.stranger().get(path).headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "http" not in policy
+
+
+def test_no_page_has_anything_inline_or_from_elsewhere(site, ann):
+    post = ann.publish("x")
+    for path in ("/", f"/post/{post}", f"/user/{ann.name}", "/explore", "/auth/sessions", "/nowhere"):
+        page = ann.get(path).text
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*src=)", page), path
+        for address in re.findall(r'(?:src|href)="(https?:[^"]+)"', page):
+            assert address.startswith("http://localhost"), path
+
+
+def test_personal_pages_are_not_kept_anywhere(ann):
+    for path in ("/", f"/user/{ann.name}", "/explore", "/auth/sessions"):
+        assert ann.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_a_stranger_s_page_is_not_sent_again_until_it_changes(site, ann):
+    ann.publish("one")
+    stranger = site.stranger()
+    first = stranger.get("/")
+    tag = {"If-None-Match": first.headers["ETag"]}
+    assert first.headers["Cache-Control"] == "public, no-cache"
+    assert first.headers["Vary"] == "Cookie, Accept-Encoding"
+    small = stranger.get("/", headers={"Accept-Encoding": "gzip"})
+    assert gzip.decompress(small.data) == first.data
+    assert stranger.get("/", headers=tag).status_code == 304
+    assert stranger.get("/").data == first.data
+    stranger.http.set_cookie("theme", "dark")
+    assert stranger.get("/", headers=tag).status_code == 200
+    stranger.http.delete_cookie("theme")
+    ann.publish("two")
+    assert stranger.get("/", headers=tag).status_code == 200
+
+
+def test_the_theme_is_in_the_page(site):
+    stranger = site.stranger()
+    assert 'id="dark" media="(prefers-color-scheme: dark)"' in stranger.text("/")
+    stranger.http.set_cookie("theme", "dark")
+    assert 'id="dark">' in stranger.text("/")
+    stranger.http.set_cookie("theme", "light")
+    assert 'id="dark" media="not all"' in stranger.text("/")
+
+
+def test_files_are_kept_for_a_year_under_an_address_that_changes(site):
+    stranger = site.stranger()
+    good = stranger.get(f"/static/{BUILD}/site.css", headers={"Accept-Encoding": "gzip"})
+    assert good.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert (good.headers["Content-Encoding"], good.headers["Vary"]) == ("gzip", "Accept-Encoding")
+    assert stranger.get("/static/0123456789/site.css").headers["Cache-Control"] == "public, max-age=3600"
+    assert "max-age=3600" in stranger.get("/static/vendor/bootstrap/LICENSE").headers["Cache-Control"]
+    for path in (
+        "/static/nothing.css",
+        f"/static/{BUILD}/../app.py",
+        "/static/../app.py",
+        f"/static/{BUILD}",
+    ):
+        assert stranger.get(path).status_code == 404
+
+
+def test_what_the_services_tell_the_gateway_goes_on_to_it(ann, site):
+    answer = ann.post("/", body="told")
+    assert re.fullmatch(r"posts\.post_published\.v1:[0-9a-f-]+", answer.headers["Event-Ids"])
+    assert ann.post("/auth/sessions", id="all").headers["Identity-Changed"] == str(ann.id)
+
+
+# --- services that are away ---
+
+
+def test_without_social(site, ann, ben):
+    post = ben.publish("still here")
+    site.parts["social"].stop()
+    page = site.stranger().text(f"/user/{ben.name}")
+    assert "Followers are not available right now" in page
+    assert "still here" in page
+    assert "still here" in ann.text(f"/post/{post}")
+    assert ann.post("/", body="writing works").status_code == 303
+    ann.post("/followed")
+    assert "Timelines are not available right now" in ann.text("/")
+    assert "Followers are not available right now" in ann.text(f"/followers/{ben.name}")
+    assert ann.post(f"/follow/{ben.name}").status_code == 503
+
+
+def test_without_posts(site, ann):
+    site.parts["posts"].stop()
+    for who in (site.stranger(), ann):
+        assert "Posts are not available right now" in who.text("/")
+    page = ann.text(f"/user/{ann.name}")
+    assert "Posts are not available right now" in page
+    assert "0 blog posts." in page
+    lost = ann.post("/", body="not lost")
+    assert lost.status_code == 503
+    assert "not lost</textarea>" in lost.text
+    assert lost.headers["Retry-After"]
+    assert ann.get("/post/1").status_code == 503
+    assert ann.get("/newer?after=1").json == {"newer": 0}
+    assert site.moderator().get("/moderate").status_code == 200
+
+
+def test_without_auth(site, ann):
+    ann.publish("reading goes on")
+    site.stranger().text(f"/user/{ann.name}")
+    site.parts["auth"].stop()
+    stranger = site.stranger()
+    assert "reading goes on" in stranger.text("/")
+    assert "reading goes on" in stranger.text(f"/user/{ann.name}")
+    assert "People are not available right now" in stranger.text("/explore")
+    assert stranger.get("/user/never.seen").status_code == 503
+    answer = stranger.post("/auth/login", email="a@example.com", password="x")
+    assert answer.status_code == 503
+    assert "Accounts and signing in are not available" in answer.text
+    assert "not available" in ann.text("/auth/sessions")
+    assert "You have been logged out." in ann.submit("/auth/logout")
+
+
+def test_a_service_that_keeps_failing_is_left_alone_for_a_moment(site):
+    site.parts["posts"].stop()
+    wire = site.app.extensions["wires"]["posts"]
+    for _ in range(6):
+        site.stranger().get("/")
+    with pytest.raises(Exception, match="failed too often"):
+        wire.ask("GET", "/", {}, None, 1)
+
+
+# --- programs that read pages ---
+
+
+def test_feeds(site, ann):
+    ann.publish("feed <me> *now*")
+    for path, title in (("/feed.atom", "everybody"), (f"/user/{ann.name}/feed.atom", ann.name)):
+        answer = site.stranger().get(path)
+        assert answer.mimetype == "application/atom+xml"
+        tree = ElementTree.fromstring(answer.data)
+        entry = tree.find(f"{ATOM}entry")
+        assert tree.findtext(f"{ATOM}title") == f"Flasky: {title}"
+        assert "<em>now</em>" in entry.findtext(f"{ATOM}content")
+        assert entry.findtext(f"{ATOM}author/{ATOM}name") == ann.name
+        assert site.stranger().get(path, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+    assert site.stranger().get("/user/nobody/feed.atom").status_code == 404
+
+
+def test_a_feed_is_xml_whatever_was_written(site, ann):
+    ann.publish("bell \x07 & <b>]]></b> \ufffe")
+    ElementTree.fromstring(site.stranger().get("/feed.atom").data)
+
+
+def test_sitemap_and_robots(site, ann):
+    post = ann.publish("map me")
+    tree = ElementTree.fromstring(site.stranger().get("/sitemap.xml").data)
+    found = {element.text for element in tree.iter() if element.tag.endswith("loc")}
+    assert {f"http://localhost/post/{post}", f"http://localhost/user/{ann.name}"} <= found
+    assert "Sitemap: http://localhost/sitemap.xml" in site.stranger().get("/robots.txt").text
+
+
+def test_manifest_and_icons(site):
+    manifest = site.stranger().get("/site.webmanifest")
+    assert manifest.mimetype == "application/manifest+json"
+    for icon in manifest.get_json(force=True)["icons"]:
+        assert site.stranger().get(icon["src"]).status_code == 200
+    assert site.stranger().get("/favicon.ico").data[:4] == b"\x00\x00\x01\x00"
+
+
+def test_canonical_links_and_open_graph(site, ann):
+    post = ann.publish('say "hello" to *robots*')
+    page = site.stranger().text(f"/post/{post}")
+    assert f'<link rel="canonical" href="http://localhost/post/{post}">' in page
+    assert '<meta property="og:description" content="say &#34;hello&#34; to robots">' in page
+    assert '<meta name="robots" content="noindex">' not in page
+    assert '<meta name="robots" content="noindex">' in site.stranger().text("/auth/login")
+
+
+# --- small things ---
+
+
+def numbers(page, pages):
+    return list(Pager("/", page, pages * 20, 20).iter_pages())
+
+
+def test_the_numbers_of_a_pager():
+    """POST-12."""
+    assert numbers(50, 100) == [1, 2, None, 48, 49, 50, 51, 52, 53, 54, 55, None, 99, 100]
+    assert numbers(1, 3) == [1, 2, 3]
+    assert numbers(1, 1) == [1]
+    assert numbers(1, 0) == []
+    assert numbers(4, 12) == [1, 2, 3, 4, 5, 6, 7, 8, 9, None, 11, 12]
+
+
+def test_last_pages():
+    assert [last_page(count, 30) for count in (0, 1, 30, 31, 61)] == [1, 1, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/130 Safari/537.36 Edg/130", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18) Version/18 Safari/604", "Safari on iPhone"),
+        ("python-requests/2.32", "python-requests/2.32"),
+        ("", "Unknown program"),
+    ],
+)
+def test_programs_by_the_name_people_use(agent, said):
+    assert program(agent) == said
+
+
+# --- other settings ---
+
+
+def test_on_https_cookies_are_for_this_host_and_https_alone(site, ann):
+    told = site.app.extensions["settings"].model_copy(update={"public_url": "https://blog.example"})
+    client = web.create_app(told).test_client()
+    page = client.get("/auth/login", base_url="https://blog.example")
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)[1]
+    assert "__Host-flasky=" in page.headers["Set-Cookie"]
+    fields = {"csrf_token": token, "email": ann.email, "password": "correct horse 7"}
+    answer = client.post("/auth/login", data=fields, base_url="https://blog.example")
+    [cookie] = [text for text in answer.headers.getlist("Set-Cookie") if text.startswith("__Host-session=")]
+    assert "; Secure; HttpOnly; Path=/; SameSite=Lax" in cookie
+
+
+def test_gravatar_is_the_only_other_site_and_only_if_it_is_chosen(site, ann):
+    told = site.app.extensions["settings"].model_copy(update={"avatars": "gravatar"})
+    policy = web.create_app(told).test_client().get("/explore").headers["Content-Security-Policy"]
+    assert "img-src 'self' data: https://secure.gravatar.com;" in policy
+
+
+def test_production_wants_a_secret_of_its_own(monkeypatch):
+    monkeypatch.setenv("FLASK_CONFIG", "production")
+    monkeypatch.setenv("INTERNAL_SECRET", "i" * 32)
+    with pytest.raises(SystemExit, match="WEB_SECRET_KEY is missing or well known"):
+        web.Settings.load("web")

@@ -1,0 +1,121 @@
+"""A real browser in front of a whole blog. One process runs all tests of one group (see GROUPS)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from deploy.local.parts import browser
+from deploy.local.stack import Stack
+from tests.system.blogs import ENVIRONMENT, free_block
+from tests.system.people import Blog, Person
+
+from .crowd import ADMINISTRATOR, Crowd, gather, session_of
+from .watch import Watch
+
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP localhost 127.0.0.1",
+]
+PATIENCE = 15_000  # milliseconds; the machine may be busy with other tests
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
+HERE = Path(__file__).parent
+GROUPS = ("browser-looks", "browser-actions")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two groups: what pages look like, and what people do with them."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.xdist_group(GROUPS["looks" not in item.path.name]))
+
+
+@pytest.fixture(scope="package")
+def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    program = browser()
+    if program is None and request.config.option.stack == "embedded":
+        pytest.skip("no Chromium here: apt-get install chromium")
+    assert program, "no Chromium here: apt-get install chromium"
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=program, args=FLAGS, ignore_default_args=["--headless"]
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]:
+    """A blog on the embedded stack, as `make run` starts it, with an administrator called john."""
+    environment = ENVIRONMENT | {"FLASKY_ADMIN": ADMINISTRATOR}
+    with Stack(free_block(), tmp_path_factory.mktemp("pages"), environment) as running:
+        yield Blog(running)
+
+
+@pytest.fixture(scope="package")
+def crowd(site: Blog) -> Crowd:
+    return gather(site)
+
+
+@dataclass
+class Desk:
+    """Opens browsers: each is somebody's own, with or without JavaScript."""
+
+    chromium: Browser
+    address: str
+    watch: Watch
+    sessions: dict[str, str]
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def open(self, path: str = "/", who: Person | None = None, **look: Any) -> Page:
+        look = {
+            "viewport": WIDE,
+            "reduced_motion": "reduce",
+            "locale": "en-GB",
+            "timezone_id": "Europe/Vienna",
+        } | look
+        context = self.chromium.new_context(base_url=self.address, **look)
+        context.set_default_timeout(PATIENCE)
+        self.contexts.append(context)
+        self.watch.over(context)
+        if who is not None:
+            cookie = {"name": "session", "value": self._session(who), "url": self.address}
+            context.add_cookies([cookie | {"httpOnly": True, "sameSite": "Lax"}])
+        page = context.new_page()
+        page.goto(path)
+        return page
+
+    def _session(self, who: Person) -> str:
+        if who.email not in self.sessions:
+            self.sessions[who.email] = session_of(who)
+        return self.sessions[who.email]
+
+    def close(self) -> None:
+        for context in self.contexts:
+            context.close()
+
+
+@pytest.fixture(scope="package")
+def sessions() -> dict[str, str]:
+    """Everybody logs in once; tests that end a session use people of their own."""
+    return {}
+
+
+@pytest.fixture
+def desk(chromium: Browser, site: Blog, sessions: dict[str, str]) -> Iterator[Desk]:
+    """A browser for a test. At the end nothing may have gone wrong that only the browser knows."""
+    desk = Desk(chromium, site.stack.public_url, Watch(site.stack.public_url), sessions)
+    yield desk
+    desk.close()
+    assert desk.watch.troubles == []
