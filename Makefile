@@ -19,7 +19,7 @@ SERVICES := $(notdir $(wildcard services/*))
 COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-emit-options
 
-.PHONY: help run test screenshots lint format requirements openapi clean paths parts
+.PHONY: help run test faults screenshots lint format requirements openapi clean paths parts
 
 help: ## what this Makefile can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ screenshots: $(VENV)/dev.stamp paths ## a picture of every page, light and dark,
 	@$(PY) -m deploy.local.parts chromium
 	@SCREENSHOTS=$(SCREENSHOTS) $(PY) -m pytest --quiet --stack=embedded tests/browser/test_looks.py
 	@echo "The pictures are in $(SCREENSHOTS)."
+
+faults: $(VENV)/dev.stamp paths parts ## the long form of the fault battery, on both stacks: [ARGS="-k f08"]
+	@FAULTS=long exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/faults $(ARGS)
 
 lint: $(VENV)/dev.stamp ## check style and likely mistakes
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .

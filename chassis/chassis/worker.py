@@ -4,7 +4,7 @@
 Each loop has a thread. The bell (see `bell`) wakes the relay and the jobs right after a commit; a sweep
 every second is the safety net.
 A process in which a loop does not beat for `HANG` seconds replaces itself by a fresh one (the same number,
-the same command), and tells it which event was in hand: that one is put aside, the rest goes on at once. So it
+the same command), and tells it which event was in hand: that one is put aside, the rest goes on at once. It
 needs no supervisor, and where there is one it sees a worker that went on.
 """
 
@@ -39,7 +39,7 @@ TOLD = (Away, database_errors.SQLAlchemyError)
 
 
 def replace(events: Iterable[str]) -> NoReturn:
-    """The process becomes a fresh one. Its threads are gone and its files and connections closed (PEP 446)."""
+    """The process becomes a fresh one; its threads are gone, its files and connections closed (PEP 446)."""
     logging.shutdown()
     os.environ[HUNG] = " ".join(events)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606

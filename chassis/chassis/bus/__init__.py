@@ -83,7 +83,7 @@ class Bus(Protocol):
 
 
 def tell_missing(queue: str) -> None:
-    """`prepare` declares queues: one that is gone at its consumer's start has been lost with what was in it."""
+    """`prepare` declares queues: one that is gone has been lost with what was in it."""
     QUEUES_MADE.inc()
     log.error("the queue was gone; events may be missing: resend is needed", extra={"queue": queue})
 

@@ -17,7 +17,8 @@ from ..rig.load import Member, Promise
 WRITE = ["parsed", "begun", "row", "outbox-row", "before-commit", "after-commit", "answer"]
 RELAY = ["claimed", "sent", "confirmed", "marked"]
 CONSUMER = ["received", "inbox-row", "effect", "before-ack"]
-PLACES = [f"{part}.{at}" for part, all in (("write", WRITE), ("relay", RELAY), ("consumer", CONSUMER)) for at in all]
+PARTS = {"write": WRITE, "relay": RELAY, "consumer": CONSUMER}
+PLACES = [f"{part}.{place}" for part, places in PARTS.items() for place in places]
 
 
 @dataclass

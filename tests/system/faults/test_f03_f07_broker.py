@@ -14,7 +14,7 @@ from chassis.testing.parts import listens
 
 from ..rig.blog import LONG, Rig, long, told
 from ..rig.checker import soon, wrong_copies
-from ..rig.load import Load, Member, percentile, within
+from ..rig.load import Load, percentile, within
 
 RATE = 16.0  # requests a second
 SEED = 4
@@ -75,7 +75,9 @@ def test_nothing_is_missing_after_the_bus_was_killed_again_and_again(rig, member
             time.sleep(0.5)
             waits.append(killed_broker(rig) if rig.real else killed_worker(rig))
     arrived = rig.check()
-    measured = f"0 missing, publishing again after {max(waits):.1f} s at most, all arrived {arrived:.1f} s after"
+    measured = (
+        f"0 missing, publishing again after {max(waits):.1f} s at most, all arrived {arrived:.1f} s after"
+    )
     told("F4", rig.kind, f"SIGKILL × {kills} while publishing", measured, "0 missing, ≤ 5 s")
     assert max(waits) <= 5
 
@@ -118,7 +120,9 @@ def test_without_a_queue_events_wait_and_somebody_is_told(rig, members):
     rig.stack.start("social-worker")
     made = within(15, lambda: rig.metric("social-worker", "queues_made_total") > 0)
     arrived = rig.check()
-    measured = f"the row waited, metric after {noticed:.1f} s, delivered {made + arrived:.1f} s after the start"
+    measured = (
+        f"the row waited, metric after {noticed:.1f} s, delivered {made + arrived:.1f} s after the start"
+    )
     told("F5", rig.kind, "no queue", measured, "metric ≤ 5 s, nothing lost")
     assert noticed <= 5
 
@@ -175,7 +179,9 @@ def test_after_the_bus_lost_everything_one_command_puts_it_right(rig, members):
     assert lost >= 3
     took = resend(rig)
     rig.check()
-    told("F7", rig.kind, f"all data wiped, {lost} events in it", f"copies right, {took:.1f} s", "copies right")
+    told(
+        "F7", rig.kind, f"all data wiped, {lost} events in it", f"copies right, {took:.1f} s", "copies right"
+    )
 
 
 def wipe(rig: Rig) -> None:

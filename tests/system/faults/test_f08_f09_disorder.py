@@ -133,7 +133,9 @@ def test_disorder_and_repetition_change_nothing(social_doors, stack):
         seen, worst = seen + len(shuffled), worst + 1
 
     run()
-    told("F8", stack, f"{worst} histories, {seen} deliveries, ×1-5, shuffled in {WINDOW}", "0 differences", "0")
+    told(
+        "F8", stack, f"{worst} histories, {seen} deliveries, ×1-5, shuffled in {WINDOW}", "0 differences", "0"
+    )
 
 
 class Recorder:
@@ -170,7 +172,7 @@ def test_no_event_is_skipped_however_late_its_commit(posts_doors, stack, tmp_pat
 
     with ThreadPoolExecutor(writers + 1) as pool:
         sending = pool.submit(send)
-        statuses = [status for all in pool.map(write, range(writers)) for status in all]
+        statuses = [status for some in pool.map(write, range(writers)) for status in some]
         done.set()
         sending.result()
     with app.app_context():

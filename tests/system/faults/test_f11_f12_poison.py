@@ -42,7 +42,9 @@ def parked(rig: Rig, condition: str = "next_try_at IS NULL") -> list[tuple[objec
 def arrives(rig: Rig, ann) -> float:
     """How long a good event takes to its copy."""
     made = ann.publish(f"text {uuid.uuid4().hex}").made
-    return within(30, lambda: rig.books.rows("social", f"SELECT 1 FROM cards WHERE id = {made} AND version > 0"))
+    return within(
+        30, lambda: rig.books.rows("social", f"SELECT 1 FROM cards WHERE id = {made} AND version > 0")
+    )
 
 
 def stubborn(rig: Rig, ann, action: str) -> str:

@@ -172,7 +172,9 @@ def states(books: Books) -> dict[tuple[Any, ...], Any]:
 
 def doubled_or_missing_events(books: Books) -> Iterable[str]:
     """I3: versions 1..n of each subject have one event each; no event is left over or parked."""
-    told = Counter((event["type"].split("_")[0], event["subject"], event["version"]) for event in books.events())
+    told = Counter(
+        (event["type"].split("_")[0], event["subject"], event["version"]) for event in books.events()
+    )
     facts = Counter(fact for source in (subjects(books)) for fact in source)
     if missing := facts - told:
         yield f"facts without an event: {sorted(missing)[:5]}"
@@ -224,7 +226,9 @@ def wrong_copies(books: Books) -> Iterable[str]:
     yield from differing("cards", live, books.rows("social", card.format("body", "cards WHERE NOT removed")))
     gone = books.rows("posts", f"SELECT id FROM posts WHERE NOT ({LIVE})")
     yield from differing("removed cards", gone, books.rows("social", "SELECT id FROM cards WHERE removed"))
-    counts = dict(books.rows("posts", f"SELECT author_id, count(*) FROM posts WHERE {LIVE} GROUP BY author_id"))
+    counts = dict(
+        books.rows("posts", f"SELECT author_id, count(*) FROM posts WHERE {LIVE} GROUP BY author_id")
+    )
     kept = [(id, counts.get(id, 0)) for id, *_ in users]
     for service, table in (("auth", "users"), ("social", "people")):
         found = books.rows(service, f"SELECT id, post_count FROM {table}")
@@ -257,7 +261,9 @@ def not_private(stack: Stack, books: Books) -> Iterable[str]:
     addresses = [email for (email,) in books.rows("auth", "SELECT email FROM users")]
     told = json.dumps([event["data"] for event in books.events()])
     yield from (f"the address {address} is in an event" for address in addresses if address in told)
-    texts = [body for (body,) in books.rows("posts", "SELECT body FROM posts UNION SELECT body FROM comments")]
+    texts = [
+        body for (body,) in books.rows("posts", "SELECT body FROM posts UNION SELECT body FROM comments")
+    ]
     secrets = [*addresses, PASSWORD, *(text for text in texts if len(text) > 15)]
     for path in stack.logs.glob("*.log"):
         log = path.read_text(errors="replace")

@@ -30,7 +30,7 @@ class Try:
 
 @dataclass
 class Promise:
-    """One thing somebody wanted done, with every try of it. `subject` and `state` say what it would change."""
+    """One thing somebody wanted done, with every try of it; `subject` and `state`: what it would change."""
 
     kind: str
     by: int
@@ -44,7 +44,7 @@ class Promise:
 
     @property
     def outcome(self) -> str:
-        """`done` (a 2xx, or a DELETE repeated until 404), `refused` (a 4xx, at the first try) or `unknown`."""
+        """`done` (2xx, or a DELETE repeated until 404), `refused` (4xx at the first try) or `unknown`."""
         last = self.tries[-1].status if self.tries else NONE
         gone = last == 404 and self.kind == "delete" and len(self.tries) > 1
         if 200 <= last < 300 or gone:
@@ -78,7 +78,9 @@ class Ledger:
 class Member:
     """Somebody who writes one thing after another. Retries carry the same Idempotency-Key."""
 
-    def __init__(self, person: Person, ledger: Ledger, patience: float = 0.0, others: list[int] | None = None):
+    def __init__(
+        self, person: Person, ledger: Ledger, patience: float = 0.0, others: list[int] | None = None
+    ):
         self.person, self.ledger, self.patience = person, ledger, patience
         self.others = others or []
         self.mine: list[int] = []
@@ -133,7 +135,13 @@ class Member:
             self.publish(text)
 
     def _ask(
-        self, kind: str, method: str, path: str, json: Any = None, subject: tuple[Any, ...] = (), state: Any = None
+        self,
+        kind: str,
+        method: str,
+        path: str,
+        json: Any = None,
+        subject: tuple[Any, ...] = (),
+        state: Any = None,
     ) -> Promise:
         key = str(uuid.uuid4()) if method == "POST" else ""
         promise = Promise(kind, self.id, method, path, json, subject, state, key)

@@ -1,4 +1,4 @@
-"""A TCP proxy that an experiment puts between two processes: it refuses, stalls, slows or cuts connections."""
+"""A TCP proxy between two processes: it refuses, stalls, slows or cuts connections."""
 
 import contextlib
 import socket
