@@ -27,6 +27,7 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 BUSY_MS = 2500
+RESTED = 1.0
 SERVER_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=30000"
 
 PLACES = {
@@ -214,8 +215,23 @@ def _dress(engine: sa.Engine, slow: float, *, writes: bool) -> None:
         hooks.listen(engine, "connect", _prepare_sqlite)
         if writes:
             hooks.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    else:
+        hooks.listen(engine, "checkin", lambda _, record: record.info.update(used=time.monotonic()))
+        hooks.listen(engine, "checkout", lambda *given: _still_there(engine, *given))
     hooks.listen(engine, "before_cursor_execute", _started)
     hooks.listen(engine, "after_cursor_execute", lambda *call: _finished(slow, *call))
+
+
+def _still_there(engine: sa.Engine, connection: Any, record: Any, _: Any) -> None:
+    """A server that was restarted must not fail the first request after it: a connection that has rested is
+    asked first, and replaced by a new one if it does not answer.
+    """
+    if time.monotonic() - record.info.get("used", time.monotonic()) < RESTED:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except Exception as error:
+        raise sa.exc.DisconnectionError from error
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -192,7 +192,8 @@ class RabbitPublisher:
             )
         except (UnroutableError, NackError):
             return False
-        failpoints.reach("relay.sent")
+        finally:
+            failpoints.reach("relay.sent")
         return True
 
     def idle(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 from chassis.bus import Message, open_bus
 from chassis.events import Event, iso, new_id, now
 
-from ..rig.blog import Rig, long, told
+from ..rig.blog import LONG, Rig, long, told
 from ..rig.checker import soon
 from ..rig.load import within
 
@@ -64,7 +64,8 @@ def test_poison_is_parked_with_its_reason_and_good_events_pass_it(rig, ann):
     stubborn_one = stubborn(rig, ann, "raise")
     bad = [*poison() * long(20, 1)]
     put(rig, *bad)
-    slowest = max(arrives(rig, ann) for _ in range(5))
+    delays = sorted(arrives(rig, ann) for _ in range(5))
+    slowest = delays[-1] if LONG else delays[2]
     soon(lambda: len(parked(rig)) == len(bad) + 1, 60)
     reasons = {str(reason) for reason, *_ in parked(rig)}
     tries = max(int(str(number)) for _, number, _ in parked(rig))
@@ -76,7 +77,7 @@ def test_poison_is_parked_with_its_reason_and_good_events_pass_it(rig, ann):
     forget_poison(rig)
     rig.check()
     measured = (
-        f"all parked after ≤ {tries} tries, a good event took {slowest * 1000:.0f} ms at most"
+        f"all parked after ≤ {tries} tries, a good event took {slowest * 1000:.0f} ms (slowest, or median in the quick form)"
         f" ({usual * 1000:.0f} usually), replayed by one command"
     )
     told("F11", rig.kind, f"{len(bad) + 1} poisonous messages", measured, "≤ 6 tries, delay < 1 s")
