@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from chassis.testing.polling import eventually
 from deploy.local.stack import Stack
 from tests.system.blogs import ENVIRONMENT, free_block
 from tests.system.people import Blog, Person
@@ -40,7 +41,9 @@ def reading(chromium, fragile: Blog, ann: Person, bob: Person) -> Iterator[Page]
     """Bob's browser, logged in while all was well."""
     address = fragile.stack.public_url
     desk = Desk(chromium, address, Watch(address), {})
-    yield desk.open("/", bob)
+    page = desk.open("/", bob)
+    eventually(lambda: page.reload() and page.locator(".post").count(), every=0.2)  # all is well, everywhere
+    yield page
     desk.close()
     fragile.stack.start()
     fragile.stack.ready()
