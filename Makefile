@@ -49,7 +49,8 @@ requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
 	@$(PY) $(COMPILE) --allow-unsafe --output-file=requirements/dev.txt requirements/dev.in
 
 openapi: paths ## write each service's contract/ from its code, and the gateway's merge of them
-	@for service in auth posts social; do $(PY) -m flask --app $$service.app openapi || exit 1; done
+	@for service in auth posts social; do DATABASE_URL=sqlite:////tmp/unused.sqlite BUS_URL=sqlite:////tmp/unused.sqlite \
+		$(PY) -m flask --app $$service.app openapi || exit 1; done
 	@$(PY) -m gateway.openapi
 
 clean: ## remove the environment, caches and the data of `make run`

@@ -152,6 +152,11 @@ def authenticate() -> Actor:
     return g.actor  # type: ignore[no-any-return]
 
 
+def caller() -> Actor | None:
+    """Who asks a public route, if they say so; then the token must be good."""
+    return authenticate() if "Authorization" in request.headers else None
+
+
 def _insider() -> None:
     expected = f"Internal {settings.internal_secret.get_secret_value()}"
     if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected.encode()):

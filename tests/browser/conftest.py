@@ -1,6 +1,6 @@
 """A real browser in front of a whole blog. One process runs all tests of one group (see GROUPS)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ HERE = Path(__file__).parent
 GROUPS = ("browser-looks", "browser-actions")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two groups: what pages look like, and what people do with them."""
     for item in items:
@@ -110,6 +111,24 @@ class Desk:
 def sessions() -> dict[str, str]:
     """Everybody logs in once; tests that end a session use people of their own."""
     return {}
+
+
+@pytest.fixture(params=[True, False], ids=["scripts", "plain"])
+def scripts(request: pytest.FixtureRequest) -> bool:
+    """Everything works with JavaScript, and without."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def open_as(desk: Desk, scripts: bool) -> Callable[..., Page]:
+    """`open_as(person, path)`: a page in a browser of that person's own."""
+    return lambda who=None, path="/": desk.open(path, who, java_script_enabled=scripts)
+
+
+@pytest.fixture
+def member(site: Blog) -> Callable[[str], Person]:
+    """Somebody new, whose name is used nowhere else."""
+    return lambda name: site.member(name)
 
 
 @pytest.fixture

@@ -235,3 +235,11 @@ def test_whoever_confirms_the_administrators_address_is_the_administrator(auth):
     after = auth.signed_in("admin").get("/api/v1/users/me").json["role"]
     assert (before["name"], after["name"]) == ("User", "Administrator")
     assert auth.exchange(kind="password", email="admin@example.com", password=password_of("admin")).json
+
+
+def test_whoever_is_signed_in_confirms_only_their_own_account(auth):
+    auth.newcomer("ann"), auth.newcomer("ben")
+    link = auth.link(email_of("ann"))
+    refused = auth.signed_in("ben").post("/api/v1/users/confirm", json={"token": link})
+    assert (refused.status_code, refused.json["message"]) == (400, "This link is invalid or has expired.")
+    assert auth.signed_in("ann").post("/api/v1/users/confirm", json={"token": link}).status_code == 200

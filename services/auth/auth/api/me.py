@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from chassis.access import Answer, needs, public
+from chassis.access import Answer, caller, needs, public
 from chassis.paging import Paging, collection
 from chassis.settings import settings
 from chassis.tokens import Actor
@@ -84,8 +84,8 @@ def end_session(owner: Actor, session: str) -> Answer:
 @api.post("/confirm")
 @public(gives=shapes.User)
 def confirm(mailed: shapes.MailedToken) -> Answer:
-    """Confirm an account with the token from the mail."""
-    id = commands.confirm(mailed.token)
+    """Confirm an account with the token from the mail; whoever is signed in, their own only."""
+    id = commands.confirm(mailed.token, caller())
     return identity_changed(id, shapes.user(queries.user(id)))
 
 

@@ -27,9 +27,11 @@ def send_confirmation(actor: Actor) -> None:
     db.session.commit()
 
 
-def confirm(token: str) -> int:
-    """Confirms the account that the link was mailed to. Returns its id."""
+def confirm(token: str, by: Actor | None = None) -> int:
+    """Confirms the account that the link was mailed to; nobody confirms another's (CNF-05). Returns its id."""
     user = used(token, letters.CONFIRM)
+    if by is not None and by.id != user.id:
+        raise bad_link()
     user.confirmed = True
     make_administrator_if_due(user)
     user.raise_ver(now())
