@@ -1,19 +1,18 @@
 """A real browser in front of a whole blog. One process runs all tests of one group (see GROUPS)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from deploy.local.parts import browser
 from deploy.local.stack import Stack
 from tests.system.blogs import ENVIRONMENT, free_block
 from tests.system.people import Blog, Person
 
-from .crowd import ADMINISTRATOR, Crowd, gather, session_of
+from .crowd import ADMINISTRATOR, Crowd, gather
+from .desk import PATIENCE, Desk
 from .watch import Watch
 
 FLAGS = [
@@ -27,8 +26,6 @@ FLAGS = [
     "--disable-sync",
     "--host-resolver-rules=MAP localhost 127.0.0.1",
 ]
-PATIENCE = 15_000  # milliseconds; the machine may be busy with other tests
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
 HERE = Path(__file__).parent
 GROUPS = ("browser-looks", "browser-actions")
 
@@ -67,44 +64,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]:
 @pytest.fixture(scope="package")
 def crowd(site: Blog) -> Crowd:
     return gather(site)
-
-
-@dataclass
-class Desk:
-    """Opens browsers: each is somebody's own, with or without JavaScript."""
-
-    chromium: Browser
-    address: str
-    watch: Watch
-    sessions: dict[str, str]
-    contexts: list[BrowserContext] = field(default_factory=list)
-
-    def open(self, path: str = "/", who: Person | None = None, **look: Any) -> Page:
-        look = {
-            "viewport": WIDE,
-            "reduced_motion": "reduce",
-            "locale": "en-GB",
-            "timezone_id": "Europe/Vienna",
-        } | look
-        context = self.chromium.new_context(base_url=self.address, **look)
-        context.set_default_timeout(PATIENCE)
-        self.contexts.append(context)
-        self.watch.over(context)
-        if who is not None:
-            cookie = {"name": "session", "value": self._session(who), "url": self.address}
-            context.add_cookies([cookie | {"httpOnly": True, "sameSite": "Lax"}])
-        page = context.new_page()
-        page.goto(path)
-        return page
-
-    def _session(self, who: Person) -> str:
-        if who.email not in self.sessions:
-            self.sessions[who.email] = session_of(who)
-        return self.sessions[who.email]
-
-    def close(self) -> None:
-        for context in self.contexts:
-            context.close()
 
 
 @pytest.fixture(scope="package")

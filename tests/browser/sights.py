@@ -29,6 +29,14 @@ def previewed(page: Page) -> None:
 def over_the_limit(page: Page) -> None:
     page.get_by_label("What's on your mind?").fill("too long " * 8000)
     page.locator(".editor-count.over").wait_for()
+    page.locator(".preview-body p").wait_for()
+
+
+def much_too_long(page: Page) -> None:
+    """More than the gateway lets through."""
+    page.locator("#body").evaluate("(area) => { area.value = 'x'.repeat(300_000); }")
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_role("heading", name="Too large").wait_for()
 
 
 def with_menu(page: Page) -> None:
@@ -75,6 +83,7 @@ STRANGERS = (
     Sight("reset-link", "/auth/reset/not-a-token"),
     Sight("error-404", "/nothing/here", status=404),
     Sight("error-405", "/preview", status=405),
+    Sight("error-400", "/user/a%00b", status=400),
 )
 MEMBERS = (
     Sight("unconfirmed", "/auth/unconfirmed", "newbie"),
@@ -100,6 +109,7 @@ MEMBERS = (
     Sight("change-email", "/auth/change-email", "susan"),
     Sight("sessions", "/auth/sessions", "susan"),
     Sight("form-kept", "/", "susan", then=forged),
+    Sight("error-413", "/", "susan", then=much_too_long),
     Sight("error-403", "/moderate", "susan", status=403),
 )
 STAFF = (

@@ -10,8 +10,9 @@ from deploy.local.stack import Stack
 from tests.system.blogs import ENVIRONMENT, free_block
 from tests.system.people import Blog, Person
 
-from .conftest import Desk
 from .crowd import publish, register
+from .desk import Desk
+from .looks import flaws
 from .steps import log_in, newest, send, titled
 from .watch import Watch
 
@@ -55,6 +56,7 @@ def away(page: Page, path: str, *sentences: str, status: int = 200) -> None:
     assert answer.status == status
     for sentence in sentences:
         expect(page.locator("main")).to_contain_text(sentence)
+    assert flaws(page, f"away{path.replace('/', '-')}") == []
 
 
 def test_social_is_away(reading: Page, fragile: Blog):

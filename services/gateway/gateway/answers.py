@@ -21,14 +21,25 @@ PAGE = """<!doctype html>
   <link rel="stylesheet" href="/api/docs/gateway.css">
 </head>
 <body>
+  <header><a href="/">Flasky</a></header>
   <main>
     <h1>{title}</h1>
     <p>{message}</p>
-    <p><a href="/">Home</a> · <small>Request {request_id}</small></p>
+    <p><a class="button" href="/">Home</a></p>
+    <p><small>The number of this request: <code>{request_id}</code></small></p>
   </main>
 </body>
 </html>
 """
+TITLES = {
+    400: "That did not work",
+    413: "Too large",
+    429: "Too many requests",
+    500: "Something went wrong",
+    502: "Not available right now",
+    503: "Not available right now",
+    504: "Not available right now",
+}
 LONGEST_INSTANCE = 512
 
 
@@ -80,7 +91,7 @@ def _problem(visit: Visit, refusal: Refusal) -> bytes:
 
 def _page(visit: Visit, refusal: Refusal) -> bytes:
     told = {
-        "title": HTTPStatus(refusal.status).phrase,
+        "title": TITLES.get(refusal.status) or HTTPStatus(refusal.status).phrase,
         "message": html.escape(refusal.message),
         "request_id": visit.request_id,
     }

@@ -138,14 +138,17 @@ class TextEditor extends HTMLElement {
 
   async render() {
     const text = this.area.value;
-    this.preview.hidden = !text.trim();
-    if (this.preview.hidden) return;
+    if (!text.trim()) {
+      this.preview.hidden = true;
+      return;
+    }
     const body = new URLSearchParams({ body: text, kind: this.dataset.kind });
     body.set("csrf_token", this.form.elements.csrf_token.value);
     try {
       const answer = await fetch("/preview", { method: "POST", body });
       if (!answer.ok || text !== this.area.value) return;
       this.preview.querySelector(".preview-body").innerHTML = (await answer.json()).html;
+      this.preview.hidden = false;
     } catch { /* the next key tries again */ }
   }
 }
