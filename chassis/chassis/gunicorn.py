@@ -7,6 +7,7 @@ opened after it.
 
 import os
 import tempfile
+import threading
 
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
@@ -29,6 +30,13 @@ control_socket_disable = True
 
 if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-")
+
+
+def post_worker_init(worker: object) -> None:
+    """After the fork, because threads do not survive it."""
+    verifier = getattr(worker.wsgi, "extensions", {}).get("verifier")  # type: ignore[attr-defined]
+    if hasattr(verifier, "keys"):
+        threading.Thread(target=verifier.keys.learn, name="jwks", daemon=True).start()
 
 
 def child_exit(server: object, worker: object) -> None:

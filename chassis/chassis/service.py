@@ -58,7 +58,7 @@ def create_service(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     app.url_map.converters["int"] = Int64
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.config["TESTING"] = settings.environment == "testing"
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.extensions |= {"settings": settings, "version": version, "migrations": str(home / "migrations")}

@@ -89,6 +89,15 @@ class Keys:
     def known(self) -> bool:
         return bool(self._keys)
 
+    def learn(self) -> None:
+        """Reads the keys at the start, again until the issuer is there: so people are known when it goes away,
+        even if nobody has asked for anything before.
+        """
+        while not self._keys:
+            self.fetch()
+            if not self._keys:
+                time.sleep(ASK_AGAIN_AFTER)
+
     def keep_fresh(self) -> None:
         """Starts a refresh in the background when it is due, so that no request waits for it."""
         now = time.monotonic()

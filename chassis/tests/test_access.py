@@ -1,5 +1,6 @@
 """Who gets in, and in which order things are refused."""
 
+import json
 import time
 
 import jwt
@@ -8,6 +9,7 @@ from flask import Blueprint
 from shop.app import PACK, create_app
 
 from chassis.testing.service import Signer
+from chassis.tokens import Keys
 
 
 def told(answer):
@@ -121,3 +123,11 @@ def test_pages_may_ask_for_strangers_where_a_route_says_so(shop):
         shop.anonymous().get("/api/v1/shelf", headers={"Authorization": "Internal wrong"}).status_code == 401
     )
     assert shop.internal().get("/api/v1/boxes/").status_code == 401
+
+
+def test_keys_are_learnt_at_the_start_as_soon_as_the_issuer_is_there():
+    key = {"kid": "k1", "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    answers = iter([b"not yet", json.dumps({"keys": [key]}).encode()])
+    keys = Keys(lambda: next(answers), refresh=30.0)
+    keys.learn()
+    assert keys.key("k1") is not None

@@ -98,13 +98,14 @@ class Gateway:
             raise NotFound
         if self._cors.is_preflight(visit):
             return Reply(204, self._cors.preflight())
-        bodies.check(visit, self._settings.max_body_bytes)
+        limit = self._settings.max_form_bytes if route.service == "web" else self._settings.max_body_bytes
+        bodies.check(visit, limit)
         if route.service == "gateway":
             return self._local(visit)
         deadline = visit.started + self._settings.request_seconds
         visit.identity = self._identity(visit, route.asks(visit.method))
         if visit.has_body:
-            body = bodies.read(visit, self._settings.max_body_bytes, self._settings.body_seconds)
+            body = bodies.read(visit, limit, self._settings.body_seconds)
             deadline = time.monotonic() + self._settings.request_seconds
         else:
             body = b""

@@ -22,6 +22,7 @@ class Settings(ChassisSettings):
     read_your_writes: Literal["own", "all", "off"] = "own"
     request_seconds: float = 5.0
     body_seconds: float = 10.0
+    max_form_bytes: int = 1024 * 1024  # a form's text may be three times as long as its characters
     max_header_bytes: int = 16 * 1024
     upstream_connections: int = 32
     upstream_waiting: int = 64

@@ -36,9 +36,16 @@ def test_a_method_that_a_page_does_not_know(site):
 
 
 def test_too_large_a_form(ann):
-    answer = ann.open("POST", "/", data={"body": "x" * 300_000})
+    answer = ann.open("POST", "/", data={"body": "x" * 1_100_000})
     assert answer.status_code == 413
     assert "Too large" in answer.text
+
+
+def test_a_text_that_is_much_too_long_is_told_at_its_field_and_kept(ann):
+    """Percent-encoded, a long text in another script is several times as long on its way."""
+    answer = ann.open("POST", "/", data={"body": "שלום " * 20_000})
+    assert answer.status_code == 400
+    assert "שלום שלום" in answer.text
 
 
 def test_a_mistake_of_ours_is_told_without_its_reasons(site, monkeypatch):

@@ -19,6 +19,7 @@ class Settings(chassis.settings.Settings):
     posts_url: str = ""
     social_url: str = ""
     web_secret_key: SecretStr = SecretStr("development-only-secret")
+    max_body_bytes: int = 1024 * 1024  # so that a text that is too long is told at its field, and kept
     call_seconds: float = Field(3.0, gt=0)
     request_seconds: float = Field(4.5, gt=0)
     form_hours: float = Field(12.0, gt=0)
