@@ -35,8 +35,9 @@ if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 def post_worker_init(worker: object) -> None:
     """After the fork, because threads do not survive it."""
     verifier = getattr(worker.wsgi, "extensions", {}).get("verifier")  # type: ignore[attr-defined]
-    if hasattr(verifier, "keys"):
-        threading.Thread(target=verifier.keys.learn, name="jwks", daemon=True).start()
+    learn = getattr(getattr(verifier, "keys", None), "learn", None)  # the issuer has its keys in a folder
+    if learn is not None:
+        threading.Thread(target=learn, name="jwks", daemon=True).start()
 
 
 def child_exit(server: object, worker: object) -> None:
