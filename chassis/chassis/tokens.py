@@ -90,7 +90,7 @@ class Keys:
         return bool(self._keys)
 
     def learn(self) -> None:
-        """Reads the keys at the start, again until the issuer is there: so people are known when it goes away,
+        """Reads the keys at the start, until the issuer is there: so people are known when it goes away,
         even if nobody has asked for anything before.
         """
         while not self._keys:
