@@ -22,6 +22,7 @@ from typing import Any
 import jwt
 import pytest
 
+from chassis.testing.parts import free_port
 from chassis.testing.polling import eventually
 from chassis.testing.service import Signer
 
@@ -250,11 +251,6 @@ class Got:
         assert told["request_id"] == self.headers["X-Request-Id"]
         assert {"type", "title", "detail", "instance", "error", "message"} <= told.keys()
         return told
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @dataclass
