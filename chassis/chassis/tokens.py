@@ -25,7 +25,7 @@ from .problems import Unauthenticated, Unavailable
 log = logging.getLogger(__name__)
 LEEWAY = 5.0
 REQUIRED = ["iss", "aud", "sub", "iat", "exp", "jti"]
-ASK_AGAIN_AFTER = 1.0
+ASK_AGAIN_AFTER, ASK_SOON = 1.0, 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,6 @@ class Keys:
         """
         while not self._keys:
             self.fetch()
-            if not self._keys:
-                time.sleep(ASK_AGAIN_AFTER)
 
     def keep_fresh(self) -> None:
         """Starts a refresh in the background when it is due, so that no request waits for it."""
@@ -106,10 +104,18 @@ class Keys:
             threading.Thread(target=self.fetch, name="jwks", daemon=True).start()
 
     def fetch(self) -> None:
-        """Reads the key set again, unless somebody just did. Keeps the known keys when the issuer is away."""
+        """Reads the key set again, unless somebody just did. Keeps the known keys when the issuer is away.
+
+        As long as none is known at all, it is asked for sooner, and those who wait share one answer: a
+        request that comes while everything starts is not refused for that.
+        """
+        came = time.monotonic()
         with self._lock:
-            if time.monotonic() - self._asked < ASK_AGAIN_AFTER:
+            since = time.monotonic() - self._asked
+            if self._asked >= came or (self._keys and since < ASK_AGAIN_AFTER):
                 return
+            if since < ASK_SOON:
+                time.sleep(ASK_SOON - since)
             self._asked = time.monotonic()
             try:
                 document = self._read()

@@ -131,3 +131,12 @@ def test_keys_are_learnt_at_the_start_as_soon_as_the_issuer_is_there():
     keys = Keys(lambda: next(answers), refresh=30.0)
     keys.learn()
     assert keys.key("k1") is not None
+
+
+def test_a_request_that_comes_while_everything_starts_waits_for_the_keys():
+    """The issuer was not there a moment ago; now it is."""
+    key = {"kid": "k1", "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    answers = iter([b"not yet", json.dumps({"keys": [key]}).encode()])
+    keys = Keys(lambda: next(answers), refresh=30.0)
+    keys.fetch()
+    assert keys.key("k1") is not None
