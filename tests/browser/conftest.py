@@ -1,4 +1,4 @@
-"""A real browser in front of a whole blog. One process runs all tests of one group (see GROUPS)."""
+"""A real browser in front of a whole blog. One process runs all tests of one group."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,15 +27,15 @@ FLAGS = [
     "--host-resolver-rules=MAP localhost 127.0.0.1",
 ]
 HERE = Path(__file__).parent
-GROUPS = ("browser-looks", "browser-actions")
+FIRST = ("test_looks.py", "test_trouble.py", "test_watch.py")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two groups: what pages look like, and what people do with them."""
+    """Two groups of about the same length; each has a blog and a browser of its own."""
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group(GROUPS["looks" not in item.path.name]))
+            item.add_marker(pytest.mark.xdist_group(f"browser-{1 if item.path.name in FIRST else 2}"))
 
 
 @pytest.fixture(scope="package")
