@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
     program = browser()
     if program is None and request.config.option.stack == "embedded":
-        pytest.skip("no Chromium here: apt-get install chromium")
+        pytest.fail("no Chromium here: apt-get install chromium")
     assert program, "no Chromium here: apt-get install chromium"
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
