@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from . import inbox, openapi
+from . import openapi
 from .bus import Away, Message
-from .database import database
+from .dead import dead
 from .settings import settings
 from .worker import Worker
 
@@ -111,50 +111,6 @@ def _send(queue: str | None, batch: list[Message]) -> None:
             raise click.ClickException("no queue takes these events; run `prepare` of their consumers")
     finally:
         publisher.close()
-
-
-@click.group()
-def dead() -> None:
-    """Look at and return parked events."""
-
-
-@dead.command("list")
-@with_appcontext
-def dead_list() -> None:
-    """One line for each parked event: number, type, tries, first and last failure, version of the code,
-    reason.
-    """
-    parked = database.parked
-    for row in database.rows(sa.select(parked).where(parked.c.next_try_at.is_(None)).order_by(parked.c.id)):
-        first, last = (f"{row[name]:%Y-%m-%dT%H:%M:%SZ}" for name in ("first_failed_at", "last_failed_at"))
-        told = (
-            row["id"],
-            row["type"] or "-",
-            f"{row['tries']} tries",
-            first,
-            last,
-            f"code {row['code_version']}",
-        )
-        click.echo("\t".join(map(str, (*told, row["reason"]))))
-
-
-@dead.command("retry")
-@click.argument("numbers", nargs=-1, type=int)
-@click.option("--all", "everything", is_flag=True, help="Every parked event.")
-@with_appcontext
-def dead_retry(numbers: tuple[int, ...], everything: bool) -> None:
-    """Handle parked events again, by their numbers; those that fail stay parked."""
-    if not numbers and not everything:
-        raise click.UsageError("name the numbers that `flask dead list` shows, or say --all")
-    parked = database.parked
-    chosen = parked.c.next_try_at.is_(None) if everything else parked.c.id.in_(numbers)
-    failed = 0
-    for row in database.rows(sa.select(parked).where(chosen).order_by(parked.c.id)):
-        failure = inbox.retry(row)
-        failed += bool(failure)
-        click.echo(f"{row['id']}\t{failure or 'handled'}")
-    if failed:
-        raise click.ClickException(f"{failed} still parked")
 
 
 @click.command("openapi")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from prometheus_client.core import GaugeMetricFamily
 
-from . import cli, idempotency, inbox
+from . import cli, dead, idempotency, inbox
 from . import database as databases
 from .bus import open_bus
 from .database import Database, database
@@ -29,6 +29,7 @@ def install(app: Flask, db: Database, settings: Settings, consumers: inbox.Consu
         "schema": (schema_is_current, True),
         "bus": (BusCheck(app), False),
     }
+    app.register_blueprint(dead.api)
     cli.install(app)
 
 

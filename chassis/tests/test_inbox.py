@@ -97,25 +97,6 @@ def test_an_event_that_fails_is_tried_four_times_then_parked_while_others_go_on(
     assert parked["first_failed_at"] < parked["last_failed_at"]
 
 
-def test_a_parked_event_is_listed_and_handled_again_by_one_command(shop, monkeypatch):
-    shop.receive(MADE, 1, 1, {"id": 1, "label": "poison"})
-    for _ in range(3):
-        due_now(shop)
-        inbox.retry_due(shop.app)
-    assert "this box cannot be kept" in run(shop, "dead", "list").output
-    assert "1 still parked" in run(shop, "dead", "retry", "--all").output
-    entry = shop.app.extensions["consumers"]._entries[MADE]
-    keep = lambda event: db.session.add(Box(id=1, label="mended", version=1))  # noqa: E731
-    monkeypatch.setitem(shop.app.extensions["consumers"]._entries, MADE, inbox.Entry(keep, entry.reads))
-    assert "handled" in run(shop, "dead", "retry", "1").output
-    assert (boxes(shop), shop.parked(), run(shop, "dead", "list").output) == ({1: "mended"}, [], "")
-
-
-def test_retry_without_numbers_says_what_to_do(shop):
-    answer = run(shop, "dead", "retry")
-    assert (answer.exit_code, "say --all" in answer.output) == (2, True)
-
-
 def test_a_database_that_is_away_is_not_the_events_fault(shop, monkeypatch):
     def away(*_):
         raise sa.exc.OperationalError("x", {}, Exception("gone"))
