@@ -5,6 +5,7 @@ from collections.abc import Callable
 from chassis.testing.service import Doors
 from services.auth.tests import states as auth
 from services.posts.tests import states as posts
+from services.social.tests import states as social
 
 State = Callable[[Doors], object]
 ANN, PASSWORD = "ann", "correct horse 7"
@@ -36,6 +37,17 @@ def uncommented(doors: Doors) -> None:
     doors.as_("ben", posts.USER).delete(f"/api/v1/comments/{commented(doors)['id']}")
 
 
+def followed(doors: Doors) -> None:
+    social.a_person(doors, social.JOHN)
+    social.a_person(doors, social.SUSAN)
+    assert social.follow(doors, social.JOHN, social.SUSAN).status_code < 300
+
+
+def unfollowed(doors: Doors) -> None:
+    followed(doors)
+    assert social.as_(doors, social.JOHN).delete(f"/api/v1/users/{social.SUSAN}/follow").status_code < 300
+
+
 STATES: dict[tuple[str, str], State] = {
     ("posts", "ann has published a post"): published,
     ("posts", "ann has edited her post"): edited,
@@ -52,4 +64,6 @@ STATES: dict[tuple[str, str], State] = {
         doors, ANN, PASSWORD
     ),
     ("auth", "auth has a signing key"): auth.of,
+    ("social", "john has followed susan"): followed,
+    ("social", "john has unfollowed susan"): unfollowed,
 }

@@ -52,9 +52,12 @@ def same_kind(example, found, at="answer"):
 # Events ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", EVENTS)
-def test_the_provider_says_it(name, request):
-    agreement = EVENTS[name]
+def the_provider_keeps(agreement, request):
+    """The provider's real application says it, or answers it."""
+    (says if "event" in agreement else answers)(agreement, request)
+
+
+def says(agreement, request):
     told = [
         event for event in in_state(agreement, request).outbox() if event.type == agreement["event"]["type"]
     ]
@@ -62,6 +65,21 @@ def test_the_provider_says_it(name, request):
     same_kind(agreement["event"]["data"], told[-1].data, "data")
     schema = SERVICES / agreement["provider"] / "contract" / "events" / f"{told[-1].type}.json"
     jsonschema.validate(told[-1].data, json.loads(schema.read_text()))
+
+
+def answers(agreement, request):
+    doors = in_state(agreement, request)
+    asked, expected = agreement["request"], agreement["answer"]
+    caller = getattr(doors, agreement["as"])()
+    answer = caller.open(asked["path"], method=asked["method"], json=asked.get("body"))
+    assert answer.status_code == expected["status"], answer.text
+    if "body" in expected:
+        same_kind(expected["body"], answer.json)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_the_provider_says_it(name, request):
+    says(EVENTS[name], request)
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -115,14 +133,7 @@ def test_what_nobody_listens_to_is_declared_and_nothing_else(service, request):
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_provider_answers_it(name, request):
-    agreement = REQUESTS[name]
-    doors = in_state(agreement, request)
-    asked, expected = agreement["request"], agreement["answer"]
-    caller = getattr(doors, agreement["as"])()
-    answer = caller.open(asked["path"], method=asked["method"], json=asked.get("body"))
-    assert answer.status_code == expected["status"], answer.text
-    if "body" in expected:
-        same_kind(expected["body"], answer.json)
+    answers(REQUESTS[name], request)
 
 
 def insider(address):
