@@ -1,7 +1,7 @@
 """This code against what released versions need and said; and the real events that a release keeps.
 
-By default against every snapshot in this tree. `deploy/release/compat.py` gives other folders by AGREEMENTS and
-FIXTURES, names the two services by BETWEEN, and runs the same tests in the trees of released versions.
+By default against every snapshot in this tree. `deploy/release/compat.py` gives other folders by AGREEMENTS
+and FIXTURES, names the two services by BETWEEN, and runs the same tests in the trees of released versions.
 """
 
 import json
@@ -27,13 +27,17 @@ def folders(variable: str, usual: list[Path]) -> dict[str, Path]:
     return {"/".join(path.parts[-5:-1]): path for path in given if path.is_dir()}
 
 
+def concerns(agreement: dict) -> bool:
+    return not BETWEEN or {agreement["provider"], agreement["consumer"]} == BETWEEN
+
+
 NEEDED = {
     f"{path.stem} of {name}": path
     for name, folder in folders(
-        "AGREEMENTS", [SERVICES.parent / "tests/contract/agreements", *(path / "agreements" for path in RELEASED)]
+        "AGREEMENTS", [Path(__file__).parent / "agreements", *(path / "agreements" for path in RELEASED)]
     ).items()
     for path in sorted(folder.glob("*.json"))
-    if not BETWEEN or set(path.name.split(".")[:1]) | {json.loads(path.read_text())["provider"]} == BETWEEN
+    if concerns(json.loads(path.read_text()))
 }
 SAID = folders("FIXTURES", [path / "fixtures" for path in (*CONTRACTS, *RELEASED)])
 
