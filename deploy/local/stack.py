@@ -39,6 +39,7 @@ DATABASES = {service: f"{service.upper()}_DATABASE_URL" for service in SERVICES}
 SECRETS = ("SECRET_KEY", "WEB_SECRET_KEY", "INTERNAL_SECRET")
 DEMO_ADMINISTRATOR = "admin@example.com"
 PREPARE_LIMIT = "15"  # seconds to wait for a database or bus that is away
+LOCAL_RATE = "1000000/minute"  # everybody is at this one machine, which is nobody to be kept out
 STOP_LIMIT = 25.0  # seconds; gunicorn gives requests under way 20
 POLL = 0.05
 
@@ -104,6 +105,8 @@ class Stack:
     def _defaults(self) -> dict[str, str]:
         return {
             "FLASK_CONFIG": "development",
+            "LIMIT_READS": LOCAL_RATE,
+            "LIMIT_WRITES": LOCAL_RATE,
             "PUBLIC_URL": self.public_url,
             "FLASKY_ADMIN": self.administrator,
             "BUS_URL": f"sqlite:///{self.data}/bus.sqlite",

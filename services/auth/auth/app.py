@@ -31,6 +31,9 @@ class Settings(chassis.settings.Settings):
     password_min_length: int = Field(8, ge=8, le=64)
     password_memory: int = Field(19456, ge=8)
     password_rounds: int = Field(2, ge=1)
+    password_guesses: int = Field(10, ge=1, le=10)
+    guess_minutes: float = Field(15.0, ge=15)
+    mails_per_hour: int = Field(5, ge=1)
     users_per_page: int = Field(50, alias="FLASKY_USERS_PER_PAGE", ge=1, le=100)
 
     @property

@@ -22,6 +22,57 @@ def test_signing_in_opens_a_session(auth):
     assert answer.json["session"] not in str(row)
 
 
+def wrong_elsewhere(auth, times=10):
+    return [auth.by_password("susan", "wrong", f"192.0.2.{n}").status_code for n in range(times)]
+
+
+def test_the_owner_gets_in_on_a_known_browser(auth):
+    auth.newcomer("susan")
+    device = auth.sign_in("susan").json["device"]
+    assert wrong_elsewhere(auth, 11) == [401] * 10 + [429]
+    assert auth.sign_in("susan").status_code == 429
+    known = auth.sign_in("susan", device=device)
+    assert (known.status_code, known.json["device"]) == (201, device)
+
+
+def test_a_known_browser_has_ten_guesses_of_its_own(auth):
+    auth.newcomer("susan")
+    device = auth.sign_in("susan").json["device"]
+    wrong = [auth.sign_in("susan", password="wrong", device=device).status_code for _ in range(11)]
+    assert wrong == [401] * 10 + [429]
+    assert auth.sign_in("susan").status_code == 201
+
+
+def test_a_browser_is_known_for_each_account_that_signed_in_there(auth):
+    auth.newcomer("susan")
+    auth.newcomer("john")
+    device = auth.sign_in("susan").json["device"]
+    both = auth.sign_in("john", device=device).json["device"]
+    wrong_elsewhere(auth)
+    assert auth.sign_in("susan", device=both).status_code == 201
+    assert len(both.split("~")) == 2
+
+
+@pytest.mark.parametrize("forged", ["", "x", "x-1.{sign}", "{owner}-1.{sign}", "{other}", "é~\u00a0"])
+def test_a_forged_or_foreign_browser_is_not_known(auth, forged):
+    for name in ("susan", "john"):
+        auth.newcomer(name)
+    device, other = (auth.sign_in(name).json["device"] for name in ("susan", "john"))
+    owner, sign = device.split("-")[0], device.rpartition(".")[2]
+    wrong_elsewhere(auth)
+    shown = forged.format(owner=owner, sign=sign, other=other)
+    assert auth.sign_in("susan", device=shown).status_code == 429
+
+
+def test_who_is_signed_in_is_not_locked_out_of_changing_the_password(auth):
+    auth.newcomer("susan")
+    susan = auth.in_browser("susan")
+    wrong_elsewhere(auth)
+    sent = {"old_password": "wrong", "password": "another good one"}
+    statuses = [susan.put("/api/v1/users/me/password", json=sent).status_code for _ in range(11)]
+    assert statuses == [400] * 10 + [429]
+
+
 def test_remembered_for_a_year(auth):
     auth.newcomer("susan")
     answer = auth.sign_in("susan", remember=True)

@@ -25,6 +25,7 @@ from .forward import Forwarder
 from .headers import STRICT_CSP, security
 from .identity import Identities, Identity
 from .insider import Insider
+from .limits import Limits
 from .pages import pages
 from .seen import Seen
 from .settings import UPSTREAMS, Settings
@@ -55,6 +56,7 @@ class Gateway:
             _upstreams(settings), self._identities, Awaiting(settings.read_your_writes)
         )
         self._cors = Cors(settings.public_url, settings.origins)
+        self._limits = Limits(settings)
         self._keys = verifier.keys
         self._app.extensions["checks"] |= {
             "keys": (lambda: "" if self._keys.known else "the keys are not known yet", True),
@@ -94,6 +96,7 @@ class Gateway:
         """The checks in their order: form, address, size, credentials; then the answer."""
         self._well_formed(visit)
         route = visit.route = self._route(visit)
+        self._limits.take(visit)
         if route is None:
             raise NotFound
         if self._cors.is_preflight(visit):
@@ -149,6 +152,8 @@ class Gateway:
         if credential is None:
             return None
         self._cors.check(visit, cookie=credential.kind == "session")
+        if credential.kind == "password" and not self._identities.knows(credential):
+            self._limits.take_sign_in(visit)
         return self._identities.of(credential, visit.address)
 
     def _local(self, visit: Visit) -> Reply:
@@ -170,6 +175,7 @@ class Gateway:
             *reply.headers,
             *self._always,
             ("X-Request-Id", visit.request_id),
+            *visit.limits,
             *self._cors.headers(visit),
         ]
         if not any(name.lower() == "content-security-policy" for name, _ in reply.headers):

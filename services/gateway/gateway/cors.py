@@ -13,7 +13,10 @@ REQUEST_HEADERS = (
     "Authorization, Content-Type, Accept, Accept-Language, "
     "If-Match, If-None-Match, Idempotency-Key, X-Request-Id"
 )
-EXPOSED = "Location, ETag, Link, Retry-After, X-Request-Id, WWW-Authenticate"
+EXPOSED = (
+    "Location, ETag, Link, Retry-After, X-Request-Id, WWW-Authenticate, "
+    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy"
+)
 MAX_AGE = "600"
 
 

@@ -64,6 +64,10 @@ class Identities:
             return known
         return self._once(key, lambda: self._establish(key, credential, address))
 
+    def knows(self, credential: Credential) -> bool:
+        """Whether it was exchanged lately, so that nothing has to be tried."""
+        return credential.key(self._key) in self._known
+
     def changed(self, subs: str) -> None:
         """Auth has just changed these people: what was learnt before no longer counts."""
         self._changes.drop(subs)

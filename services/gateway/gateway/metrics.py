@@ -22,6 +22,11 @@ POLLED = Gauge(
     multiprocess_mode="livemax",
 )
 
+LIMITED = Counter("gateway_limited_total", "Requests refused by a limit.", ["limit"])
+LIMITS_SHARED = Gauge(
+    "gateway_limits_shared", "1 while limits are counted in Redis.", multiprocess_mode="livemin"
+)
+
 
 @lru_cache(4096)
 def _request(method: str, route: str, status: int) -> tuple[Any, Any]:
@@ -53,3 +58,7 @@ def _identity(way: str) -> Any:
 
 def identified(way: str) -> None:
     _identity(way).inc()
+
+
+def limited(name: str) -> None:
+    LIMITED.labels(name).inc()

@@ -2,11 +2,13 @@
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from limits import parse
+from pydantic import field_validator, model_validator
 
 from chassis.settings import Settings as ChassisSettings
 
 UPSTREAMS = ("auth", "posts", "social", "web")
+LIMITS = ("sign-in", "registration", "mail", "writes", "reads")
 
 
 class Settings(ChassisSettings):
@@ -32,6 +34,21 @@ class Settings(ChassisSettings):
     changes_seconds: float = 0.5
     jwks_refresh: float = 1.0
     seen_seconds: float = 30.0
+    limit_sign_in: str = "120/minute"
+    limit_registration: str = "300/hour"
+    limit_mail: str = "60/hour"
+    limit_writes: str = "1200/minute"
+    limit_reads: str = "12000/minute"
+    ratelimit_storage_url: str = ""
+    ratelimit_storage_seconds: float = 0.25
+
+    @field_validator("limit_sign_in", "limit_registration", "limit_mail", "limit_writes", "limit_reads")
+    @classmethod
+    def a_rate(cls, told: str) -> str:
+        """`120/minute`, `300 per hour`, `5 per 10 seconds`, or `off`."""
+        if told != "off":
+            parse(told)
+        return told
 
     @model_validator(mode="after")
     def with_neighbours(self) -> Self:

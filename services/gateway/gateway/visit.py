@@ -21,6 +21,7 @@ class Visit:
         "environ",
         "host",
         "identity",
+        "limits",
         "method",
         "origin",
         "path",
@@ -42,6 +43,7 @@ class Visit:
         self.traceparent = logs.traceparent(environ.get("HTTP_TRACEPARENT"))
         self.route: Route | None = None
         self.identity: Identity | None = None
+        self.limits: list[tuple[str, str]] = []
         self.origin: str = environ.get("HTTP_ORIGIN", "")
         self.body_read = False
         self.address, self.scheme, self.host = came_from(environ, trusted_hops)

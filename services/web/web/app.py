@@ -41,6 +41,11 @@ class Settings(chassis.settings.Settings):
         return self.public_url.startswith("https://")
 
     @property
+    def device_cookie(self) -> str:
+        """By which auth and the gateway know a browser again, so that nobody locks its owner out."""
+        return "__Host-device" if self.https else "device"
+
+    @property
     def session_cookie(self) -> str:
         """The cookie that the gateway exchanges; what web keeps for itself is in `flasky`."""
         return "__Host-session" if self.https else "session"

@@ -52,4 +52,5 @@ def sign_in(person: shapes.SigningIn) -> Any:
         remember=person.remember,
         address=person.address,
         agent=person.agent,
+        device=person.device,
     )._asdict()

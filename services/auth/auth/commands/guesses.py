@@ -1,7 +1,7 @@
-"""The throttle: at most `MOST` wrong passwords within `WINDOW` seconds, for one account and from one address.
+"""Throttles: how often something may be tried for one key (an account, an address, a browser) in a while.
 
-A guess is noted before it is looked at, so that many at once do not slip through, and taken back when it
-was right.
+A try is noted before it is looked at, so that many at once do not slip through, and taken back when it was
+right. No e-mail address is kept here, and an unknown one is treated like any other.
 """
 
 import ipaddress
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from chassis import marks
 from chassis.events import now
 from chassis.problems import TooMany
+from chassis.settings import settings
 
 from .. import queries, tokens
 from ..models import Guesses, db
 
-MOST, WINDOW = 10, 900.0
-SENTENCE = "Too many wrong passwords. Wait a while, then try again."
 TABLE = Guesses.__table__
 MEET = sa.text(
     "INSERT INTO guesses (key, moments, last_at) VALUES (:key, '', :at) ON CONFLICT (key) DO NOTHING"
@@ -39,6 +39,16 @@ FORGET = (
     .where(TABLE.c.key == sa.bindparam("of"))
     .values(moments=sa.func.replace(TABLE.c.moments, sa.bindparam("moment"), ""))
 )
+DEVICES = 4  # accounts that one browser is known for
+
+
+@dataclass(frozen=True)
+class Rule:
+    """At most `most` tries within `seconds`."""
+
+    most: int
+    seconds: float
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -47,22 +57,28 @@ class Guess:
     moment: str
 
 
-def note(email: str, address: str) -> Guess:
-    """Notes a guess. Raises `TooMany` when it must not be evaluated."""
-    guess = Guess(keys_of(email, address), f"{time.time():.6f}")
+def passwords_rule() -> Rule:
+    sentence = "Too many wrong passwords. Wait a while, then try again."
+    return Rule(settings.password_guesses, settings.guess_minutes * 60.0, sentence)
+
+
+def mails_rule() -> Rule:
+    sentence = "Enough mails have been sent to this address for now. Look for them, or try again later."
+    return Rule(settings.mails_per_hour, 3600.0, sentence)
+
+
+def note(keys: list[str], rule: Rule) -> Guess:
+    """Notes a try. Raises `TooMany` when it must not be made."""
+    guess = Guess(sorted(keys), f"{time.time():.6f}")
     known = queries.guesses(guess.keys)
-    refuse_full(known.values())  # so a flood costs one read and no lock
+    refuse_full(known.values(), rule)  # so a flood costs one read and no lock
     if unknown := [{"key": key, "at": now()} for key in guess.keys if key not in known]:
         db.session.execute(MEET, unknown)
     rows = db.session.execute(HELD, {"keys": guess.keys}).all()
-    refuse_full(row.moments for row in rows)
-    db.session.execute(
-        KEEP,
-        [
-            {"of": row.key, "moments": " ".join([*recent(row.moments), guess.moment]), "last_at": now()}
-            for row in rows
-        ],
-    )
+    refuse_full((row.moments for row in rows), rule)
+    moments = {row.key: " ".join([*recent(row.moments, rule), guess.moment]) for row in rows}
+    values = [{"of": key, "moments": kept, "last_at": now()} for key, kept in moments.items()]
+    db.session.execute(KEEP, values)
     db.session.commit()
     return guess
 
@@ -73,12 +89,47 @@ def take_back(guess: Guess) -> None:
     db.session.commit()
 
 
-def keys_of(email: str, address: str) -> list[str]:
-    """No e-mail address is kept here, and an unknown one is treated like any other."""
-    keys = [f"account:{tokens.keyed('guesses', email.strip().lower())}"]
-    if address:
-        keys.append(f"address:{network(address)}")
-    return sorted(keys)
+def keys_of(email: str, address: str, device: str = "") -> list[str]:
+    """Whose tries these are: of the account and of the address, unless the browser is one that the account
+    has signed in with before: then of that browser alone, so that nobody can lock its owner out.
+    """
+    if known := known_device(email, device):
+        return [f"device:{known}"]
+    keys = [f"account:{of_address(email)}"]
+    return [*keys, f"address:{network(address)}"] if address else keys
+
+
+def mail_keys(email: str) -> list[str]:
+    return [f"mail:{of_address(email)}"]
+
+
+def of_address(email: str) -> str:
+    return tokens.keyed("guesses", email.strip().lower())
+
+
+def known_device(email: str, device: str) -> str:
+    """What the cookie of a browser says of this account, if it has signed in there."""
+    owner = device_owner(email)
+    texts = (marks.read(secret(), "device", mark) for mark in device.split("~"))
+    return next((text for text in texts if text and text.partition("-")[0] == owner), "")
+
+
+def remembered_device(email: str, device: str) -> str:
+    """The cookie for a browser in which this account has just signed in; it keeps what it was before."""
+    if known_device(email, device):
+        return device
+    kept = [mark for mark in device.split("~") if marks.read(secret(), "device", mark)]
+    fresh = marks.marked(secret(), "device", f"{device_owner(email)}-{tokens.new_secret()[:22]}")
+    return "~".join([fresh, *kept][:DEVICES])
+
+
+def device_owner(email: str) -> str:
+    return tokens.keyed("device", email.strip().lower())[:20]
+
+
+def secret() -> str:
+    """The gateway knows browsers by it, too."""
+    return str(settings.internal_secret.get_secret_value())
 
 
 def network(address: str) -> str:
@@ -90,12 +141,12 @@ def network(address: str) -> str:
     return address if version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
 
 
-def recent(moments: str) -> list[str]:
-    return [moment for moment in moments.split() if float(moment) > time.time() - WINDOW]
+def recent(moments: str, rule: Rule) -> list[str]:
+    return [moment for moment in moments.split() if float(moment) > time.time() - rule.seconds]
 
 
-def refuse_full(found: Iterable[str]) -> None:
-    for moments in map(recent, found):
-        if len(moments) >= MOST:
-            wait = float(moments[-MOST]) + WINDOW - time.time()
-            raise TooMany(SENTENCE, retry_after=max(int(wait) + 1, 1))
+def refuse_full(found: Iterable[str], rule: Rule) -> None:
+    for moments in (recent(text, rule) for text in found):
+        if len(moments) >= rule.most:
+            wait = float(moments[-rule.most]) + rule.seconds - time.time()
+            raise TooMany(rule.sentence, retry_after=max(int(wait) + 1, 1))

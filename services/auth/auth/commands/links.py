@@ -1,19 +1,20 @@
 """What people do with the links that they got by mail, and with their passwords and addresses."""
 
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 
 from chassis.events import now
-from chassis.problems import Conflict, Invalid, Unauthenticated
+from chassis.problems import Conflict, Invalid, TooMany, Unauthenticated
 from chassis.settings import settings
 from chassis.tokens import Actor
 
 from .. import events, letters, passwords, queries, tokens
 from ..models import ADMINISTRATOR, Mail, MailToken, Role, Session, User, db
-from . import mails
+from . import guesses, mails
 from .accounts import refuse_taken, saving
-from .proofs import prove
+from .proofs import proven
 from .rows import held
 from .sessions import revoke
 
@@ -21,7 +22,8 @@ BAD_LINK = "This link is invalid or has expired."
 
 
 def send_confirmation(actor: Actor) -> None:
-    """Mails a fresh link that confirms the account; older ones are void."""
+    """Mails a fresh link that confirms the account; older ones are void. Raises `TooMany`."""
+    guesses.note(guesses.mail_keys(queries.account_of(actor)["email"]), guesses.mails_rule())
     user = held(actor.id)
     mails.send_link(user, letters.CONFIRM, user.email)
     db.session.commit()
@@ -46,7 +48,16 @@ def make_administrator_if_due(user: User) -> None:
 
 
 def ask_reset(email: str) -> None:
-    """Notes that a reset mail is wanted; the worker looks whether there is such an account."""
+    """Notes that a reset mail is wanted; the worker looks whether there is such an account.
+
+    Who asks too often for one address is told nothing, and nothing is mailed.
+    """
+    with suppress(TooMany):
+        guesses.note(guesses.mail_keys(email), guesses.mails_rule())
+        note_asked(email.strip().lower())
+
+
+def note_asked(email: str) -> None:
     db.session.add(Mail(to=email, state="asked", created_at=now(), next_try_at=now()))
     db.ring()
     db.session.commit()
@@ -86,13 +97,14 @@ def set_password(user: User, hash: str) -> None:
 
 
 def checked(actor: Actor, password: str, address: str, field: str) -> queries.Row:
-    """The caller's account, if the password is right.
+    """The caller's account, if the password is right. A session has tries of its own.
 
-    A wrong one is a mistake in a field (`Invalid`), not a reason to sign in again. Else raises as `prove`.
+    A wrong one is a mistake in a field (`Invalid`), not a reason to sign in again. Else raises as `proven`.
     """
     account = queries.account_of(actor)
+    keys = [f"session:{actor.session}"] if actor.session else guesses.keys_of(account["email"], address)
     try:
-        return prove(account["email"], password, address)
+        return proven(account["email"], password, keys)
     except Unauthenticated:
         message = f"{field} is not right"
         raise Invalid(message, errors=[{"field": field, "message": message}]) from None
@@ -102,6 +114,7 @@ def propose_email(actor: Actor, email: str, password: str, address: str) -> None
     """Mails a link to the new address; only the link changes it."""
     account = checked(actor, password, address, "password")
     refuse_taken(email, account["username"], but=actor.id)
+    guesses.note([*guesses.mail_keys(email), f"mails of:{actor.id}"], guesses.mails_rule())
     user = held(actor.id)
     mails.send_link(user, letters.CHANGE_EMAIL, email)
     db.session.commit()

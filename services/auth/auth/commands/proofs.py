@@ -11,13 +11,18 @@ from ..models import User, db
 from . import guesses
 
 
-def prove(email: str, password: str, address: str) -> queries.Row:
-    """The account whose password it is.
+def prove(email: str, password: str, address: str, device: str = "") -> queries.Row:
+    """The account whose password it is, shown at an address or in a known browser. Raises as `proven`."""
+    return proven(email, password, guesses.keys_of(email, address, device))
+
+
+def proven(email: str, password: str, keys: list[str]) -> queries.Row:
+    """The account whose password it is; `keys` are those that a wrong one counts against.
 
     Raises `Unauthenticated` (alike for a wrong password, an unknown and a disabled account), `TooMany` or
     `Unavailable`.
     """
-    guess = guesses.note(email, address)
+    guess = guesses.note(keys, guesses.passwords_rule())
     account = queries.account_by_email(email)
     try:
         right = passwords.matches(password, account["password_hash"] if account else None)

@@ -10,7 +10,7 @@ from ..models import Guesses, Mail, MailToken, RefreshToken, Session, db
 
 KEEP_MAILS = timedelta(days=30)
 KEEP_ENDED = timedelta(hours=2)  # longer than `/internal/changes` looks back
-KEEP_GUESSES = timedelta(minutes=15)
+KEEP_GUESSES = timedelta(hours=1)  # at least the longest window of a throttle
 
 
 def prune() -> None:

@@ -14,6 +14,7 @@ from chassis.tokens import Actor
 
 from .. import queries, tokens
 from ..models import RefreshToken, Session, db
+from . import guesses
 from .proofs import prove
 from .rows import held
 
@@ -31,18 +32,24 @@ class SignedIn(NamedTuple):
     max_age: int | None
     token: str
     user_id: int
+    device: str
 
 
-def sign_in(email: str, password: str, *, remember: bool, address: str, agent: str) -> SignedIn:
-    """Opens a browser's session. Raises as `prove`."""
-    account, cookie = prove(email, password, address), tokens.new_secret()
+def sign_in(
+    email: str, password: str, *, remember: bool, address: str, agent: str, device: str = ""
+) -> SignedIn:
+    """Opens a browser's session, and makes the browser known (`device` is its cookie). Raises as `prove`."""
+    account, cookie = prove(email, password, address, device), tokens.new_secret()
     session = new_session(account["id"], BROWSER, address, agent, REMEMBERED if remember else IDLE)
     session.cookie_hash = tokens.fingerprint(cookie)
     session.idle_seconds = None if remember else int(IDLE.total_seconds())
     sid = session.sid
     db.session.commit()
     token, _ = tokens.sign(account, ["session"], session=sid)
-    return SignedIn(cookie, int(REMEMBERED.total_seconds()) if remember else None, token, account["id"])
+    known = guesses.remembered_device(account["email"], device)
+    return SignedIn(
+        cookie, int(REMEMBERED.total_seconds()) if remember else None, token, account["id"], known
+    )
 
 
 def new_session(user_id: int, kind: str, address: str, agent: str, life: timedelta) -> Session:

@@ -109,6 +109,7 @@ class SigningIn(Shape):
     remember: bool = False
     address: Short = ""
     agent: Agent = ""
+    device: Agent = ""
 
 
 class Since(Query):

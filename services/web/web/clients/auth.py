@@ -68,9 +68,9 @@ def register(email: str, username: str, password: str) -> None:
     ask("auth", "POST", USERS, {"email": email, "username": username, "password": password})
 
 
-def sign_in(email: str, password: str, *, remember: bool, address: str, agent: str) -> SignedIn:
-    """Raises `Unauthenticated` or `TooMany`."""
-    sent = {"email": email, "password": password, "remember": remember, "address": address, "agent": agent}
+def sign_in(email: str, password: str, **browser: Any) -> SignedIn:
+    """`browser`: remember, address, agent, device. Raises `Unauthenticated` or `TooMany`."""
+    sent = {"email": email, "password": password, **browser}
     return one(SignedIn, ask("auth", "POST", "/internal/sessions", sent, insider=True))
 
 

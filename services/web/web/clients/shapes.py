@@ -81,11 +81,12 @@ class Session(Shape):
 
 
 class SignedIn(Shape):
-    """`max_age` in seconds, if the browser is to remember."""
+    """`max_age` in seconds, if the browser is to remember; `device` is what it is known by."""
 
     session: str
     max_age: int | None
     user_id: int
+    device: str
 
 
 class Relationship(Shape):

@@ -1,5 +1,6 @@
 """Accounts: everything under `/auth`. The session's cookie is set here; the gateway reads it."""
 
+import re
 from typing import Any
 
 from flask import Blueprint, Response, request, session
@@ -27,6 +28,7 @@ from .steps import onward, question
 
 pages = Blueprint("account", __name__, url_prefix="/auth")
 LOGIN = "/auth/login"
+DEVICE, DEVICE_SECONDS = re.compile(r"[A-Za-z0-9_.~-]{1,512}"), 2 * 365 * 24 * 3600
 BAD_CONFIRMATION = "The confirmation link is invalid or has expired."
 OTHERS_END = "You will stay logged in here and be logged out everywhere else."
 BAD_LINK = "This link is invalid or has expired. You can ask for a new one here."
@@ -57,10 +59,24 @@ def _signed_in(form: LoginForm) -> Response:
         remember=bool(form.remember_me.data),
         address=request.headers.get("X-Forwarded-For", request.remote_addr or "")[:64],
         agent="".join(filter(str.isprintable, request.headers.get("User-Agent", "")))[:256],
+        device=_device(),
     )
     response = onward(safe_path(request.args.get("next")))
     _set_session(response, opened.session, opened.max_age)
+    _set_device(response, opened.device)
     return response
+
+
+def _device() -> str:
+    shown = request.cookies.get(settings.device_cookie, "")
+    return shown if DEVICE.fullmatch(shown) else ""
+
+
+def _set_device(response: Response, value: str) -> None:
+    """It opens nothing; it only keeps others from locking the owner of this browser out (decision 6)."""
+    response.set_cookie(
+        settings.device_cookie, value, DEVICE_SECONDS, secure=settings.https, httponly=True, samesite="Lax"
+    )
 
 
 def _set_session(response: Response, value: str, max_age: int | None) -> None:
