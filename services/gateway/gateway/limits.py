@@ -70,7 +70,9 @@ class Shared:
     """Counts in Redis; in memory while it is away, which it is asked about every few seconds."""
 
     def __init__(self, url: str, seconds: float) -> None:
-        self._redis: Any = storage_from_string(url, socket_timeout=seconds, socket_connect_timeout=seconds)
+        self._redis: Any = storage_from_string(
+            url, socket_timeout=seconds, socket_connect_timeout=seconds, protocol=2
+        )
         self._memory, self._again = Memory(), 0.0
         metrics.LIMITS_SHARED.set(1)
 
