@@ -7,7 +7,6 @@ opened after it.
 
 import os
 import tempfile
-import threading
 
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
@@ -35,9 +34,8 @@ if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 def post_worker_init(worker: object) -> None:
     """After the fork, because threads do not survive it."""
     verifier = getattr(worker.wsgi, "extensions", {}).get("verifier")  # type: ignore[attr-defined]
-    learn = getattr(getattr(verifier, "keys", None), "learn", None)  # the issuer has its keys in a folder
-    if learn is not None:
-        threading.Thread(target=learn, name="jwks", daemon=True).start()
+    if verifier is not None:
+        verifier.keys.keep_fresh()
 
 
 def child_exit(server: object, worker: object) -> None:

@@ -1,32 +1,45 @@
 """Idempotency keys: the same POST sent again gives the first answer again, and nothing is done twice.
 
-The key is a row in the transaction of what it names, so it exists exactly when that was done. The answer is
-kept right after. Should the process die in between, it is made again from the subject of the event that was
-written.
+The key is a row in the transaction of what it names, written with its first event, so it exists exactly when
+that was done. The answer is kept right after. Should the process die in between, it is made again from the
+subject of the event.
 See the IETF draft "The Idempotency-Key HTTP Header Field".
 """
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_request_context, request
 
 from .access import Answer, respond
 from .database import Database, database
 from .events import now
 from .problems import Invalid, Refusal
+from .settings import settings
 from .tokens import Actor
 
 KEEP = timedelta(hours=24)
 KEY = re.compile(r"[\x21-\x7e]{1,128}")
+STRANGERS = 0  # owns the keys of those who are not signed in
 CLAIM = sa.text(
-    "INSERT INTO idempotency_keys (owner, key, fingerprint, made_at)"
-    " VALUES (:owner, :key, :fingerprint, :made_at) ON CONFLICT (owner, key) DO NOTHING"
+    "INSERT INTO idempotency_keys (owner, key, fingerprint, made_at, subject)"
+    " VALUES (:owner, :key, :fingerprint, :made_at, :subject) ON CONFLICT (owner, key) DO NOTHING"
 ).bindparams(sa.bindparam("made_at", type_=sa.DateTime(timezone=True)))
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key as it was sent, whose it is, and with which request."""
+
+    owner: int
+    key: str
+    fingerprint: str
 
 
 class OtherRequest(Refusal):
@@ -36,66 +49,78 @@ class OtherRequest(Refusal):
     )
 
 
-def once(actor: Actor, act: Callable[[], Response], again: Callable[[int], Answer]) -> Response:
+class DoneAlready(Refusal):
+    """Another request with this key was faster."""
+
+
+def once(actor: Actor | None, act: Callable[[], Response], again: Callable[[int], Answer]) -> Response:
     """Does it, unless this caller's key says that it was done; then answers as before.
 
     Args:
         act: does it and gives the answer.
         again: the answer for the subject with this id, if the first one was lost.
     """
-    key, owner = request.headers["Idempotency-Key"], actor.id
+    key = presented(actor)
+    known = recall(key)
+    if known is None:
+        g.idempotency = key
+        try:
+            return keep(act())
+        except Refusal:
+            known = recall(key)
+            if known is None:
+                raise
+    return repeated(known, key.fingerprint, again)
+
+
+def presented(actor: Actor | None) -> Key:
+    """The key of this request. Raises `Invalid`.
+
+    Strangers share one owner: only who sends the whole request again, which they alone know, gets its answer.
+    It may hold a password, so what is kept of it cannot be tried out by who reads the database alone.
+    """
+    key = request.headers["Idempotency-Key"]
     if not KEY.fullmatch(key):
         raise Invalid("The Idempotency-Key must be 1 to 128 visible ASCII characters, such as a UUID.")
-    fingerprint = hashlib.sha256(
-        f"{request.method} {request.path}\n".encode() + request.get_data()
-    ).hexdigest()
-    if recall(owner, key) is None and claim(owner, key, fingerprint):
-        g.idempotency = (owner, key)
-        return keep(act())
-    return repeated(recall(owner, key), fingerprint, again)
+    sent = f"{request.method} {request.path}\n".encode() + request.get_data()
+    if actor is not None:
+        return Key(actor.id, key, hashlib.sha256(sent).hexdigest())
+    secret = settings.internal_secret.get_secret_value().encode()
+    return Key(STRANGERS, key, hmac.new(secret, b"idempotency\n" + sent, hashlib.sha256).hexdigest())
 
 
-def claim(owner: int, key: str, fingerprint: str) -> bool:
-    """Takes the key in the transaction that begins here. Waits for another that is just taking it."""
-    values = {"owner": owner, "key": key, "fingerprint": fingerprint, "made_at": now()}
-    taken: Any = database.session.execute(CLAIM, values)
-    if not taken.rowcount:
-        database.session.rollback()
-    return bool(taken.rowcount)
-
-
-def recall(owner: int, key: str) -> Any:
+def recall(key: Key) -> Any:
     keys = database.idempotency_keys
-    return database.row(sa.select(keys).where(keys.c.owner == owner, keys.c.key == key))
+    return database.row(sa.select(keys).where(keys.c.owner == key.owner, keys.c.key == key.key))
 
 
 def remember_subject(subject: str) -> None:
-    """Called for each event of the transaction; the first one's subject is what was made."""
-    if "idempotency" in g:
-        _update(*g.idempotency, subject=subject)
-        del g.idempotency
+    """Called for each event of the transaction; the first one's subject is what was made. Takes the key, and
+    waits for another that is just taking it. Raises `DoneAlready`.
+    """
+    key: Key | None = g.get("idempotency") if has_request_context() else None
+    if key is None or g.get("claimed"):
+        return
+    values = asdict(key) | {"made_at": now(), "subject": subject}
+    taken: Any = database.session.execute(CLAIM, values)
+    if not taken.rowcount:
+        database.session.rollback()
+        raise DoneAlready
+    g.claimed = True
 
 
 def keep(response: Response) -> Response:
     """Keeps the answer for whoever asks again."""
+    keys, key = database.idempotency_keys, g.idempotency
     given = {
         "status": response.status_code,
         "location": response.headers.get("Location"),
         "body": response.data,
     }
-    _update(*_who(), **given)
+    mine = (keys.c.owner == key.owner) & (keys.c.key == key.key)
+    database.session.execute(sa.update(keys).where(mine).values(given))
     database.session.commit()
     return response
-
-
-def _who() -> tuple[int, str]:
-    return g.actor.id, request.headers["Idempotency-Key"]
-
-
-def _update(owner: int, key: str, **values: Any) -> None:
-    keys = database.idempotency_keys
-    mine = (keys.c.owner == owner) & (keys.c.key == key)
-    database.session.execute(sa.update(keys).where(mine).values(values))
 
 
 def repeated(row: Any, fingerprint: str, again: Callable[[int], Answer]) -> Response:

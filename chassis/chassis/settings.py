@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     bus_url: str = ""
     data: Path = Path(".run")
     jwks_url: str = ""
-    jwks_refresh: float = 30.0
+    jwks_refresh: float = 1.0
     token_issuer: str = "auth"  # noqa: S105 - a name
     token_audience: str = "api"  # noqa: S105 - a name
     internal_secret: SecretStr = SecretStr("development-only-secret")

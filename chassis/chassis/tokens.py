@@ -2,9 +2,8 @@
 alone.
 
 A token is a JWT access token (RFC 9068: `typ: at+jwt`), signed with Ed25519 (RFC 8037). Keys come from a
-JWKS document (RFC 7517),
-kept in memory, refreshed in the background, and asked for at once when a token names a key that is not
-known yet.
+JWKS document (RFC 7517), kept in memory. A thread asks for it again every second, so that a withdrawn key
+speaks for nobody two seconds later; a token that names a key that is not known yet asks at once.
 """
 
 import logging
@@ -18,6 +17,7 @@ from typing import Any
 import jwt
 import orjson
 from cachetools import TTLCache
+from requests import codes
 
 from .http import Client
 from .problems import Unauthenticated, Unavailable
@@ -25,7 +25,7 @@ from .problems import Unauthenticated, Unavailable
 log = logging.getLogger(__name__)
 LEEWAY = 5.0
 REQUIRED = ["iss", "aud", "sub", "iat", "exp", "jti"]
-ASK_AGAIN_AFTER, ASK_SOON = 1.0, 0.1  # seconds
+ASK_SOON, LONGEST_WAIT = 0.1, 3.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +61,49 @@ def actor_of(claims: dict[str, Any]) -> Actor:
     )
 
 
-def jwks_reader(address: str) -> Callable[[], bytes]:
+Reader = Callable[[], bytes]
+"""Gives the JWKS document."""
+
+
+def jwks_reader(address: str) -> Reader:
     """Reads the key set from `http(s)://…`, or from a file for tests and offline checks."""
     if address.startswith(("http://", "https://")):
-        client = Client(address, sentence="The keys that tell who is asking cannot be read right now.")
-        return lambda: client.get("").content
+        return Published(address).read
     return Path(address).read_bytes
 
 
-class Keys:
-    """The published keys: one fetch at a time, at most one a second however many strange tokens arrive."""
+class Published:
+    """The key set at an address; what has not changed is not sent again (RFC 9110, section 13)."""
 
-    def __init__(self, read: Callable[[], bytes], refresh: float) -> None:
+    def __init__(self, address: str) -> None:
+        self._client = Client(address, sentence="The keys that tell who is asking cannot be read right now.")
+        self._tag, self._document = "", b""
+
+    def read(self) -> bytes:
+        answer = self._client.get("", headers={"If-None-Match": self._tag} if self._tag else {})
+        if answer.status_code != codes.not_modified:
+            answer.raise_for_status()
+            self._tag, self._document = answer.headers.get("ETag", ""), answer.content
+        return self._document
+
+
+class Keys:
+    """The published keys. Whoever knows the key of a token waits for nobody: no lock is held while reading.
+
+    Args:
+        read: gives the document.
+        refresh: seconds between two readings; 0: only when a key is not known.
+    """
+
+    def __init__(self, read: Reader, refresh: float) -> None:
         self._read, self._refresh = read, refresh
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._asked = self._fetched = float("-inf")
-        self._lock = threading.Lock()
+        self._fetched = float("-inf")
+        self._turn = threading.Lock()
+        self._arrived = threading.Condition()
+        self._follower: threading.Thread | None = None
         self._document = b""
+        self._away = False
         self.generation = 0
 
     def key(self, kid: str) -> jwt.PyJWK | None:
@@ -89,44 +115,57 @@ class Keys:
     def known(self) -> bool:
         return bool(self._keys)
 
-    def learn(self) -> None:
-        """Reads the keys at the start, until the issuer is there: so people are known when it goes away,
-        even if nobody has asked for anything before.
-        """
-        while not self._keys:
-            self.fetch()
-
     def keep_fresh(self) -> None:
-        """Starts a refresh in the background when it is due, so that no request waits for it."""
-        now = time.monotonic()
-        due = now - self._fetched > self._refresh and now - self._asked > ASK_AGAIN_AFTER
-        if due and self._keys and not self._lock.locked():
-            threading.Thread(target=self.fetch, name="jwks", daemon=True).start()
+        """Sees to it that somebody reads them again and again: a thread, which does not survive a fork."""
+        if not self._followed():
+            with self._arrived:
+                if not self._followed():
+                    self._follower = threading.Thread(target=self._follow, name="jwks", daemon=True)
+                    self._follower.start()
+
+    def _followed(self) -> bool:
+        return not self._refresh or (self._follower is not None and self._follower.is_alive())
+
+    def _follow(self) -> None:
+        """For ever. At the start until the issuer is there: so people are known when it goes away, even if
+        nobody has asked for anything before.
+        """
+        while True:
+            self.fetch()
+            time.sleep(self._refresh if self._keys else ASK_SOON)
 
     def fetch(self) -> None:
-        """Reads the key set again, unless somebody just did. Keeps the known keys when the issuer is away.
+        """Reads the key set again; keeps the known keys when the issuer is away.
 
-        As long as none is known at all, it is asked for sooner, and those who wait share one answer: a
-        request that comes while everything starts is not refused for that.
+        One does it at a time, the others wait for what it finds. Strange tokens, however many arrive, make it
+        ten readings a second at most, and a token of a key made just now is not refused for that.
         """
         came = time.monotonic()
-        with self._lock:
-            since = time.monotonic() - self._asked
-            if self._asked >= came or (self._keys and since < ASK_AGAIN_AFTER):
-                return
-            if since < ASK_SOON:
-                time.sleep(ASK_SOON - since)
-            self._asked = time.monotonic()
+        if self._turn.acquire(blocking=False):
             try:
-                document = self._read()
-                found = {key["kid"]: jwt.PyJWK(key) for key in orjson.loads(document)["keys"]}
-            except Exception as error:
-                log.warning("keys not read", extra={"reason": str(error)})
-                return
-            self._fetched = time.monotonic()
+                time.sleep(max(self._fetched + ASK_SOON - came, 0))
+                self._replace()
+            finally:
+                self._fetched = time.monotonic()
+                self._turn.release()
+                with self._arrived:
+                    self._arrived.notify_all()
+        else:
+            with self._arrived:
+                self._arrived.wait_for(lambda: self._fetched > came, LONGEST_WAIT)
+
+    def _replace(self) -> None:
+        try:
+            document = self._read()
             if document != self._document:
+                self._keys = {key["kid"]: jwt.PyJWK(key) for key in orjson.loads(document)["keys"]}
                 self._document, self.generation = document, self.generation + 1
-            self._keys = found
+        except Exception as error:
+            if not self._away:
+                log.warning("keys not read", extra={"reason": str(error)})
+            self._away = True
+        else:
+            self._away = False
 
 
 class Verifier:
@@ -138,9 +177,7 @@ class Verifier:
         refresh: seconds after which the key set is read again.
     """
 
-    def __init__(
-        self, read: Callable[[], bytes], *, issuer: str, audience: str, refresh: float = 30.0
-    ) -> None:
+    def __init__(self, read: Reader, *, issuer: str, audience: str, refresh: float = 1.0) -> None:
         self.keys = Keys(read, refresh)
         self._issuer, self._audience = issuer, audience
         self._seen: TTLCache[tuple[int, str], Actor] = TTLCache(4096, ttl=300)
@@ -157,7 +194,7 @@ class Verifier:
         if known is None:
             known = self._verified(token)
             with self._lock:
-                self._seen[(self.keys.generation, token)] = known
+                self._seen[marker] = known
         if known.expires + LEEWAY < time.time():
             raise Unauthenticated
         return known

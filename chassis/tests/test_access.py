@@ -1,15 +1,19 @@
 """Who gets in, and in which order things are refused."""
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 import pytest
 from flask import Blueprint
 from shop.app import PACK, create_app
 
+from chassis.testing.polling import eventually
 from chassis.testing.service import Signer
-from chassis.tokens import Keys
+from chassis.tokens import Keys, jwks_reader
 
 
 def told(answer):
@@ -107,9 +111,7 @@ def test_keys_may_rotate_and_a_removed_key_is_refused(shop, tmp_path):
     assert old.get("/api/v1/boxes/").status_code == 200
     fresh = Signer(tmp_path)
     shop.signer.jwks.write_text(fresh.jwks.read_text())
-    keys = shop.app.extensions["verifier"].keys
-    keys._asked = float("-inf")
-    keys.fetch()
+    shop.app.extensions["verifier"].keys.fetch()
     shop.signer = fresh
     assert shop.as_("ann", PACK).get("/api/v1/boxes/").status_code == 200
     assert old.get("/api/v1/boxes/").status_code == 401
@@ -125,18 +127,89 @@ def test_pages_may_ask_for_strangers_where_a_route_says_so(shop):
     assert shop.internal().get("/api/v1/boxes/").status_code == 401
 
 
+KEY = {"kid": "k1", "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+OTHER = {**KEY, "kid": "k2"}
+
+
+def document(*keys):
+    return json.dumps({"keys": keys}).encode()
+
+
 def test_keys_are_learnt_at_the_start_as_soon_as_the_issuer_is_there():
-    key = {"kid": "k1", "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
-    answers = iter([b"not yet", json.dumps({"keys": [key]}).encode()])
+    answers = iter([b"not yet", document(KEY)])
     keys = Keys(lambda: next(answers), refresh=30.0)
-    keys.learn()
+    keys.keep_fresh()
+    eventually(lambda: keys.known)
     assert keys.key("k1") is not None
 
 
 def test_a_request_that_comes_while_everything_starts_waits_for_the_keys():
     """The issuer was not there a moment ago; now it is."""
-    key = {"kid": "k1", "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
-    answers = iter([b"not yet", json.dumps({"keys": [key]}).encode()])
+    answers = iter([b"not yet", document(KEY)])
     keys = Keys(lambda: next(answers), refresh=30.0)
     keys.fetch()
     assert keys.key("k1") is not None
+
+
+def test_a_withdrawn_key_is_forgotten_without_being_asked_for():
+    published = [document(KEY)]
+    keys = Keys(lambda: published[0], refresh=0.02)
+    keys.keep_fresh()
+    eventually(lambda: keys.known)
+    published[0] = document(OTHER)
+    eventually(lambda: keys.generation == 2)
+    assert "k1" not in keys._keys
+
+
+def test_a_key_made_just_now_is_known_to_all_who_ask_at_once_by_one_reading():
+    published, readings = [document(KEY)], []
+
+    def read():
+        readings.append(1)
+        time.sleep(0.05)
+        return published[0]
+
+    keys = Keys(read, refresh=30.0)
+    keys.fetch()
+    published[0] = document(KEY, OTHER)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(lambda _: keys.key("k2"), range(8)))
+    assert len(readings) <= 3
+
+
+def test_whose_key_is_known_waits_for_nobody():
+    """The issuer hangs: a strange token waits for it, the others go on, and the known keys stay."""
+    hangs, reading = threading.Event(), threading.Event()
+    answers = iter([lambda: document(KEY), lambda: reading.set() or hangs.wait(10) or b"{}"])
+    keys = Keys(lambda: next(answers)(), refresh=30.0)
+    keys.fetch()
+    stranger = threading.Thread(target=keys.key, args=("k9",))
+    stranger.start()
+    assert reading.wait(10)
+    assert keys.key("k1") is not None
+    hangs.set()
+    stranger.join()
+    assert keys.known
+
+
+def test_what_has_not_changed_is_not_sent_again():
+    asked = []
+
+    class Issuer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.headers.get("If-None-Match"))
+            self.send_response(304 if asked[-1] else 200)
+            self.send_header("ETag", '"one"')
+            self.send_header("Content-Length", "0" if asked[-1] else str(len(document(KEY))))
+            self.end_headers()
+            self.wfile.write(b"" if asked[-1] else document(KEY))
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Issuer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        read = jwks_reader(f"http://127.0.0.1:{server.server_port}/keys")
+        assert [read(), read()] == [document(KEY)] * 2
+        server.shutdown()
+    assert asked == [None, '"one"']

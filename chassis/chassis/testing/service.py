@@ -192,6 +192,7 @@ def service_doors(
                 "database_url": url,
                 "bus_url": f"sqlite:///{tmp_path}/bus.sqlite",
                 "jwks_url": str(signer.jwks),
+                "jwks_refresh": 0,
                 "internal_secret": INTERNAL,
                 "environment": "testing",
                 "log_level": "CRITICAL",

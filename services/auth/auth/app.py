@@ -19,6 +19,7 @@ from .tokens import OwnVerifier
 
 class Settings(chassis.settings.Settings):
     keys_dir: Path | None = None
+    keys_ahead: float = Field(keys.AHEAD, ge=2)
     secret_key: SecretStr = SecretStr("development-only-secret")
     admin: str = Field("", alias="FLASKY_ADMIN")
     mail_sender: str = Field("Flasky Admin <flasky@example.com>", alias="FLASKY_MAIL_SENDER")
@@ -65,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             Job("forget", lambda app: commands.prune(), every=600.0),
         ],
     )
-    ring = keys.Keyring(settings.keys_folder)
+    ring = keys.Keyring(settings.keys_folder, settings.keys_ahead)
     app.extensions |= {
         "keyring": ring,
         "verifier": OwnVerifier(ring, settings.token_issuer, settings.token_audience),

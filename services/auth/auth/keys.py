@@ -1,9 +1,9 @@
 """Signing keys: Ed25519 PEM files in one folder, named by the time they were made; the name is the `kid`.
 
-A new key is published at once and signs only `AHEAD` seconds later, when everybody who verifies has read it.
-The one before stays published until the last token it signed has expired. Every process looks at the folder
-at most once a second, so nothing has to be restarted, and any number of processes agree because they go by
-the names alone.
+A new key is published at once and signs only `KEYS_AHEAD` seconds later, when everybody who verifies has read
+it. The one before stays published until the last token it signed has expired. Every process looks at the
+folder twice a second at most, so nothing has to be restarted, and any number of processes agree because they
+go by the names alone.
 """
 
 import json
@@ -27,7 +27,7 @@ from chassis.problems import Unavailable
 AHEAD = 60.0
 LONGEST_TOKEN = 3600.0
 MARGIN = 60.0
-LOOK_EVERY = 1.0
+LOOK_EVERY = 0.5
 STAMP = "%Y%m%dT%H%M%S.%f"
 
 
@@ -50,8 +50,8 @@ class Key:
 class Keyring:
     """The keys of a folder, to sign and to verify with. Safe to share between threads."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, ahead: float = AHEAD) -> None:
+        self.folder, self._ahead = folder, ahead
         self._lock = threading.Lock()
         self._looked = float("-inf")
         self._keys: list[Key] = []
@@ -98,7 +98,7 @@ class Keyring:
         return kid
 
     def remove(self, kid: str) -> bool:
-        """Takes a key away: within a second nothing it signed is good. Says whether it was there."""
+        """Takes a key away: two seconds later nothing it signed is good. Says whether it was there."""
         known = any(key.kid == kid for key in self._current())
         if known:
             (self.folder / f"{kid}.pem").unlink(missing_ok=True)
@@ -129,7 +129,7 @@ class Keyring:
         if kids != [key.kid for key in self._keys]:
             found = {kid: self._loaded.get(kid) or self._load(kid) for kid in kids}
             self._loaded = {kid: key for kid, key in found.items() if key is not None}
-            self._keys = timed(self._loaded)
+            self._keys = timed(self._loaded, self._ahead)
             self.generation += 1
         self._looked = time.monotonic()
 
@@ -144,10 +144,10 @@ class Keyring:
         return key
 
 
-def timed(loaded: dict[str, Ed25519PrivateKey]) -> list[Key]:
+def timed(loaded: dict[str, Ed25519PrivateKey], ahead: float) -> list[Key]:
     """Each key begins a while after it was made, and ends some time after the next has begun."""
     kids = sorted(loaded)
-    begins = [made(kid).timestamp() + AHEAD for kid in kids]
+    begins = [made(kid).timestamp() + ahead for kid in kids]
     keys = [Key(kid, loaded[kid], begin) for kid, begin in zip(kids, begins, strict=True)]
     followed = [
         replace(key, ends=following.begins + LONGEST_TOKEN + MARGIN) for key, following in pairwise(keys)

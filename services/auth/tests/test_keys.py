@@ -37,9 +37,18 @@ def ring(auth):
 def test_the_published_keys_are_public_ones_and_kept_only_shortly(auth):
     answer = auth.anonymous().get("/.well-known/jwks.json")
     [key] = answer.json["keys"]
-    assert answer.headers["Cache-Control"] == "public, max-age=5"
+    assert answer.headers["Cache-Control"] == "public, max-age=1"
     assert set(key) == {"kid", "kty", "crv", "x", "alg", "use"}
     assert (key["kty"], key["crv"], key["alg"]) == ("OKP", "Ed25519", "EdDSA")
+
+
+def test_whoever_has_the_keys_is_only_told_that_nothing_has_changed(auth):
+    first = auth.anonymous().get("/.well-known/jwks.json")
+    had = {"If-None-Match": first.headers["ETag"]}
+    assert auth.anonymous().get("/.well-known/jwks.json", headers=had).status_code == 304
+    auth.flask("keys", "rotate")
+    changed = auth.anonymous().get("/.well-known/jwks.json", headers=had)
+    assert (changed.status_code, len(changed.json["keys"])) == (200, 2)
 
 
 def test_a_new_key_is_published_before_it_signs(auth, ring):

@@ -1,6 +1,8 @@
 """Registering and confirming."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 
 import pytest
 
@@ -243,3 +245,54 @@ def test_whoever_is_signed_in_confirms_only_their_own_account(auth):
     refused = auth.signed_in("ben").post("/api/v1/users/confirm", json={"token": link})
     assert (refused.status_code, refused.json["message"]) == (400, "This link is invalid or has expired.")
     assert auth.signed_in("ann").post("/api/v1/users/confirm", json={"token": link}).status_code == 200
+
+
+KEYED = {"Idempotency-Key": "5f0c6b0e-54b5-4a0a-9d59-6a8f7f2f1c11"}
+SUSAN = {"email": "susan@example.com", "username": "susan", "password": "the same for both"}
+
+
+def keyed(auth, **changes):
+    return auth.anonymous().post(URL, json=SUSAN | changes, headers=KEYED)
+
+
+def test_registering_again_with_the_same_key_gives_the_first_answer(auth):
+    first, again = keyed(auth), keyed(auth)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert (first.data, first.headers["Location"]) == (again.data, again.headers["Location"])
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(auth.rows("users")) == len(auth.rows("mails")) == len(auth.outbox()) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"password": "guessed by a stranger"}, {"email": "s@example.com"}, {"username": "sus"}],
+)
+def test_only_who_knows_the_whole_request_gets_its_answer(auth, change):
+    keyed(auth)
+    refused = keyed(auth, **change)
+    assert (refused.status_code, "another request" in refused.json["message"]) == (422, True)
+    assert "url" not in refused.json
+    assert len(auth.rows("users")) == 1
+
+
+def test_a_refused_registration_does_not_use_its_key_up(auth):
+    auth.register("susan")
+    assert keyed(auth).status_code == 409
+    assert keyed(auth, username="rosa", email="rosa@example.com").status_code == 201
+
+
+def test_of_many_registrations_with_one_key_at_once_one_is_done_and_all_get_its_answer(auth):
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: keyed(auth), range(4)))
+    assert {answer.status_code for answer in answers} <= {201, 503}
+    assert {answer.json["id"] for answer in answers if answer.status_code == 201} == {1}
+    assert len(auth.rows("users")) == 1
+
+
+def test_what_is_kept_of_a_registration_tells_its_password_to_nobody(auth):
+    """Not even as a plain hash, which is tried out in no time."""
+    sent = json.dumps(SUSAN).encode()
+    auth.anonymous().post(URL, data=sent, content_type="application/json", headers=KEYED)
+    [kept] = auth.rows("idempotency_keys")
+    assert kept["fingerprint"] != sha256(b"POST /api/v1/users/\n" + sent).hexdigest()
+    assert "the same for both" not in str(kept)

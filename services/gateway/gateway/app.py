@@ -65,9 +65,8 @@ class Gateway:
         self._always = security(settings)
         self._cookie = "__Host-session" if settings.https else "session"
         self._ops_port = str(settings.ops_port)
-        self._background = [
-            gevent.spawn(work) for work in (self._changes.follow, self._seen.follow, self._follow_keys)
-        ]
+        self._background = [gevent.spawn(work) for work in (self._changes.follow, self._seen.follow)]
+        self._keys.keep_fresh()  # also while every caller is known already
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["SERVER_PORT"] == self._ops_port:
@@ -189,12 +188,6 @@ class Gateway:
             return self._app(environ, start_response)
         start_response(STATUS[404], [("Content-Length", "0")])
         return [b""]
-
-    def _follow_keys(self) -> None:
-        """Keeps the published keys fresh, also while every caller is known already."""
-        while True:
-            self._keys.fetch()
-            gevent.sleep(self._settings.jwks_refresh)
 
 
 def _tell(visit: Visit, status: int) -> None:

@@ -32,7 +32,6 @@ class Settings(ChassisSettings):
     identity_entries: int = 10_000
     password_exchanges: int = 8
     changes_seconds: float = 0.5
-    jwks_refresh: float = 1.0
     seen_seconds: float = 30.0
     limit_sign_in: str = "120/minute"
     limit_registration: str = "300/hour"

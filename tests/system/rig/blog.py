@@ -38,7 +38,7 @@ class Rig:
         self.parts = part_folder()
         self.points = folder / "failpoints"
         self.points.mkdir(parents=True)
-        given = ENVIRONMENT | {"FAILPOINTS": str(self.points)}
+        given = ENVIRONMENT | {"FAILPOINTS": str(self.points), "KEYS_AHEAD": "2"}
         given |= {name: value for name, value in os.environ.items() if name == "PYTHONPATH"}
         self.stack = Stack(free_block(), folder / "data", given | (self._servers() if self.real else {}))
         self.blog = Blog(self.stack)

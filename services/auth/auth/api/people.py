@@ -17,11 +17,14 @@ api = Blueprint("people", __name__, url_prefix="/api/v1")
 
 
 @api.post("/users/")
-@public(gives=shapes.User, status=201, refuses=(409,))
+@public(gives=shapes.User, status=201, refuses=(409,), again=lambda id: registered(id))
 def register(wanted: shapes.Registration) -> Answer:
     """Register; a mail with a link to confirm the account follows."""
-    user = commands.register(wanted.email, wanted.username, wanted.password)
-    shown = shapes.user(queries.user(user.id))
+    return registered(commands.register(wanted.email, wanted.username, wanted.password).id)
+
+
+def registered(id: int) -> Answer:
+    shown = shapes.user(queries.user(id))
     return created(shown, at=shown["url"])
 
 

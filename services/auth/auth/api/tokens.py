@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 
-from chassis.access import Answer, needs, public
+from chassis.access import Answer, needs, public, respond
 from chassis.tokens import Actor
 
 from .. import commands, keys, queries, shapes
@@ -12,7 +12,7 @@ from .answers import address, agent, identity_changed
 
 api = Blueprint("tokens", __name__)
 NO_STORE = {"Cache-Control": "no-store"}
-KEYS_KEPT = 5  # seconds
+KEYS_KEPT = 1  # seconds
 
 
 @api.post("/api/v1/tokens/")
@@ -40,5 +40,8 @@ def refresh(held: shapes.Refresh) -> Answer:
 @api.get("/.well-known/jwks.json")
 @public()
 def jwks() -> Any:
-    """The keys that tokens are verified with (RFC 7517)."""
-    return Answer(keys.keyring().document(), headers={"Cache-Control": f"public, max-age={KEYS_KEPT}"})
+    """The keys that tokens are verified with (RFC 7517). Everybody who verifies asks every second."""
+    answer = respond(keys.keyring().document())
+    answer.cache_control.public, answer.cache_control.max_age = True, KEYS_KEPT
+    answer.add_etag()
+    return answer.make_conditional(request)
