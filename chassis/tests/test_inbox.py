@@ -130,6 +130,21 @@ def test_a_request_waits_for_the_events_its_caller_caused(shop):
     assert arrived < 0.25 < missing
 
 
+def test_nobody_waits_while_nothing_arrives(shop, monkeypatch):
+    limit = 1.0
+    monkeypatch.setattr(shop.app.extensions["settings"], "await_events_limit", limit)
+
+    def seconds():
+        began = time.monotonic()
+        shop.as_("ann").get("/api/v1/boxes/", headers={"Await-Events": f"{MADE}:never"})
+        return time.monotonic() - began
+
+    first, second = seconds(), seconds()
+    shop.receive(MADE, 1, 1, {"id": 1, "label": "one"})
+    assert second < limit <= first
+    assert seconds() >= limit
+
+
 def test_a_write_tells_the_ids_of_its_events_and_a_refused_one_does_not(shop):
     made = shop.as_("ann", PACK).post("/api/v1/boxes/", json={"label": "x"})
     [event] = shop.outbox()

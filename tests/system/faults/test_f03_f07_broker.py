@@ -40,31 +40,41 @@ def bus_away(rig: Rig) -> Iterator[None]:
 
 
 def test_without_the_bus_writes_go_on_as_before(rig, members):
-    """F3."""
-    seconds = long(120, 5)
+    """F3. Windows with the bus and without it take turns, so that what else this machine does hits both.
+
+    Counted is what each write took; the few in the first second of an outage that wait for their own news
+    (at most 0.3 s, once for each process) are among them.
+    """
+    windows, seconds = long(3, 2), long(25, 4)
+    began, usual, during = time.monotonic(), [], []
     with Load(members, RATE, SEED):
-        began = time.monotonic()
-        time.sleep(seconds)
-        with bus_away(rig):
-            away = time.monotonic()
-            time.sleep(seconds)
-            back = time.monotonic()
-        time.sleep(seconds)
-    before, during = rig.ledger.seconds(began, away), rig.ledger.seconds(away, back)
-    after = rig.ledger.seconds(back)
+        for _ in range(windows):
+            usual += writes(rig, seconds)
+            with bus_away(rig):
+                during += writes(rig, seconds)
+            soon(lambda: "not sent" not in rig.books.waiting(), 30)
+        usual += writes(rig, seconds)
     failed = [each for each in rig.ledger.tries() if each.at > began and not 200 <= each.status < 300]
     arrived = rig.check(within=30)
-    part = 0.99 if LONG else 0.5  # of some dozens of requests the last hundredth is one request
-    usual = max(percentile(before, part), percentile(after, part))
-    ratio = percentile(during, part) / usual
+    ratios = {part: percentile(during, part) / percentile(usual, part) for part in (0.5, 0.99)}
+    worst = [percentile(some, 0.99) * 1000 for some in (during, usual)]
     measured = (
-        f"{len(during)} writes, {len(failed)} failed, p{part * 100:.0f} ×{ratio:.2f},"
-        f" p99 {percentile(during, 0.99) * 1000:.0f} ms ({percentile(before, 0.99) * 1000:.0f} before),"
-        f" all arrived {arrived:.1f} s after"
+        f"{len(during)} writes, {len(failed)} failed, p50 ×{ratios[0.5]:.2f}, p99 ×{ratios[0.99]:.2f}"
+        f" ({worst[0]:.0f} ms, with the bus {worst[1]:.0f}), all arrived {arrived:.1f} s after"
     )
-    told("F3", rig.kind, f"bus away {seconds} s", measured, "0 failed, p99 ≤ 1.2×, ≤ 30 s")
+    told("F3", rig.kind, f"bus away {windows} × {seconds} s", measured, "0 failed, p99 ≤ 1.2×, ≤ 30 s")
     assert not failed
-    assert ratio <= (1.2 if LONG else 1.5)
+    # Of some dozens of requests the last hundredth is one request: the quick form looks at the middle.
+    assert ratios[0.99] <= 1.2 if LONG else ratios[0.5] <= 1.5
+
+
+def writes(rig: Rig, seconds: float) -> list[float]:
+    """What each write took that was asked for within so many seconds from now."""
+    began = time.monotonic()
+    time.sleep(seconds)
+    ended = time.monotonic()
+    time.sleep(0.3)  # for the answers of the last ones
+    return rig.ledger.seconds(began, ended)
 
 
 def test_nothing_is_missing_after_the_bus_was_killed_again_and_again(rig, members):

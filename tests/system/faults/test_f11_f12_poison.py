@@ -48,13 +48,16 @@ def arrives(rig: Rig, ann) -> float:
 
 
 def stubborn(rig: Rig, ann, action: str) -> str:
-    """A good event whose handler always fails, as if there were a mistake in the code. Returns its id."""
+    """A good event whose handler always fails, as if there were a mistake in the code. Returns its id, once
+    it has failed for the first time: the worker is at work, and its start is in nobody's figures.
+    """
     rig.stack.stop("social-worker")
     ann.publish(f"text {uuid.uuid4().hex}")
     event = rig.books.events()
     id = next(each["id"] for each in reversed(event) if each["type"] == POST)
-    rig.arm(f"social.consumer.effect@{id}", f"{action} always")
+    hit = rig.arm(f"social.consumer.effect@{id}", f"{action} always")
     rig.stack.start("social-worker")
+    soon(hit.exists, 30)
     return id
 
 
@@ -64,9 +67,11 @@ def test_poison_is_parked_with_its_reason_and_good_events_pass_it(rig, ann):
     stubborn_one = stubborn(rig, ann, "raise")
     bad = [*poison() * long(20, 1)]
     put(rig, *bad)
-    delays = sorted(arrives(rig, ann) for _ in range(5))
-    slowest = delays[-1]
-    soon(lambda: len(parked(rig)) == len(bad) + 1, 60)
+    slowest, deadline = 0.0, time.monotonic() + 60
+    while len(parked(rig)) < len(bad) + 1:  # through every try of the stubborn one
+        slowest = max(slowest, arrives(rig, ann))
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
     reasons = {str(reason) for reason, *_ in parked(rig)}
     tries = max(int(str(number)) for _, number, _ in parked(rig))
     rig.disarm()
@@ -99,7 +104,6 @@ def forget_poison(rig: Rig) -> None:
 def test_a_handler_that_hangs_is_replaced_and_the_rest_goes_on(rig, ann):
     """F12."""
     stubborn(rig, ann, "sleep 3600")
-    soon(lambda: list(rig.points.glob("*.hit")), 30)
     began = time.monotonic()
     arrives(rig, ann)
     replaced = time.monotonic() - began
