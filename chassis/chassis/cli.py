@@ -1,4 +1,4 @@
-"""The commands of every service: `flask prepare`, `work`, `resend`, `dead`, `openapi`, `profile`."""
+"""The commands of every service: `flask prepare`, `work`, `resend`, `audit`, `dead`, `openapi`, `profile`."""
 
 import json
 import logging
@@ -12,9 +12,12 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from . import openapi
+from .audit.passes import audit
 from .bus import Away, Message
 from .dead import dead
+from .freshness import watermarks
 from .settings import settings
+from .snapshots import Snapshot, everything
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -61,7 +64,7 @@ def _upgrade() -> None:
 def _declare() -> None:
     types = current_app.extensions["consumers"].types
     if types:
-        current_app.extensions["bus"].declare(current_app.name, types)
+        current_app.extensions["bus"].declare(current_app.name, types, watermarks(types))
 
 
 @click.command()
@@ -79,16 +82,19 @@ def resend(event: str, queue: str | None) -> None:
     """Send the current state of every subject of EVENT (or of all events) to one service or to all who
     listen, while serving.
     """
-    snapshots = current_app.extensions["snapshots"]
+    published = current_app.extensions["publishes"]
+    snapshots = {
+        name: snapshot for name, snapshot in current_app.extensions["snapshots"].items() if name in published
+    }
     if event != "all" and event not in snapshots:
         raise click.UsageError(f"{event} is not one of: all, {', '.join(snapshots)}")
     for name in snapshots if event == "all" else [event]:
         click.echo(f"{name}: {_resend(snapshots[name], queue)} sent to {queue or 'all who listen'}")
 
 
-def _resend(snapshot: Callable, queue: str | None) -> int:  # type: ignore[type-arg]
+def _resend(snapshot: Snapshot, queue: str | None) -> int:
     batch, sent = [], 0
-    for state in snapshot():
+    for state in everything(snapshot):
         batch.append(Message(state.id, state.type, state.to_json()))
         if len(batch) == RESEND_BATCH:
             _send(queue, batch)
@@ -158,5 +164,5 @@ def migrations(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 
 def install(app: Flask) -> None:
-    for command in (prepare, migrations, work, resend, dead, write_contract, profile):
+    for command in (prepare, migrations, work, resend, audit, dead, write_contract, profile):
         app.cli.add_command(command)

@@ -71,6 +71,8 @@ class Database(SQLAlchemy):
         self.inbox = inbox_table(self.metadata)
         self.parked = parked_table(self.metadata)
         self.idempotency_keys = idempotency_table(self.metadata)
+        self.freshness = freshness_table(self.metadata)
+        self.audit_passes = audit_passes_table(self.metadata)
         hooks.listen(self.session, "before_commit", _notify)
         hooks.listen(self.session, "after_commit", _ring)
         for hook, place in PLACES.items():
@@ -91,6 +93,13 @@ class Database(SQLAlchemy):
     def value(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Any:
         with reader().connect() as connection:
             return connection.execute(statement, values).scalar()
+
+    def objects(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+        """All rows of a read of whole objects, outside any transaction; changing them does nothing."""
+        with Session(reader()) as session:
+            found = session.execute(statement).all()
+            session.expunge_all()
+            return found
 
     def ring(self) -> None:
         """Asks that the worker be woken when the current transaction has committed."""
@@ -165,6 +174,23 @@ def idempotency_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("status", sa.SmallInteger),
         sa.Column("location", sa.Text),
         sa.Column("body", sa.LargeBinary),
+    )
+
+
+def freshness_table(metadata: sa.MetaData) -> sa.Table:
+    """Up to when everything that another service has said has its effect here."""
+    source = sa.Column("source", sa.String(50), primary_key=True)
+    return sa.Table("freshness", metadata, source, sa.Column("as_of", Timestamp, nullable=False))
+
+
+def audit_passes_table(metadata: sa.MetaData) -> sa.Table:
+    """How far the comparing of each copy with its owner has come, and when it last was through."""
+    return sa.Table(
+        "audit_passes",
+        metadata,
+        sa.Column("name", sa.String(50), primary_key=True),
+        sa.Column("cursor", BigId, nullable=False),
+        sa.Column("finished_at", Timestamp),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 LARGEST = 1024 * 1024
+WATERMARK = ".watermark.v1"
 
 
 class Unreadable(ValueError):
@@ -35,7 +36,11 @@ class Event:
     requestid: str = ""
 
     def to_json(self) -> bytes:
-        members = {
+        return orjson.dumps(self.members())
+
+    def members(self) -> dict[str, Any]:
+        """The envelope."""
+        return {
             "specversion": "1.0",
             "id": self.id,
             "source": self.source,
@@ -48,7 +53,6 @@ class Event:
             "requestid": self.requestid,
             "data": self.data,
         }
-        return orjson.dumps(members)
 
     @classmethod
     def parse(cls, body: bytes) -> "Event":
@@ -61,6 +65,11 @@ class Event:
             members = orjson.loads(body)
         except orjson.JSONDecodeError:
             raise Unreadable("not JSON") from None
+        return cls.of(members)
+
+    @classmethod
+    def of(cls, members: Any) -> "Event":
+        """An event from its envelope's members. Raises `Unreadable`."""
         if not isinstance(members, dict) or members.get("specversion") != "1.0":
             raise Unreadable("not a CloudEvents 1.0 envelope")
         for name in ("id", "type", "subject", "source"):
@@ -74,6 +83,11 @@ class Event:
         optional = {name: str(members.get(name) or "") for name in ("time", "traceparent", "requestid")}
         named = {name: members[name] for name in ("type", "subject", "version", "data", "source", "id")}
         return cls(**named, **optional)
+
+
+def is_watermark(type: str) -> bool:
+    """Whether it is no fact but says how far a service has told its facts (see `freshness`)."""
+    return type.endswith(WATERMARK)
 
 
 def new_id() -> str:

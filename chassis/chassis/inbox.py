@@ -25,10 +25,11 @@ from flask import Flask, current_app, g, request
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import exc as database_errors
 
-from . import __version__, failpoints
+from . import __version__, failpoints, freshness
+from .audit import Copy, Kept
 from .bus import Away, Delivery
 from .database import Database, database
-from .events import Event, Unreadable, new_id, now
+from .events import Event, Unreadable, is_watermark, new_id, now
 from .metrics import FAILED, HANDLED, IN_HAND, REPEATED
 from .settings import settings
 
@@ -50,6 +51,11 @@ class Consumers:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self.copies: list[Copy | Kept] = []
+
+    def keeps(self, *copies: "Copy | Kept") -> None:
+        """Declares how what the handlers keep is compared with what its owner holds (see `audit`)."""
+        self.copies += copies
 
     def on(self, *types: str, reads: type[BaseModel]) -> Callable[[Handler], Handler]:
         """Declares a handler. `reads` has only the members that it uses; the handler finds them in
@@ -86,6 +92,9 @@ def receive(app: Flask, delivery: Delivery) -> None:
             if delivery.dead:
                 raise Unreadable(delivery.dead)
             event = Event.parse(delivery.body)
+            if is_watermark(event.type):
+                _guarded(lambda: freshness.note(event))
+                return
             entry = _consumers()[event.type]
         except Unreadable as unreadable:
             reason = str(unreadable)

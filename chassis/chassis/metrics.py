@@ -39,6 +39,9 @@ REPEATED = Counter("events_repeated_total", "Events that had been handled before
 FAILED = Counter("events_failed_total", "Tries of an event that failed.", ["type"])
 RELAYS = Gauge("relays_running", "Relays running in this process.", multiprocess_mode="livesum")
 CONSUMERS = Gauge("consumers_running", "Consumers running in this process.", multiprocess_mode="livesum")
+DRIFT = Counter(
+    "audit_drift_total", "Rows of a copy that were not as their owner holds them.", ["copy", "kind"]
+)
 IN_HAND = Gauge(
     "event_in_hand_age_seconds", "Age of the event being handled now.", multiprocess_mode="livemax"
 )

@@ -10,13 +10,13 @@ from pydantic import BaseModel
 from werkzeug.routing import IntegerConverter
 
 from . import access, health, logs, metrics, problems
-from .events import Event
 from .settings import Settings
 from .tokens import Verifier, jwks_reader
 
 if TYPE_CHECKING:
     from .database import Database
     from .inbox import Consumers
+    from .snapshots import Snapshot
     from .worker import Job
 
 
@@ -40,7 +40,7 @@ def create_service(
     consumers: "Consumers | None" = None,
     publishes: Mapping[str, type[BaseModel]] | None = None,
     unheard: Iterable[str] = (),
-    snapshots: Mapping[str, Callable[[], Iterable[Event]]] | None = None,
+    snapshots: "Mapping[str, Snapshot] | None" = None,
     seeds: Iterable[Callable[[], None]] = (),
     jobs: "Iterable[Job]" = (),
 ) -> Flask:
@@ -50,7 +50,7 @@ def create_service(
         home: the service's folder, with `migrations/` and `contract/` in it.
         publishes: shape of the data of each event it publishes, by type.
         unheard: those of them that nobody listens to yet; without this an event that no queue takes waits.
-        snapshots: for `flask resend`: the current state of every subject, by event type.
+        snapshots: the current state of every subject, page by page, by event type (see `snapshots`).
         seeds: steps of `flask prepare` after the migration; each safe to repeat.
         jobs: what its worker does besides events.
     """

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from prometheus_client.core import GaugeMetricFamily
 
-from . import cli, dead, idempotency, inbox
+from . import cli, dead, freshness, idempotency, inbox, snapshots
 from . import database as databases
+from .audit.passes import Auditor
 from .bus import open_bus
 from .database import Database, database
 from .settings import Settings
+from .worker import Job
 
 
 def install(app: Flask, db: Database, settings: Settings, consumers: inbox.Consumers | None) -> None:
@@ -23,6 +25,10 @@ def install(app: Flask, db: Database, settings: Settings, consumers: inbox.Consu
     app.extensions["once"] = idempotency.once
     app.extensions["bus"] = open_bus(settings.bus_url)
     inbox.install(app, consumers or inbox.Consumers())
+    app.extensions |= {"ages": freshness.Ages(), "owners": {}}
+    if consumers and consumers.copies and settings.audit_every:
+        app.extensions["jobs"].append(Job("audit", Auditor(), settings.audit_every))
+    app.register_blueprint(snapshots.api)
     app.extensions["metrics"].register(Waiting(app))  # type: ignore[arg-type]
     app.extensions["checks"] |= {
         "database": (database_answers, True),
@@ -96,7 +102,7 @@ class Waiting:
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         db, reader = self._app.extensions["sqlalchemy"], self._app.extensions["reader"]
-        unsent, parked = db.outbox, db.parked
+        unsent, parked, passes = db.outbox, db.parked, db.audit_passes
         try:
             with reader.connect() as connection:
                 oldest_unsent = connection.scalar(
@@ -106,6 +112,7 @@ class Waiting:
                 waiting = connection.scalar(
                     sa.select(sa.func.min(parked.c.first_failed_at)).where(parked.c.next_try_at.isnot(None))
                 )
+                through = connection.execute(sa.select(passes.c.name, passes.c.finished_at)).all()
         except sa.exc.SQLAlchemyError:
             yield GaugeMetricFamily("database_up", "Whether the database answers.", value=0)
             return
@@ -121,6 +128,22 @@ class Waiting:
             value=_age(waiting),
         )
         yield GaugeMetricFamily("events_parked", "Events that wait for a person.", value=given_up or 0)
+        yield self._of_copies(
+            "copy_age_seconds", "Since a source's copies were last known right.", self._ages()
+        )
+        since = {name: _age(at) for name, at in through if at}
+        yield self._of_copies("audit_last_pass_age_seconds", "Since a copy was last compared whole.", since)
+
+    def _ages(self) -> dict[str, float]:
+        with self._app.app_context():
+            return freshness.ages()
+
+    @staticmethod
+    def _of_copies(name: str, said: str, values: dict[str, float]) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(name, said, labels=["of"])
+        for of, value in values.items():
+            family.add_metric([of], value)
+        return family
 
 
 def _age(moment: datetime | None) -> float:

@@ -26,6 +26,7 @@ from werkzeug.serving import make_server
 from . import idempotency, inbox, outbox
 from .bell import bell_of
 from .bus import Away, Bus, Delivery
+from .freshness import Teller, watermarks
 from .metrics import CONSUMERS, IN_HAND, RELAYS
 from .settings import Settings
 
@@ -139,13 +140,14 @@ class Worker:
         bell.close()
 
     def _relay(self) -> None:
-        publisher, pause = self._bus.publisher(), 0.2
+        publisher, pause, teller = self._bus.publisher(), 0.2, Teller(self._app)
         with self._app.app_context(), RELAYS.track_inprogress():
             while not self._stopping.is_set():
                 self._beat("relay")
                 try:
                     while outbox.relay(self._app, publisher) == outbox.BATCH and not self._stopping.is_set():
                         self._beat("relay")
+                    teller.tell(publisher)
                     publisher.idle()
                     pause = 0.2
                 except TOLD as error:
@@ -164,6 +166,7 @@ class Worker:
         if not types:
             self._stopping.wait()
             return
+        types = [*types, *watermarks(types)]
         with CONSUMERS.track_inprogress():
             self._bus.consume(
                 self._app.name, types, self._receive, self._stopping, lambda: self._beat("consumer")

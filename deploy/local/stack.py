@@ -35,6 +35,7 @@ OFFSETS = {
     "posts-worker": 12,
     "social-worker": 13,
 }
+OWNERS = {"auth": ("posts",), "posts": ("auth",), "social": ("auth", "posts")}  # whose states they copy
 DATABASES = {service: f"{service.upper()}_DATABASE_URL" for service in SERVICES}
 SECRETS = ("SECRET_KEY", "WEB_SECRET_KEY", "INTERNAL_SECRET")
 DEMO_ADMINISTRATOR = "admin@example.com"
@@ -135,7 +136,8 @@ class Stack:
         default = f"sqlite:///{self.data}/{service}.sqlite"
         database = {"DATABASE_URL": self.given.get(DATABASES[service], default)}
         secret_names = ["SECRET_KEY", "INTERNAL_SECRET"] if service == "auth" else ["INTERNAL_SECRET"]
-        return database | self._secrets(*secret_names)
+        owners = {f"{name.upper()}_URL": self._at(name) for name in OWNERS[service]}
+        return database | owners | self._secrets(*secret_names)
 
     def _at(self, name: str) -> str:
         return f"http://{ADDRESS}:{self.ports[name]}"

@@ -58,8 +58,10 @@ class Publisher(Protocol):
 
 
 class Bus(Protocol):
-    def declare(self, queue: str, types: Iterable[str]) -> None:
-        """Makes the queue and binds it to exactly these types. Safe to repeat. Raises `Away`."""
+    def declare(self, queue: str, types: Iterable[str], later: Iterable[str] = ()) -> None:
+        """Makes the queue and binds it to exactly these types, and to those of `later` if its consumer has
+        bound them already. Safe to repeat. Raises `Away`.
+        """
 
     def publisher(self) -> Publisher: ...
 
@@ -74,9 +76,9 @@ class Bus(Protocol):
         stopping: threading.Event,
         beat: Callable[[], None],
     ) -> None:
-        """Hands each delivery to `handle` and acknowledges it after; returns when `stopping` is set, never
-        for another reason.
-        Calls `beat` at least every few seconds."""
+        """Binds the queue to these types, hands each delivery to `handle` and acknowledges it after; returns
+        when `stopping` is set, never for another reason. Calls `beat` at least every few seconds.
+        """
 
     def reachable(self) -> bool:
         """Whether the bus answers right now."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .. import failpoints
 from ..bell import Pipe, ring
+from ..events import is_watermark
 from . import DELIVERY_LIMIT, PREFETCH, Away, Delivery, Handle, Message, tell_missing
 
 CLAIM = 60.0
@@ -77,10 +78,17 @@ class EmbeddedBus:
                 raise Away(f"embedded bus: {error}") from error
             raise
 
-    def declare(self, queue: str, types: Iterable[str]) -> None:
+    def declare(self, queue: str, types: Iterable[str], later: Iterable[str] = ()) -> None:
+        bound = "SELECT type FROM bindings WHERE queue = ?"
         with self._writing() as connection:
+            kept = {type for (type,) in connection.execute(bound, (queue,))} & set(later)
             connection.execute("DELETE FROM bindings WHERE queue = ?", (queue,))
-            connection.executemany("INSERT INTO bindings VALUES (?, ?)", [(queue, type) for type in types])
+            self._bind(connection, queue, {*types, *kept})
+
+    @staticmethod
+    def _bind(connection: sqlite3.Connection, queue: str, types: Iterable[str]) -> None:
+        bindings = [(queue, type) for type in types]
+        connection.executemany("INSERT OR IGNORE INTO bindings VALUES (?, ?)", bindings)
 
     def publisher(self) -> "EmbeddedBus":
         return self
@@ -96,7 +104,8 @@ class EmbeddedBus:
                     routed.setdefault(queue, []).append(message)
             for queue, some in routed.items():
                 self._put(connection, queue, some)
-            failpoints.reach("relay.sent")
+            if not all(is_watermark(message.type) for message in messages):
+                failpoints.reach("relay.sent")
         for queue in routed:
             ring(self._bell(queue))
         return {message.id for some in routed.values() for message in some}
@@ -156,12 +165,15 @@ class EmbeddedBus:
 
     def _bind_again(self, queue: str, types: Iterable[str]) -> None:
         try:
-            bound = self._connection().execute("SELECT 1 FROM bindings WHERE queue = ? LIMIT 1", (queue,))
-            if bound.fetchone() is None:
-                self.declare(queue, types)
-                tell_missing(queue)
+            found = self._connection().execute("SELECT type FROM bindings WHERE queue = ?", (queue,))
+            bound = {type for (type,) in found}
         except BROKEN as error:
             raise Away(f"embedded bus: {error}") from error
+        if missing := set(types) - bound:
+            with self._writing() as connection:
+                self._bind(connection, queue, missing)
+        if not bound:
+            tell_missing(queue)
 
     def _release(self, queue: str, stopping: threading.Event) -> None:
         """Takes over what an earlier consumer of this queue had claimed: a file has one consumer a queue,

@@ -22,6 +22,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker, NackError, UnroutableError
 
 from .. import failpoints
+from ..events import is_watermark
 from . import DELIVERY_LIMIT, EXCHANGE, PREFETCH, Away, Delivery, Handle, Message, tell_missing
 
 log = logging.getLogger(__name__)
@@ -49,13 +50,13 @@ class RabbitBus:
         except BROKEN as error:
             raise Away(f"RabbitMQ: {type(error).__name__}") from error
 
-    def declare(self, queue: str, types: Iterable[str]) -> None:
+    def declare(self, queue: str, types: Iterable[str], later: Iterable[str] = ()) -> None:
         connection = self.connect()
         try:
             channel = connection.channel()
             wanted = sorted(types)
             topology(channel, queue, wanted)
-            unbind_former(channel, queue, wanted)
+            unbind_former(channel, queue, [*wanted, *later])
         except BROKEN as error:
             raise Away(f"RabbitMQ: {type(error).__name__}") from error
         finally:
@@ -193,7 +194,8 @@ class RabbitPublisher:
         except (UnroutableError, NackError):
             return False
         finally:
-            failpoints.reach("relay.sent")
+            if not is_watermark(message.type):
+                failpoints.reach("relay.sent")
         return True
 
     def idle(self) -> None:

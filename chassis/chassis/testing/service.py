@@ -106,6 +106,17 @@ class Doors:
             connection.execute(sa.update(db.outbox).values(sent_at=now()))
         return found
 
+    def snapshot(self, name: str, size: int = 100) -> list[Event]:
+        """The current states under this name, by the internal door, page by page."""
+        found: list[Event] = []
+        following = ""
+        while following is not None:
+            asked = f"/internal/snapshots/{name}?limit={size}&after={following}"
+            page = self.internal().get(asked).json
+            found += map(Event.of, page["states"])
+            following = page["next"]
+        return found
+
     def receive(self, type: str, subject: Any, version: int, data: dict[str, Any], id: str = "") -> str:
         """Delivers an event as the bus would; returns its id."""
         event = Event(type, str(subject), version, data, "/test", id or new_id(), iso(now()))

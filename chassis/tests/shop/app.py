@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 import chassis.settings
 from chassis import outbox
 from chassis.access import Answer, created, internal, needs, no_content, public
+from chassis.audit import Copy, Kept
 from chassis.database import BigId, Database
 from chassis.events import Event
 from chassis.inbox import Consumers
@@ -17,6 +17,7 @@ from chassis.paging import Paging, collection, collection_of
 from chassis.problems import NotFound
 from chassis.service import create_service
 from chassis.shapes import Line, Shape
+from chassis.snapshots import number
 from chassis.tokens import Actor
 
 PACK = 2
@@ -27,6 +28,7 @@ consumers = Consumers()
 
 
 class Settings(chassis.settings.Settings):
+    shop_url: str = ""
     label_secret: SecretStr = SecretStr("development-only-secret")
 
 
@@ -35,6 +37,16 @@ class Box(db.Model):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     label: Mapped[str] = mapped_column(sa.String(64))
     version: Mapped[int] = mapped_column(BigId, default=1)
+
+
+class Seen(db.Model):
+    """A copy of a box, as a service would keep it that hears of boxes; and how many others have its label."""
+
+    __tablename__ = "seen"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    label: Mapped[str] = mapped_column(sa.String(64))
+    version: Mapped[int] = mapped_column(BigId)
+    alike: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
 
 
 class BoxState(Shape):
@@ -135,8 +147,7 @@ def count() -> dict[str, Any]:
 @consumers.on(MADE, reads=BoxState)
 def keep(event: Event) -> None:
     """A shop that hears of a box keeps it, the newest version only."""
-    if event.data.label == "poison":
-        raise RuntimeError("this box cannot be kept")
+    see(event)
     box = db.session.get(Box, 1000 + event.data.id)
     if box is None:
         db.session.add(Box(id=1000 + event.data.id, label=event.data.label, version=event.version))
@@ -144,9 +155,39 @@ def keep(event: Event) -> None:
         box.label, box.version = event.data.label, event.version
 
 
-def boxes_now() -> Iterator[Event]:
-    for box in db.session.scalars(sa.select(Box).where(Box.id < 1000).order_by(Box.id)):
-        yield outbox.event(MADE, box.id, box.version, BoxState.model_validate(box))
+def see(event: Event) -> None:
+    if event.data.label == "poison":
+        raise RuntimeError("this box cannot be kept")
+    seen = db.session.get(Seen, event.data.id, with_for_update=True)
+    if seen is None:
+        db.session.add(Seen(id=event.data.id, label=event.data.label, version=event.version))
+    elif seen.version <= event.version:
+        seen.label, seen.version = event.data.label, event.version
+
+
+OTHER = sa.orm.aliased(Seen)
+ALIKE = sa.select(sa.func.count()).where(OTHER.label == Seen.label, OTHER.id != Seen.id).correlate(Seen)
+consumers.keeps(
+    Copy(
+        "seen boxes",
+        of=MADE,
+        key=Seen.id,
+        parts={"version": ("label",)},
+        follows=lambda event: {"label": event.data.label, "version": event.version},
+    ),
+    Kept(
+        "alike",
+        key=Seen.id,
+        counted={"alike": ALIKE.scalar_subquery()},
+        holds=lambda id: db.session.get(Seen, id, with_for_update=True),
+    ),
+)
+
+
+def boxes_now(after: str, limit: int) -> list[Event]:
+    query = sa.select(Box).where(Box.id < 1000, Box.id > number(after)).order_by(Box.id).limit(limit)
+    boxes = (row.Box for row in db.objects(query))
+    return [outbox.event(MADE, box.id, box.version, BoxState.model_validate(box)) for box in boxes]
 
 
 def create_app(settings: Settings | None = None) -> Any:

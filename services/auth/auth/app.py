@@ -18,6 +18,7 @@ from .tokens import OwnVerifier
 
 
 class Settings(chassis.settings.Settings):
+    posts_url: str = ""
     keys_dir: Path | None = None
     keys_ahead: float = Field(keys.AHEAD, ge=2)
     secret_key: SecretStr = SecretStr("development-only-secret")

@@ -1,10 +1,14 @@
 """Events in: how many posts people have."""
 
+from typing import Any
+
+from chassis.audit import Copy
 from chassis.events import Event
 from chassis.inbox import Consumers
 from chassis.shapes import Shape
 
 from . import commands
+from .models import User
 
 consumers = Consumers()
 
@@ -19,3 +23,25 @@ class Counted(Shape):
 def keep_count(event: Event) -> None:
     counted = event.data
     commands.count_posts(counted.author_id, counted.author_post_count, counted.author_post_count_version)
+
+
+def count_of(event: Event) -> dict[str, Any]:
+    counted = event.data
+    return {
+        "post_count": counted.author_post_count,
+        "post_count_version": counted.author_post_count_version,
+    }
+
+
+consumers.keeps(
+    Copy(
+        "numbers of posts",
+        of="posts.author_counts",
+        key=User.id,
+        parts={"post_count_version": ("post_count",)},
+        follows=count_of,
+        reads=Counted,
+        takes=keep_count,
+        absent={"post_count": 0, "post_count_version": 0},
+    )
+)

@@ -1,18 +1,16 @@
 """Every event that auth publishes, and the current state of everybody for those who need it again."""
 
-from collections.abc import Iterator
-
 import sqlalchemy as sa
 
 from chassis import outbox
 from chassis.events import Event
 from chassis.shapes import Moment, Shape
+from chassis.snapshots import number
 
 from .models import User, db
 
 USER_REGISTERED = "auth.user_registered.v1"
 USER_CHANGED = "auth.user_changed.v1"
-BATCH = 500
 
 
 class UserState(Shape):
@@ -36,14 +34,13 @@ def user_changed(user: User) -> None:
     outbox.add(USER_CHANGED, user.id, user.version, UserState.model_validate(user))
 
 
-def users_now() -> Iterator[Event]:
-    """Everybody as they now are."""
-    query, last = sa.select(User).order_by(User.id).limit(BATCH), 0
-    while users := db.session.scalars(query.where(User.id > last)).all():
-        for user in users:
-            yield outbox.event(USER_CHANGED, user.id, user.version, UserState.model_validate(user))
-        last = users[-1].id
-        db.session.rollback()
+def users_now(after: str, limit: int) -> list[Event]:
+    """A page of everybody as they now are."""
+    query = sa.select(User).where(User.id > number(after)).order_by(User.id).limit(limit)
+    users = (row.User for row in db.objects(query))
+    return [
+        outbox.event(USER_CHANGED, user.id, user.version, UserState.model_validate(user)) for user in users
+    ]
 
 
 SNAPSHOTS = {USER_CHANGED: users_now}

@@ -13,6 +13,7 @@ from .models import db
 
 
 class Settings(chassis.settings.Settings):
+    auth_url: str = ""
     posts_per_page: int = Field(20, alias="FLASKY_POSTS_PER_PAGE", ge=1, le=100)
     comments_per_page: int = Field(30, alias="FLASKY_COMMENTS_PER_PAGE", ge=1, le=100)
 

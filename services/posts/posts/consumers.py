@@ -1,10 +1,14 @@
 """Events in: what auth says of people."""
 
+from typing import Any
+
+from chassis.audit import Copy
 from chassis.events import Event
 from chassis.inbox import Consumers
 from chassis.shapes import Shape
 
 from . import commands
+from .models import Person
 
 consumers = Consumers()
 
@@ -38,3 +42,20 @@ def forget_person(event: Event) -> None:
     """A tombstone: a late "changed" has a lower version and cannot bring the person back."""
     blank = {"username": None, "name": None, "avatar_hash": None, "removed": True}
     commands.keep_person(event.data.id, event.version, **blank)
+
+
+def person_of(event: Event) -> dict[str, Any]:
+    """What a state of auth's says of a row; of a removed person, nothing but that."""
+    known = {name: getattr(event.data, name, None) for name in ("username", "name", "avatar_hash")}
+    return known | {"removed": isinstance(event.data, PersonGone), "version": event.version}
+
+
+consumers.keeps(
+    Copy(
+        "people",
+        of="auth.user_changed.v1",
+        key=Person.id,
+        parts={"version": ("username", "name", "avatar_hash", "removed")},
+        follows=person_of,
+    )
+)

@@ -1,12 +1,11 @@
 """Every event that posts publishes, and the current state of everything for those who need it again."""
 
-from collections.abc import Iterator
-
 import sqlalchemy as sa
 
 from chassis import outbox
 from chassis.events import Event
 from chassis.shapes import Moment, Shape
+from chassis.snapshots import number
 
 from .models import Comment, Post, Tally, db
 
@@ -16,7 +15,7 @@ POST_REMOVED = "posts.post_removed.v1"
 COMMENT_PUBLISHED = "posts.comment_published.v1"
 COMMENT_MODERATED = "posts.comment_moderated.v1"
 COMMENT_REMOVED = "posts.comment_removed.v1"
-BATCH = 500
+AUTHOR_COUNTS = "posts.author_counts"
 
 
 class PostState(Shape):
@@ -55,6 +54,14 @@ class CommentState(Shape):
     published_at: Moment
     post_comment_count: int
     post_comment_count_version: int
+
+
+class AuthorCount(Shape):
+    """How many posts somebody has; for audits only."""
+
+    author_id: int
+    author_post_count: int
+    author_post_count_version: int
 
 
 PUBLISHES = {
@@ -121,34 +128,45 @@ def comment_state(comment: Comment, post: Post) -> CommentState:
     )
 
 
-def posts_now() -> Iterator[Event]:
-    """Every post as it now is, removed ones as removed."""
+def posts_now(after: str, limit: int) -> list[Event]:
+    """A page of all posts as they now are, removed ones as removed."""
     count = (Tally.kind == "posts_of", Tally.subject == Post.author_id, Tally.shard == 0)
-    query = (
-        sa.select(Post, Tally.n, Tally.version).join(Tally, sa.and_(*count)).order_by(Post.id).limit(BATCH)
+    query = sa.select(Post, Tally.n, Tally.version).join(Tally, sa.and_(*count))
+    rows = db.objects(query.where(Post.id > number(after)).order_by(Post.id).limit(limit))
+    return [_post_now(row.Post, row) for row in rows]
+
+
+def _post_now(post: Post, count: sa.Row) -> Event:  # type: ignore[type-arg]
+    if post.removed_at is None:
+        return outbox.event(POST_PUBLISHED, post.id, post.version, post_state(post, count))
+    return outbox.event(POST_REMOVED, post.id, post.version, post_gone(post, count))
+
+
+def comments_now(after: str, limit: int) -> list[Event]:
+    """A page of all comments as they now are, removed ones as removed."""
+    query = sa.select(Comment, Post).join(Post, Post.id == Comment.post_id)
+    rows = db.objects(query.where(Comment.id > number(after)).order_by(Comment.id).limit(limit))
+    return [_comment_now(comment, post) for comment, post in rows]
+
+
+def _comment_now(comment: Comment, post: Post) -> Event:
+    type = COMMENT_PUBLISHED if comment.removed_at is None else COMMENT_REMOVED
+    return outbox.event(type, comment.id, comment.version, comment_state(comment, post))
+
+
+def author_counts_now(after: str, limit: int) -> list[Event]:
+    """A page of how many posts each author has. No event: those of posts say it too."""
+    counted = (Tally.kind == "posts_of", Tally.shard == 0, Tally.subject > number(after))
+    rows = db.rows(
+        sa.select(Tally.subject, Tally.n, Tally.version).where(*counted).order_by(Tally.subject).limit(limit)
     )
-    last = 0
-    while rows := db.session.execute(query.where(Post.id > last)).all():
-        for row in rows:
-            post = row.Post
-            if post.removed_at is None:
-                yield outbox.event(POST_PUBLISHED, post.id, post.version, post_state(post, row))
-            else:
-                yield outbox.event(POST_REMOVED, post.id, post.version, post_gone(post, row))
-        last = rows[-1].Post.id
-        db.session.rollback()
+    return [outbox.event(AUTHOR_COUNTS, row["subject"], row["version"], _count_now(row)) for row in rows]
 
 
-def comments_now() -> Iterator[Event]:
-    """Every comment as it now is, removed ones as removed."""
-    query = sa.select(Comment, Post).join(Post, Post.id == Comment.post_id).order_by(Comment.id).limit(BATCH)
-    last = 0
-    while rows := db.session.execute(query.where(Comment.id > last)).all():
-        for comment, post in rows:
-            type = COMMENT_PUBLISHED if comment.removed_at is None else COMMENT_REMOVED
-            yield outbox.event(type, comment.id, comment.version, comment_state(comment, post))
-        last = rows[-1].Comment.id
-        db.session.rollback()
+def _count_now(row: sa.RowMapping) -> AuthorCount:
+    return AuthorCount(
+        author_id=row["subject"], author_post_count=row["n"], author_post_count_version=row["version"]
+    )
 
 
-SNAPSHOTS = {POST_PUBLISHED: posts_now, COMMENT_PUBLISHED: comments_now}
+SNAPSHOTS = {POST_PUBLISHED: posts_now, COMMENT_PUBLISHED: comments_now, AUTHOR_COUNTS: author_counts_now}

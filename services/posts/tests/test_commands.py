@@ -65,8 +65,10 @@ def test_the_state_of_everything_can_be_told_again(posts):
     a_comment(posts, first), a_comment(posts, second)
     posts.as_("ann", USER).delete("/api/v1/posts/2")
     told = {(event.type, event.subject): event for event in posts.outbox()}
-    with posts.app.app_context():
-        again = {(event.type, event.subject): event for now in events.SNAPSHOTS.values() for event in now()}
+    states = [
+        event for name in events.PUBLISHES if name in events.SNAPSHOTS for event in posts.snapshot(name)
+    ]
+    again = {(event.type, event.subject): event for event in states}
     assert set(again) == {
         ("posts.post_published.v1", "1"),
         ("posts.post_removed.v1", "2"),
@@ -78,12 +80,24 @@ def test_the_state_of_everything_can_be_told_again(posts):
     assert (state.version, state.data["comment_count"], state.data["author_post_count"]) == (1, 1, 1)
 
 
-def test_a_snapshot_goes_on_over_batches(posts, monkeypatch):
-    monkeypatch.setattr(events, "BATCH", 2)
+def test_a_snapshot_goes_on_over_pages_and_each_is_one_query(posts):
     for number in range(5):
         a_post(posts, f"post {number}")
-    with posts.app.app_context():
-        assert [event.subject for event in events.posts_now()] == ["1", "2", "3", "4", "5"]
+    told = posts.snapshot("posts.post_published.v1", size=2)
+    assert [event.subject for event in told] == ["1", "2", "3", "4", "5"]
+    page = "/internal/snapshots/posts.post_published.v1?after=2&limit=2"
+    assert posts.statements(lambda: posts.internal().get(page)) == 1
+
+
+def test_the_number_of_posts_of_every_author_can_be_asked_for(posts):
+    for by in ("ann", "ben", "ben"):
+        a_post(posts, by=by)
+    posts.as_("ann", USER).delete("/api/v1/posts/1")
+    told = posts.snapshot("posts.author_counts", size=1)
+    assert [(state.subject, state.version, state.data["author_post_count"]) for state in told] == [
+        ("1", 2, 0),
+        ("2", 2, 2),
+    ]
 
 
 def test_migrations_go_down_and_up_and_give_what_the_models_say(posts):

@@ -14,6 +14,8 @@ from .queries.merging import keep_to_indexes
 
 
 class Settings(chassis.settings.Settings):
+    auth_url: str = ""
+    posts_url: str = ""
     posts_per_page: int = Field(20, alias="FLASKY_POSTS_PER_PAGE", ge=1, le=100)
     followers_per_page: int = Field(50, alias="FLASKY_FOLLOWERS_PER_PAGE", ge=1, le=100)
 

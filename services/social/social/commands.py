@@ -15,6 +15,13 @@ from chassis.tokens import Actor
 from . import events
 from .models import Card, Follow, Person, db
 
+
+def counted(whose: Any) -> sa.ScalarSelect[int]:
+    """A person's active follows, for comparing with what is kept."""
+    ties = sa.select(sa.func.count()).where(whose == Person.id, Follow.active)
+    return ties.correlate(Person).scalar_subquery()
+
+
 MEET = sa.text(
     "INSERT INTO people (id, username, avatar_hash) VALUES (:id, :username, :avatar)"
     " ON CONFLICT (id) DO NOTHING"
@@ -28,6 +35,19 @@ LATEST = sa.text(
     " WHERE author_id = :author AND published_at IS NOT NULL ORDER BY published_at DESC, id DESC LIMIT 1)"
     " WHERE id = :author"
 )
+NEWEST = (
+    sa.select(Card)
+    .where(Card.author_id == Person.id, Card.published_at.is_not(None))
+    .order_by(Card.published_at.desc(), Card.id.desc())
+    .limit(1)
+    .correlate(Person)
+)
+COUNTED = {
+    "follower_count": counted(Follow.followed_id),
+    "following_count": counted(Follow.follower_id),
+    "latest_at": NEWEST.with_only_columns(Card.published_at).scalar_subquery(),
+    "latest_id": NEWEST.with_only_columns(Card.id).scalar_subquery(),
+}
 ONESELF = "You cannot follow yourself: your own posts are in your timeline anyway."
 
 
@@ -105,6 +125,11 @@ def held(model: type[Any], id: int) -> Any:
     return db.session.get(model, id, with_for_update=True)
 
 
+def hold(id: int) -> None:
+    """Locks a person: while that lasts, nothing that is counted of them changes."""
+    locked(Person.id == id)
+
+
 def keep_person(id: int, version: int, **known: Any) -> None:
     """Takes over what auth says of a person, unless something newer is known."""
     held(Person, id).keep(version, known)
@@ -115,12 +140,24 @@ def forget_person(id: int, version: int) -> None:
 
     It says no event for each end, of which there may be very many: auth has said that the account is gone.
     """
-    db.session.execute(EXPECT[Person], {"id": id})
-    locked(sa.or_(Person.id == id, Person.id.in_(followed_by(id)), Person.id.in_(followers_of(id))))
+    hold_with_ties(id)
     person = held(Person, id)
     person.keep(version, {"username": None, "name": None, "avatar_hash": None, "removed": True})
     if person.removed:
         end_follows(person)
+
+
+def hold_with_ties(id: int) -> None:
+    """Locks a person and everybody whose numbers change when their follows end."""
+    db.session.execute(EXPECT[Person], {"id": id})
+    locked(sa.or_(Person.id == id, Person.id.in_(followed_by(id)), Person.id.in_(followers_of(id))))
+
+
+def drop_person(id: int) -> None:
+    """Removes somebody of whom auth knows nothing, who are locked with their ties."""
+    person = held(Person, id)
+    end_follows(person)
+    db.session.delete(person)
 
 
 def followed_by(id: int) -> sa.Select:  # type: ignore[type-arg]
@@ -161,6 +198,26 @@ def remove_card(id: int, author: int, version: int, posts: Count) -> None:
     card.keep(version, gone | {"author_id": author})
     person.keep_post_count(*posts)
     find_latest(author)
+
+
+def hold_author(card: int, author: int | None) -> None:
+    """Locks who is locked before a card: the author whom posts names, else the one on the card."""
+    author = author or db.session.scalar(sa.select(Card.author_id).where(Card.id == card))
+    if author is not None:
+        held(Person, author)
+
+
+def drop_card(id: int) -> None:
+    """Removes a card of a post of which posts knows nothing; its author is locked."""
+    card = held(Card, id)
+    db.session.delete(card)
+    if card.author_id is not None:
+        find_latest(card.author_id)
+
+
+def keep_post_count(author: int, posts: Count) -> None:
+    """Notes a person's number of posts, unless newer is known."""
+    held(Person, author).keep_post_count(*posts)
 
 
 def find_latest(author: int) -> None:

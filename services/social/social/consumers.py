@@ -1,11 +1,15 @@
 """Events in: what auth says of people, and posts of posts. Any may come twice, late, or before another."""
 
+from typing import Any
+
+from chassis.audit import Copy, Kept
 from chassis.events import Event
 from chassis.inbox import Consumers
 from chassis.shapes import Id, Moment, Shape
 
 from . import commands
 from .commands import Count
+from .models import Card, Person
 
 consumers = Consumers()
 
@@ -36,6 +40,12 @@ class PostRead(Shape):
 
 class PostGone(Shape):
     id: Id
+    author_id: Id
+    author_post_count: int
+    author_post_count_version: int
+
+
+class AuthorCount(Shape):
     author_id: Id
     author_post_count: int
     author_post_count_version: int
@@ -101,3 +111,79 @@ def count_comments(event: Event) -> None:
     post = event.data
     count = Count(post.post_comment_count, post.post_comment_count_version)
     commands.count_comments(post.post_id, count)
+
+
+# How copies are compared ------------------------------------------------------------------------------
+
+
+def count_posts(event: Event) -> None:
+    commands.keep_post_count(
+        event.data.author_id, Count(event.data.author_post_count, event.data.author_post_count_version)
+    )
+
+
+def person_of(event: Event) -> dict[str, Any]:
+    """What a state of auth's says of a row; of a removed person, nothing but that."""
+    known = {name: getattr(event.data, name, None) for name in ("username", "name", "avatar_hash")}
+    return known | {"removed": isinstance(event.data, PersonGone), "version": event.version}
+
+
+def post_count_of(event: Event) -> dict[str, Any]:
+    counted = event.data
+    return {"post_count": counted.author_post_count, "post_count_version": counted.author_post_count_version}
+
+
+def card_of(event: Event) -> dict[str, Any]:
+    """What a state of posts' says of a card; of a removed post's only that it is gone."""
+    post, texts = event.data, ("body", "body_html", "published_at", "edited_at")
+    known = {name: getattr(post, name, None) for name in texts} | {"author_id": post.author_id}
+    known |= {"removed": isinstance(post, PostGone), "version": event.version}
+    if isinstance(post, PostGone):
+        return known
+    counted = ("comment_count", "comment_count_version")
+    return known | {name: getattr(post, name) for name in counted}
+
+
+def hold_person(id: int, state: Event | None) -> None:
+    if state is None or isinstance(state.data, PersonGone):
+        commands.hold_with_ties(id)
+
+
+def hold_card(id: int, state: Event | None) -> None:
+    commands.hold_author(id, state.data.author_id if state else None)
+
+
+consumers.keeps(
+    Copy(
+        "people",
+        of="auth.user_changed.v1",
+        key=Person.id,
+        parts={"version": ("username", "name", "avatar_hash", "removed")},
+        follows=person_of,
+        holds=hold_person,
+        drops=commands.drop_person,
+    ),
+    Copy(
+        "numbers of posts",
+        of="posts.author_counts",
+        key=Person.id,
+        parts={"post_count_version": ("post_count",)},
+        follows=post_count_of,
+        reads=AuthorCount,
+        takes=count_posts,
+        absent={"post_count": 0, "post_count_version": 0},
+    ),
+    Copy(
+        "cards",
+        of="posts.post_published.v1",
+        key=Card.id,
+        parts={
+            "version": ("author_id", "body", "body_html", "published_at", "edited_at", "removed"),
+            "comment_count_version": ("comment_count",),
+        },
+        follows=card_of,
+        holds=hold_card,
+        drops=commands.drop_card,
+    ),
+    Kept("numbers of people", key=Person.id, counted=commands.COUNTED, holds=commands.hold),
+)

@@ -1,18 +1,16 @@
 """Every event that social publishes, and the current state of everything for those who need it again."""
 
-from collections.abc import Iterator
-
 import sqlalchemy as sa
 
 from chassis import outbox
 from chassis.events import Event
 from chassis.shapes import Moment, Shape
+from chassis.snapshots import number
 
 from .models import Follow, db
 
 USER_FOLLOWED = "social.user_followed.v1"
 USER_UNFOLLOWED = "social.user_unfollowed.v1"
-BATCH = 500
 
 
 class FollowState(Shape):
@@ -40,17 +38,21 @@ def subject(tie: Follow) -> str:
     return f"{tie.follower_id}:{tie.followed_id}"
 
 
-def follows_now() -> Iterator[Event]:
-    """Every follow as it now is, ended ones as ended."""
-    key = sa.tuple_(Follow.follower_id, Follow.followed_id)
-    query = sa.select(Follow).order_by(Follow.follower_id, Follow.followed_id).limit(BATCH)
-    last = (0, 0)
-    while ties := db.session.scalars(query.where(key > sa.tuple_(*last))).all():
-        for tie in ties:
-            type = USER_FOLLOWED if tie.active else USER_UNFOLLOWED
-            yield outbox.event(type, subject(tie), tie.version, FollowState.model_validate(tie))
-        last = (ties[-1].follower_id, ties[-1].followed_id)
-        db.session.rollback()
+def follows_now(after: str, limit: int) -> list[Event]:
+    """A page of all follows as they now are, ended ones as ended."""
+    key, last = sa.tuple_(Follow.follower_id, Follow.followed_id), sa.tuple_(*map(number, pair(after)))
+    query = sa.select(Follow).where(key > last).order_by(Follow.follower_id, Follow.followed_id).limit(limit)
+    return [_follow_now(row.Follow) for row in db.objects(query)]
+
+
+def pair(subject: str) -> tuple[str, str]:
+    follower, _, followed = subject.partition(":")
+    return follower, followed
+
+
+def _follow_now(tie: Follow) -> Event:
+    type = USER_FOLLOWED if tie.active else USER_UNFOLLOWED
+    return outbox.event(type, subject(tie), tie.version, FollowState.model_validate(tie))
 
 
 SNAPSHOTS = {USER_FOLLOWED: follows_now}

@@ -1,0 +1,178 @@
+"""Passes: all of a copy, page by page; slowly in the worker for ever, or at once by `flask audit`."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import click
+import sqlalchemy as sa
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from ..database import Timestamp, database
+from ..events import now
+from ..problems import Unavailable
+from ..settings import settings
+from . import Copy, Kept, looks, mending, owners
+from .looks import Look
+from .mending import STUCK, WAITS
+
+log = logging.getLogger(__name__)
+PATIENCE = 60.0  # seconds that the worker's pass stays at a page whose news is on its way
+IN_A_HURRY = 10.0  # seconds that `flask audit` waits for a watermark, once
+PAGE, WINDOW = 100, 50
+KEEP = sa.text(
+    "INSERT INTO audit_passes (name, cursor, finished_at) VALUES (:name, :cursor, :finished_at)"
+    " ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor,"
+    " finished_at = coalesce(excluded.finished_at, audit_passes.finished_at)"
+).bindparams(sa.bindparam("finished_at", type_=Timestamp))
+
+
+def checks() -> list[Copy | Kept]:
+    """What can be audited here: everything declared whose owner's address is known."""
+    declared: Sequence[Copy | Kept] = current_app.extensions["consumers"].copies
+    return [check for check in declared if isinstance(check, Kept) or owners.address(check)]
+
+
+def keep(name: str, cursor: int | None) -> None:
+    """Notes how far a pass has come; without a cursor it is through."""
+    values = {"name": name, "cursor": cursor or 0, "finished_at": None if cursor else now()}
+    database.session.execute(KEEP, values)
+    database.session.commit()
+
+
+class Auditor:
+    """The worker's job: at each call one small page, or the second look at the last one."""
+
+    def __init__(self) -> None:
+        self._open: Look | None = None
+        self._opened, self._away = 0.0, ""
+
+    def __call__(self, app: Flask) -> None:
+        try:
+            if self._open:
+                self._second(self._open)
+            else:
+                self._first()
+            self._away = ""
+        except Unavailable as error:
+            if self._away != error.message:
+                log.warning("audit waits", extra={"reason": error.message})
+            self._away = error.message
+
+    def _first(self) -> None:
+        if not (next_one := self._due()):
+            return
+        check, cursor = next_one
+        if isinstance(check, Kept):
+            found, wrong = looks.miscounted(check, cursor, settings.audit_page)
+            for id in wrong:
+                mending.recount(check, id, repair=True)
+            keep(check.name, found[-1] if len(found) == settings.audit_page else None)
+            return
+        look = looks.first(check, cursor, settings.audit_page)
+        if look.wrong:
+            self._open, self._opened = look, time.monotonic()
+        else:
+            keep(check.name, look.until)
+
+    def _second(self, look: Look) -> None:
+        found = mending.second(look, repair=True)
+        look.wrong = [id for id, kind in found.items() if kind == WAITS]
+        if not look.wrong or time.monotonic() - self._opened > PATIENCE:
+            keep(look.copy.name, look.until)
+            self._open = None
+
+    @staticmethod
+    def _due() -> tuple[Copy | Kept, int] | None:
+        """What was through longest ago, and how far it has come now."""
+        known = {row["name"]: row for row in database.rows(sa.select(database.audit_passes))}
+        waiting = [(check, known.get(check.name)) for check in checks()]
+        never = now().replace(year=1970)
+        oldest = min(waiting, key=lambda one: (one[1] and one[1]["finished_at"]) or never, default=None)
+        return oldest and (oldest[0], oldest[1]["cursor"] if oldest[1] else 0)
+
+
+class Pass:
+    """One whole pass of one copy, and what came of it."""
+
+    def __init__(self, repair: bool) -> None:
+        self._repair, self._patient = repair, True
+        self.looked_at, self.kinds, self.left = 0, Counter[str](), 0
+
+    def over(self, check: Copy | Kept) -> None:
+        """Raises `Unavailable`."""
+        self._recount(check) if isinstance(check, Kept) else self._compare(check)
+        if not self.left:
+            keep(check.name, None)
+
+    def _compare(self, copy: Copy) -> None:
+        cursor: int | None = 0
+        window: list[Look] = []
+        while cursor is not None:
+            look = looks.first(copy, cursor, PAGE)
+            self.looked_at += look.size
+            cursor = look.until
+            window += [look] if look.wrong else []
+            if window and (cursor is None or len(window) == WINDOW):
+                self._settle(window)
+                window = []
+
+    def _settle(self, window: list[Look]) -> None:
+        deadline = time.monotonic() + IN_A_HURRY
+        while self._patient and not mending.arrived(window[-1]) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self._patient = self._patient and mending.arrived(window[-1])
+        for look in window:
+            self._again(look)
+
+    def _again(self, look: Look) -> None:
+        found = mending.second(look, repair=self._repair, patient=self._patient)
+        self.kinds.update(kind for kind in found.values() if kind and kind != WAITS)
+        self.left += list(found.values()).count(STUCK)
+
+    def _recount(self, kept: Kept) -> None:
+        cursor = 0
+        while True:
+            found, wrong = looks.miscounted(kept, cursor, PAGE)
+            self.looked_at += len(found)
+            for id in wrong:
+                self.kinds["changed"] += mending.recount(kept, id, repair=self._repair)
+            if len(found) < PAGE:
+                return
+            cursor = found[-1]
+
+    @property
+    def drifted(self) -> int:
+        return sum(self.kinds.values())
+
+    @property
+    def told(self) -> str:
+        apart = {kind: self.kinds[kind] for kind in ("missing", "extra")}
+        differing = self.drifted - sum(apart.values())
+        repaired = self.drifted - self.left if self._repair else 0
+        return (
+            f"{self.looked_at} looked at, {differing} differing, {apart['missing']} missing,"
+            f" {apart['extra']} extra, {repaired} repaired"
+        )
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only count; change nothing.")
+@with_appcontext
+def audit(dry_run: bool) -> None:
+    """Compare every copy with what its owner holds, and repair it, while serving. Fails unless all is equal
+    afterwards.
+    """
+    wrong = 0
+    for check in checks():
+        done = Pass(repair=not dry_run)
+        try:
+            done.over(check)
+        except Unavailable as error:
+            raise click.ClickException(f"{check.name}: {error.message}") from error
+        click.echo(f"{check.name}: {done.told}")
+        wrong += done.drifted if dry_run else done.left
+    if wrong:
+        raise click.ClickException(f"{wrong} rows are not as their owners hold them")

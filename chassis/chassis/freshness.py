@@ -1,0 +1,117 @@
+"""Freshness: how long ago a copy was last known to be right.
+
+The relay of every service says over the bus, about every `EVERY` seconds in which nothing waits in its
+outbox: "everything that I had committed at T has been sent" (a watermark, as in the Dataflow model). A queue
+keeps the order, so whoever handles that message has had everything before it, and notes T. What waits for
+another try has not arrived yet. Watermarks are neither in the outbox nor in the inbox, and what is wrong with
+one is never parked: the next comes soon.
+
+The consumer's worker binds its queue to them, not `prepare`: an older worker that is still running would not
+know what they are.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
+import orjson
+import sqlalchemy as sa
+from flask import Flask, current_app
+
+from .bus import Message, Publisher
+from .database import Timestamp, database
+from .events import WATERMARK, Event, iso, new_id, now
+
+log = logging.getLogger(__name__)
+EVERY = 2.0
+NOTE = sa.text(
+    "INSERT INTO freshness (source, as_of) VALUES (:source, :as_of)"
+    " ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of WHERE freshness.as_of < excluded.as_of"
+).bindparams(sa.bindparam("as_of", type_=Timestamp))
+
+
+def sources(types: Iterable[str]) -> list[str]:
+    """The services that say events of these types."""
+    return sorted({type.partition(".")[0] for type in types})
+
+
+def watermarks(types: Iterable[str]) -> list[str]:
+    """The types of the watermarks of those who say events of these types."""
+    return [f"{source}{WATERMARK}" for source in sources(types)]
+
+
+class Teller:
+    """Says a service's watermarks. Raises `Away`."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app, self._last = app, float("-inf")
+
+    def tell(self, publisher: Publisher) -> None:
+        if time.monotonic() - self._last < EVERY:
+            return
+        at = now()
+        if self._waiting():
+            return
+        self._last = time.monotonic()
+        name = self._app.name
+        told = Event(f"{name}{WATERMARK}", name, 0, {"as_of": iso(at)}, f"/{name}", new_id(), iso(at))
+        publisher.publish([Message(told.id, told.type, told.to_json())])
+
+    def _waiting(self) -> bool:
+        """Also what another relay has in hand: it stays "not sent" until that one commits."""
+        outbox = self._app.extensions["sqlalchemy"].outbox
+        unsent = sa.select(outbox.c.id).where(outbox.c.sent_at.is_(None)).limit(1)
+        with self._app.extensions["reader"].connect() as connection:
+            return connection.execute(unsent).first() is not None
+
+
+def note(event: Event) -> None:
+    """Keeps what a watermark says."""
+    try:
+        as_of = datetime.fromisoformat(event.data["as_of"])
+    except (KeyError, TypeError, ValueError):
+        log.warning("a watermark cannot be read", extra={"source": event.source})
+        return
+    database.session.execute(NOTE, {"source": event.subject, "as_of": as_of})
+    database.session.commit()
+
+
+def known() -> dict[str, datetime]:
+    """For each source the moment up to which everything it said has its effect here."""
+    table, parked = database.freshness, database.parked
+    found = {row["source"]: row["as_of"] for row in database.rows(sa.select(table))}
+    waiting = sa.select(parked.c.body, parked.c.first_failed_at).where(parked.c.next_try_at.isnot(None))
+    for row in database.rows(waiting.order_by(parked.c.id).limit(100)):
+        source, at = _said(bytes(row["body"]), row["first_failed_at"])
+        if source in found:
+            found[source] = min(found[source], at)
+    return found
+
+
+def _said(body: bytes, failed_at: datetime) -> tuple[str, datetime]:
+    """Who said a message that waits, and when."""
+    try:
+        envelope = orjson.loads(body)
+        return envelope["type"].partition(".")[0], datetime.fromisoformat(envelope["time"])
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
+        return "", failed_at
+
+
+class Ages:
+    """The age of each source, read at most about once a second however many ask."""
+
+    def __init__(self) -> None:
+        self._lock, self._known, self._read_at = threading.Lock(), dict[str, datetime](), float("-inf")
+
+    def __call__(self) -> dict[str, float]:
+        with self._lock:
+            if time.monotonic() - self._read_at > 1:
+                self._known, self._read_at = known(), time.monotonic()
+        return {source: max((now() - at).total_seconds(), 0.0) for source, at in self._known.items()}
+
+
+def ages() -> dict[str, float]:
+    """Seconds since each source's copies were last known to be right; nothing of one that never spoke."""
+    return current_app.extensions["ages"]()  # type: ignore[no-any-return]
