@@ -1,20 +1,18 @@
 """Audits: a copy is compared with its owner and repaired; nothing newer is undone, nothing late is drift."""
 
-import threading
 from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from shop.app import MADE, PACK, BoxState, Seen, db, see
-from werkzeug.serving import make_server
 
 from chassis import freshness
 from chassis.audit import looks, mending
 from chassis.audit.passes import Auditor
 from chassis.events import Event, iso, now
 from chassis.inbox import Consumers, Entry
-from chassis.testing.parts import free_port
+from chassis.testing.service import served as address_of
 
 ALL_GOOD = "0 differing, 0 missing, 0 extra, 0 repaired"
 
@@ -23,12 +21,9 @@ ALL_GOOD = "0 differing, 0 missing, 0 extra, 0 repaired"
 def served(shop, monkeypatch):
     """The shop asks itself, over HTTP, as it would ask the owner of its copies."""
     handled_by(shop, monkeypatch, see)
-    server = make_server("127.0.0.1", free_port(), shop.app, threaded=True)
-    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-    shop.app.extensions["settings"].shop_url = f"http://127.0.0.1:{server.port}"
-    yield shop
-    server.shutdown()
-    server.server_close()
+    with address_of(shop) as address:
+        shop.app.extensions["settings"].shop_url = address
+        yield shop
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ HTTP in (`as_`, `anonymous`, `internal`), event in (`receive`), outbox out (`out
 
 import json
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,12 +21,13 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 
 from ..bus import Delivery
 from ..events import Event, iso, new_id, now
 from ..inbox import receive
 from ..settings import Settings
-from .parts import Databases
+from .parts import Databases, free_port
 
 INTERNAL = "a-secret-for-tests-only"
 
@@ -143,6 +145,18 @@ class Doors:
             for engine in engines:
                 sa.event.remove(engine, "before_cursor_execute", hook)
         return len(seen)
+
+
+@contextmanager
+def served(doors: Doors) -> Iterator[str]:
+    """The address at which a service under test answers, for others that ask it over HTTP."""
+    server = make_server("127.0.0.1", free_port(), doors.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
 class Template:

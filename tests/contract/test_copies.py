@@ -1,0 +1,152 @@
+"""Copies against their owners: whatever is wrong with one is found by `flask audit` and repaired."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from chassis.events import iso, now
+from chassis.testing.service import served
+from services.auth.tests import states as auth_states
+from services.posts.tests.states import USER, a_comment, a_post
+
+PEOPLE = ("ann", "ben", "cleo", "dora")
+LISTENERS = {"auth": ("posts", "social"), "posts": ("auth", "social")}
+OWNED = {"posts": ("auth",), "auth": ("posts",), "social": ("auth", "posts")}
+
+
+@pytest.fixture
+def world(auth, posts, social):
+    """Four people, posts, comments and follows; every event has arrived, and each can ask the others."""
+    doors = {"auth": auth, "posts": posts, "social": social}
+    for name in PEOPLE:
+        auth_states.registered(auth, name, "correct horse 7")
+    deliver(doors)
+    for number, by in enumerate(("ann", "ann", "ben", "cleo", "ann", "ben"), 1):
+        post = a_post(posts, f"post {number}", by=by)
+        if number in (1, 3):
+            a_comment(posts, post, by="ben")
+    posts.as_("ann", USER).delete("/api/v1/posts/2")
+    deliver(doors)
+    for follower, followed in ((1, 2), (2, 1), (3, 1)):
+        social.as_(PEOPLE[follower - 1], 1, id=follower).put(f"/api/v1/users/{followed}/follow")
+    with served(auth) as at_auth, served(posts) as at_posts:
+        for name, door in doors.items():
+            known = {"auth": at_auth, "posts": at_posts}
+            for owner in OWNED[name]:
+                setattr(door.app.extensions["settings"], f"{owner}_url", known[owner])
+        yield doors
+
+
+def deliver(doors):
+    """Everything said reaches everybody who listens, and then a watermark."""
+    for source, listeners in LISTENERS.items():
+        for event in doors[source].outbox():
+            for name in listeners:
+                if event.type in doors[name].app.extensions["consumers"].types:
+                    doors[name].receive(event.type, event.subject, event.version, event.data, id=event.id)
+        for name in listeners:
+            later = {"as_of": iso(now() + timedelta(minutes=1))}
+            doors[name].receive(f"{source}.watermark.v1", source, 0, later)
+
+
+def sql(door, statement):
+    with door.app.app_context():
+        db = door.app.extensions["sqlalchemy"]
+        done = db.session.execute(sa.text(statement)).rowcount
+        db.session.commit()
+    return done
+
+
+def rows(door, table):
+    with door.app.app_context():
+        db = door.app.extensions["sqlalchemy"]
+        return sorted(map(tuple, db.session.execute(sa.select(db.metadata.tables[table]))), key=repr)
+
+
+def audit(door, *words):
+    return door.app.test_cli_runner().invoke(args=["audit", *words])
+
+
+CORRUPTIONS = {
+    "posts people": [
+        "UPDATE people SET username = 'mallory' WHERE id = 1",
+        "UPDATE people SET name = 'Somebody', version = 99 WHERE id = 2",
+        "UPDATE people SET avatar_hash = NULL, version = 0 WHERE id = 2",
+        "UPDATE people SET removed = true, username = NULL WHERE id = 3",
+        "DELETE FROM people WHERE id = 4",
+        "INSERT INTO people (id, username, version, removed) VALUES (77, 'ghost', 3, false)",
+        "DELETE FROM people",
+    ],
+    "social people": [
+        "UPDATE people SET username = 'mallory' WHERE id = 1",
+        "UPDATE people SET name = 'Somebody', version = 99 WHERE id = 2",
+        "UPDATE people SET removed = true, username = NULL WHERE id = 3",
+        "UPDATE people SET post_count = 40 WHERE id = 1",
+        "UPDATE people SET post_count = 40, post_count_version = 99 WHERE id = 1",
+        "UPDATE people SET post_count = 1, post_count_version = 0 WHERE id = 1",
+        "UPDATE people SET post_count = 7 WHERE id = 4",
+        "UPDATE people SET follower_count = 9, following_count = -1 WHERE id = 1",
+        "UPDATE people SET latest_at = NULL, latest_id = NULL WHERE id = 1",
+        "UPDATE people SET latest_id = 1 WHERE id = 1",
+        "INSERT INTO people (id, username, version) VALUES (77, 'ghost', 3)",
+        "DELETE FROM people WHERE id = 4",
+        "DELETE FROM people",
+    ],
+    "social cards": [
+        "UPDATE cards SET body = 'forged' WHERE id = 1",
+        "UPDATE cards SET body_html = 'forged', version = 99 WHERE id = 1",
+        "UPDATE cards SET published_at = '2020-01-01 00:00:00', version = 0 WHERE id = 5",
+        "UPDATE cards SET author_id = 3 WHERE id = 5",
+        "UPDATE cards SET comment_count = 40 WHERE id = 1",
+        "UPDATE cards SET comment_count = 40, comment_count_version = 99 WHERE id = 1",
+        "UPDATE cards SET comment_count = 0, comment_count_version = 0 WHERE id = 1",
+        "UPDATE cards SET removed = true, published_at = NULL, body = NULL, body_html = NULL WHERE id = 1",
+        "UPDATE cards SET removed = false, body = 'back', published_at = '2030-01-01 00:00:00' WHERE id = 2",
+        "INSERT INTO cards (id, author_id, body, body_html, published_at, version)"
+        " VALUES (77, 1, 'ghost', 'ghost', '2030-01-01 00:00:00', 3)",
+        "DELETE FROM cards WHERE id = 5",
+        "DELETE FROM cards",
+    ],
+    "auth users": [
+        "UPDATE users SET post_count = 40 WHERE id = 1",
+        "UPDATE users SET post_count = 40, post_count_version = 99 WHERE id = 1",
+        "UPDATE users SET post_count = 1, post_count_version = 0 WHERE id = 1",
+        "UPDATE users SET post_count = 7 WHERE id = 4",
+    ],
+}
+
+
+@pytest.mark.parametrize("copy", CORRUPTIONS)
+def test_whatever_is_wrong_with_a_copy_is_found_and_repaired(world, copy):
+    service, table = copy.split()
+    door = world[service]
+    right = {name: rows(door, name) for name in {table, "people" if service == "social" else table}}
+    for corruption in CORRUPTIONS[copy]:
+        assert sql(door, corruption), corruption
+        counted = audit(door, "--dry-run")
+        assert counted.exit_code == 1, f"{corruption} is not found: {counted.output}"
+        repaired = audit(door)
+        assert repaired.exit_code == 0, f"{corruption}: {repaired.output}"
+        for name, before in right.items():
+            assert rows(door, name) == before, f"{corruption}: {repaired.output}"
+        assert audit(door, "--dry-run").exit_code == 0
+
+
+@pytest.mark.parametrize("service", OWNED)
+def test_nothing_is_found_where_nothing_is_wrong(world, service):
+    found = audit(world[service])
+    assert (found.exit_code, "looked at" in found.output) == (0, True)
+    assert all("0 differing, 0 missing, 0 extra, 0 repaired" in line for line in found.output.splitlines())
+
+
+def test_everything_that_is_copied_is_declared(world):
+    names = {
+        service: [copy.name for copy in door.app.extensions["consumers"].copies]
+        for service, door in world.items()
+    }
+    assert names == {
+        "auth": ["numbers of posts"],
+        "posts": ["people"],
+        "social": ["people", "numbers of posts", "cards", "numbers of people"],
+    }
