@@ -39,8 +39,8 @@ def page(name: str, asked: Asked) -> Any:
         raise NotFound
     as_of = now()
     states = snapshot(asked.after, asked.limit)
-    following = states[-1].subject if len(states) == asked.limit else None
-    return {"as_of": iso(as_of), "states": [state.members() for state in states], "next": following}
+    last = states[-1].subject if len(states) == asked.limit else None
+    return {"as_of": iso(as_of), "states": [state.members() for state in states], "next": last}
 
 
 def everything(snapshot: Snapshot) -> Iterator[Event]:

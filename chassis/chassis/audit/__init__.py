@@ -1,9 +1,9 @@
 """Audits: whether the copies that a service keeps are what their owners hold, row by row (anti-entropy).
 
-A consumer declares beside its handlers what of its rows follows from a state of the owner:
+A consumer declares beside its handlers what a state of the owner makes of its rows:
 
     consumers.keeps(
-        Copy("boxes", of="shop.box_made.v1", key=Box.id, parts={"version": ("label",)}, follows=box_of)
+        Copy("boxes", of="shop.box_made.v1", key=Box.id, parts={"version": ("label",)}, as_row=box_of)
     )
 
 and the worker compares, one small page every few seconds, `flask audit` all at once. A repair is the owner's
@@ -31,14 +31,14 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Copy:
-    """Columns here that follow from what another service owns.
+    """Columns here that repeat what another service owns.
 
     Args:
         name: what people read in logs, metrics and answers of `flask audit`.
         of: the owner's snapshot; its first word is the owner, whose address is the setting `<owner>_url`.
         key: the subject's id, a whole number.
         parts: the columns that each version column speaks for.
-        follows: what a state says of these columns, versions included; a column left out may be anything.
+        as_row: what a state says of these columns, versions included; a column left out may be anything.
         reads: shape of the states' data, if they are of no type that a handler takes.
         takes: writes a state, if no handler does.
         absent: the columns of a row of which the owner knows nothing. Without it there should be no such row;
@@ -51,7 +51,7 @@ class Copy:
     of: str
     key: InstrumentedAttribute[int]
     parts: Mapping[str, tuple[str, ...]]
-    follows: Callable[[Event], Values]
+    as_row: Callable[[Event], Values]
     reads: type[BaseModel] | None = None
     takes: Callable[[Event], None] | None = None
     absent: Values | None = None

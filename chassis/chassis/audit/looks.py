@@ -64,7 +64,7 @@ def row(copy: Copy, id: int) -> Row | None:
 
 def wanted(copy: Copy, state: Event | None) -> Values | None:
     """What the columns should be; nothing if there should be no row."""
-    return copy.absent if state is None else copy.follows(state)
+    return copy.absent if state is None else copy.as_row(state)
 
 
 def differing(copy: Copy, should: Values | None, found: Row | None) -> list[str]:

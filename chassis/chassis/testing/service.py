@@ -111,12 +111,12 @@ class Doors:
     def snapshot(self, name: str, size: int = 100) -> list[Event]:
         """The current states under this name, by the internal door, page by page."""
         found: list[Event] = []
-        following = ""
-        while following is not None:
-            asked = f"/internal/snapshots/{name}?limit={size}&after={following}"
+        last = ""
+        while last is not None:
+            asked = f"/internal/snapshots/{name}?limit={size}&after={last}"
             page = self.internal().get(asked).json
             found += map(Event.of, page["states"])
-            following = page["next"]
+            last = page["next"]
         return found
 
     def receive(self, type: str, subject: Any, version: int, data: dict[str, Any], id: str = "") -> str:

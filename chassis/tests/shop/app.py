@@ -173,7 +173,7 @@ consumers.keeps(
         of=MADE,
         key=Seen.id,
         parts={"version": ("label",)},
-        follows=lambda event: {"label": event.data.label, "version": event.version},
+        as_row=lambda event: {"label": event.data.label, "version": event.version},
     ),
     Kept(
         "alike",

@@ -39,7 +39,7 @@ consumers.keeps(
         of="posts.author_counts",
         key=User.id,
         parts={"post_count_version": ("post_count",)},
-        follows=count_of,
+        as_row=count_of,
         reads=Counted,
         takes=keep_count,
         absent={"post_count": 0, "post_count_version": 0},

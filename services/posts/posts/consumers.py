@@ -56,6 +56,6 @@ consumers.keeps(
         of="auth.user_changed.v1",
         key=Person.id,
         parts={"version": ("username", "name", "avatar_hash", "removed")},
-        follows=person_of,
+        as_row=person_of,
     )
 )
