@@ -1,0 +1,163 @@
+"""The client against a small real server that says what each test needs."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flasky_client import Away, Flasky, Problem, shapes
+
+GENERATOR = Path(__file__).parents[1] / "generate.py"
+POST = {"id": 1, "body": "Hello"}
+
+
+@dataclass
+class Server:
+    """Gives the answers in turn, the last one for ever: (status, body, headers), or None to hang up."""
+
+    answers: list[Any]
+    asked: list[Any] = field(default_factory=list)
+    url: str = ""
+
+    def client(self, **options: Any) -> Flasky:
+        return Flasky(self.url, "a-token", **({"patience": 5.0} | options))
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[..., Server]]:
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(*answers: Any) -> Server:
+        told = Server(list(answers))
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def reply(self) -> None:
+                sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                told.asked.append((self.command, self.path, dict(self.headers), json.loads(sent or b"null")))
+                answer = told.answers.pop(0) if len(told.answers) > 1 else told.answers[0]
+                if answer is None:
+                    self.close_connection = True
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    return
+                status, body, headers = (*answer, {})[:3]
+                content = json.dumps(body).encode() if body is not None else b""
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = reply
+
+            def log_message(self, *_: Any) -> None:
+                """Silent."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        servers.append(server)
+        told.url = f"http://127.0.0.1:{server.server_port}"
+        return told
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    "first", [None, (503, None, {"Retry-After": "0"}), (429, None, {"Retry-After": "0"})]
+)
+def test_what_was_not_answered_is_sent_again_with_the_same_key(serving, first):
+    server = serving(first, (201, POST))
+    assert server.client().publish("Hello") == POST
+    keys = [headers["Idempotency-Key"] for _, _, headers, _ in server.asked]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+
+def test_two_creations_have_two_keys(serving):
+    server = serving((201, POST))
+    client = server.client()
+    client.publish("Hello")
+    client.publish("Hello")
+    assert len({headers["Idempotency-Key"] for _, _, headers, _ in server.asked}) == 2
+
+
+def test_patience_ends_and_the_last_answer_is_the_reason(serving):
+    server = serving((503, {"error": "service unavailable", "message": "Try again."}, {"Retry-After": "9"}))
+    with pytest.raises(Problem, match=r"POST /posts/ was refused: 503 Try again\.") as caught:
+        server.client(patience=1.0).publish("Hello")
+    assert (caught.value.status, caught.value.error) == (503, "service unavailable")
+
+
+def test_nobody_there_is_told_with_the_address():
+    with pytest.raises(Away, match=r"nobody answers at http://127\.0\.0\.1:9: ConnectionError"):
+        Flasky("http://127.0.0.1:9/", patience=0.1).me()
+
+
+def test_a_refusal_is_the_blogs_own_sentence_with_its_fields(serving):
+    problem = {
+        "error": "bad request",
+        "message": "Something is missing.",
+        "errors": [{"field": "body", "message": "Write something."}],
+    }
+    server = serving((400, problem, {"X-Request-Id": "r-1"}))
+    with pytest.raises(Problem) as caught:
+        server.client().publish("")
+    assert caught.value.fields == {"body": "Write something."}
+    assert caught.value.request_id == "r-1"
+    assert str(caught.value).endswith("400 Something is missing.; body: Write something.")
+    assert len(server.asked) == 1
+
+
+def test_a_page_that_is_no_problem_body_is_a_problem_too(serving):
+    server = serving((502, ["not", "ours"], {}))
+    with pytest.raises(Problem, match="502 Bad Gateway"):
+        server.client(patience=0.1).me()
+
+
+def test_collections_are_read_page_after_page_and_only_from_this_blog(serving):
+    """The links are absolute, under a public address that this client may not even reach."""
+    first = {"posts": [{"id": 3}, {"id": 2}], "next": "https://blog.example.com/api/v1/posts/?page=2"}
+    server = serving((200, first), (200, {"posts": [{"id": 1}], "next": None}))
+    posts = server.client().posts()
+    assert next(posts)["id"] == 3
+    assert len(server.asked) == 1  # the second page is not read before it is needed
+    assert [post["id"] for post in posts] == [2, 1]
+    assert [path for _, path, _, _ in server.asked] == ["/api/v1/posts/", "/api/v1/posts/?page=2"]
+
+
+def test_an_old_token_is_renewed_once_and_the_request_sent_again(serving):
+    tokens = {"token": "t1", "refresh_token": "r1"}
+    renewed = {"token": "t2", "refresh_token": "r2"}
+    server = serving((200, tokens), (401, {}), (200, renewed), (200, {"id": 7}))
+    client = Flasky(server.url).sign_in("ann@example.com", "secret words")
+    assert client.me() == {"id": 7}
+    (_, _, signing, _), (_, _, old, _), (_, at, _, refresh), (_, _, new, _) = server.asked
+    assert signing["Authorization"].startswith("Basic ")
+    assert (old["Authorization"], new["Authorization"]) == ("Bearer t1", "Bearer t2")
+    assert (at, refresh) == ("/api/v1/tokens/refresh", {"refresh_token": "r1"})
+
+
+def test_a_token_that_cannot_be_renewed_is_refused_once(serving):
+    server = serving((401, {"message": "Sign in again."}))
+    with pytest.raises(Problem, match="401 Sign in again"):
+        server.client().me()
+    assert len(server.asked) == 1
+
+
+def test_the_types_are_those_of_the_api_document():
+    written: dict[str, Any] = {"__file__": str(GENERATOR), "__name__": "generate"}
+    exec(compile(GENERATOR.read_text(), GENERATOR, "exec"), written)
+    document = json.loads(written["DOCUMENT"].read_text())
+    assert written["shapes"](document) == Path(shapes.__file__).read_text(), "run `make openapi`"

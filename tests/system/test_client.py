@@ -1,0 +1,55 @@
+"""The client package against the running blog: the main job as a program does it."""
+
+import itertools
+import uuid
+
+import pytest
+
+from chassis.testing.polling import eventually
+from flasky_client import Flasky, Problem
+
+from .people import PASSWORD, Blog
+
+
+def member(blog: Blog, name: str) -> tuple[Flasky, int]:
+    unique = f"{name}.{uuid.uuid4().hex[:6]}"
+    client = Flasky(blog.url)
+    account = client.register(f"{unique}@example.com", unique, PASSWORD)
+    client.confirm(blog.mail(f"{unique}@example.com", "confirm"))
+    return client.sign_in(f"{unique}@example.com", PASSWORD), account["id"]
+
+
+def test_a_program_registers_posts_comments_follows_and_reads(blog):
+    (ann, ann_id), (ben, ben_id) = member(blog, "ann"), member(blog, "ben")
+    first, second = ann.publish("One *thing*"), ann.publish("Another thing")
+    assert ann.edit(second["id"], "Another thing, edited")["body"] == "Another thing, edited"
+    eventually(lambda: ben.user(ann_id)["post_count"] == 2)
+    ben.follow(ann_id)
+    eventually(lambda: [post["id"] for post in ben.timeline(ben_id)] == [second["id"], first["id"]])
+    assert [tie["user"]["id"] for tie in ann.followers(ann_id)] == [ben_id]
+    assert [tie["user"]["id"] for tie in ben.following(ben_id)] == [ann_id]
+    remark = ben.comment(first["id"], "Well said")
+    assert [each["id"] for each in ann.comments(first["id"])] == [remark["id"]]
+    assert next(ann.posts())["id"] == second["id"]
+    ann.remove(second["id"])
+    assert [post["id"] for post in ann.posts_of(ann_id)] == [first["id"]]
+    ben.unfollow(ann_id)
+    assert list(ben.timeline(ben_id)) == []
+    ben.sign_out()
+    with pytest.raises(Problem, match="401"):
+        ben.me()
+
+
+def test_a_long_list_is_read_to_its_end(blog):
+    ann, ann_id = member(blog, "ann")
+    written = [ann.publish(f"Number {number}")["id"] for number in range(23)]
+    assert [post["id"] for post in ann.posts_of(ann_id)] == written[::-1]
+    assert len(list(itertools.islice(ann.posts(), 21))) == 21
+
+
+def test_what_is_refused_is_told_by_field(blog):
+    ann, _ = member(blog, "ann")
+    with pytest.raises(Problem) as caught:
+        ann.publish("  ")
+    assert caught.value.status == 400
+    assert caught.value.request_id
