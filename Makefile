@@ -12,6 +12,11 @@ WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
 COVERAGE ?= 90
 SCREENSHOTS ?= screenshots
 ARGS ?=
+SERVICE ?=
+BUMP ?=
+# Of one service: its own tests, the agreements that name it, and the rules of the house.
+ONLY = $(if $(SERVICE),$(if $(filter chassis,$(SERVICE)),chassis,services/$(SERVICE))/tests tests/contract --service=$(SERVICE))
+COVER = $(if $(SERVICE),,--cov --cov-report=term --cov-fail-under=$(COVERAGE))
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -19,7 +24,7 @@ SERVICES := $(notdir $(wildcard services/*))
 COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-emit-options
 
-.PHONY: help run test faults screenshots lint format requirements openapi clean paths parts
+.PHONY: release compat help run test faults screenshots lint format requirements openapi clean paths parts
 
 help: ## what this Makefile can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -27,8 +32,8 @@ help: ## what this Makefile can do
 run: paths ## start the whole blog: [PORT=8000] [DATA=.run] [SEED=1]; Ctrl-C ends it
 	@exec $(PY) -m deploy.local.run
 
-test: $(VENV)/dev.stamp paths parts ## run every test on both stacks, with coverage: [ARGS="-k name --stack=embedded"]
-	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(ARGS)
+test: $(VENV)/dev.stamp paths parts ## run every test on both stacks, with coverage: [SERVICE=posts] [ARGS="-k name --stack=embedded"]
+	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(COVER) $(ONLY) $(ARGS)
 
 screenshots: $(VENV)/dev.stamp paths ## a picture of every page, light and dark, small and wide: [SCREENSHOTS=screenshots]
 	@$(PY) -m deploy.local.parts chromium
@@ -48,10 +53,17 @@ requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
 	@$(PY) $(COMPILE) --output-file=requirements/run.txt requirements/run.in
 	@$(PY) $(COMPILE) --allow-unsafe --output-file=requirements/dev.txt requirements/dev.in
 
-openapi: paths ## write each service's contract/ from its code, and the gateway's merge of them
+openapi: paths ## write each service's contract/ from its code, the gateway's merge of them, the client's types
 	@for service in auth posts social; do DATABASE_URL=sqlite:////tmp/unused.sqlite BUS_URL=sqlite:////tmp/unused.sqlite \
 		$(PY) -m flask --app $$service.app openapi || exit 1; done
 	@$(PY) -m gateway.openapi
+	@$(PY) clients/python/generate.py
+
+release: $(VENV)/dev.stamp paths ## release one service: changelog, version, contract snapshot, tag: SERVICE=posts BUMP=minor
+	@$(PY) -m deploy.release.release "$(SERVICE)" "$(BUMP)"
+
+compat: $(VENV)/dev.stamp paths ## today's code beside the last releases of the others, both ways: [SERVICE=posts]
+	@$(PY) -m deploy.release.compat --service="$(SERVICE)"
 
 clean: ## remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) "$(DATA)" .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
@@ -75,7 +87,7 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 # The chassis and the services are used from where they stand, wherever the repository has been moved to.
 paths: $(VENV)/run.stamp
 	@for site in $(VENV)/lib/python3*/site-packages; do \
-	printf '%s\n' "$(CURDIR)/chassis" $(foreach service,$(SERVICES),"$(CURDIR)/services/$(service)") > "$$site/flasky.new" \
+	printf '%s\n' "$(CURDIR)/chassis" "$(CURDIR)/clients/python" $(foreach service,$(SERVICES),"$(CURDIR)/services/$(service)") > "$$site/flasky.new" \
 	&& mv "$$site/flasky.new" "$$site/flasky.pth" || exit 1; done
 
 # The real servers that tests start privately; nothing of the system's own is touched.

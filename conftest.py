@@ -30,6 +30,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="both",
         help="embedded: SQLite and the bus in a file, starts nothing; real: PostgreSQL and RabbitMQ",
     )
+    parser.addoption(
+        "--service", help="of tests/contract only the rules of the house and what names this service"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The other services' agreements are no business of who works on one service."""
+    service = config.option.service
+    if service:
+        mine = [item for item in items if "test_house" in item.nodeid or service in item.nodeid]
+        config.hook.pytest_deselected(items=[item for item in items if item not in mine])
+        items[:] = mine
 
 
 def pytest_configure(config: pytest.Config) -> None:

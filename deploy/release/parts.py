@@ -1,0 +1,151 @@
+"""What has a version of its own: each service, and the chassis they ride on.
+
+A release leaves a snapshot in `contract/released/<version>/`: what was promised (API document, event
+schemas), real events as they were said (`fixtures/`), what was needed of others (`agreements/`), and the
+commit whose code it was.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from packaging.version import InvalidVersion, Version
+
+ROOT = Path(__file__).resolve().parents[2]
+AGREEMENTS = "tests/contract/agreements"
+BUMPS = ("major", "minor", "patch")
+STATEFUL = ("auth", "posts", "social")
+
+
+class Refused(Exception):
+    """Not done; the message says why and what to do."""
+
+
+def git(*words: str, root: Path = ROOT) -> str:
+    """What git says; raises `Refused` with its complaint."""
+    done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True)
+    if done.returncode:
+        raise Refused(f"git {words[0]}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def run_in(root: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs this Python with the chassis and the services of another tree, whatever is installed."""
+    paths = [root, root / "chassis", *sorted((root / "services").iterdir())]
+    given = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))} | (env or {})
+    return subprocess.run([sys.executable, *words], cwd=root, env=given, capture_output=True, text=True)
+
+
+def version_of(text: str) -> Version:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        raise Refused(f"{text!r} is not a version; versions look like 1.2.0") from None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A service, or the chassis, in the repository at `root`."""
+
+    name: str
+    root: Path = ROOT
+
+    @classmethod
+    def all(cls, root: Path = ROOT) -> list[Self]:
+        services = sorted(path.parent.name for path in (root / "services").glob("*/pyproject.toml"))
+        return [cls(name, root) for name in ("chassis", *services)]
+
+    @classmethod
+    def named(cls, name: str, root: Path = ROOT) -> Self:
+        known = {part.name: part for part in cls.all(root)}
+        if name not in known:
+            raise Refused(f"{name!r} is not one of: {', '.join(known)}")
+        return known[name]
+
+    @property
+    def folder(self) -> Path:
+        return self.root / ("chassis" if self.name == "chassis" else f"services/{self.name}")
+
+    @property
+    def module(self) -> Path:
+        """Where its version is written."""
+        return self.folder / self.name / "__init__.py"
+
+    @property
+    def contract(self) -> Path:
+        return self.folder / "contract"
+
+    @property
+    def changelog(self) -> Path:
+        return self.folder / "CHANGELOG.md"
+
+    @property
+    def version(self) -> Version:
+        [written] = re.findall(r'^__version__ = "(.+)"$', self.module.read_text(), re.M)
+        return Version(written)
+
+    @property
+    def released(self) -> list[Version]:
+        """Versions with a snapshot, oldest first."""
+        return sorted(Version(path.name) for path in (self.contract / "released").glob("*"))
+
+    @property
+    def last(self) -> Version | None:
+        return self.released[-1] if self.released else None
+
+    def snapshot(self, version: Version) -> Path:
+        folder = self.contract / "released" / str(version)
+        if not folder.is_dir():
+            known = ", ".join(map(str, self.released)) or "none yet"
+            raise Refused(f"{self.name} {version} was never released (released: {known})")
+        return folder
+
+    def record(self, version: Version) -> dict[str, Any]:
+        """`{version, commit, date}` of a release."""
+        return json.loads((self.snapshot(version) / "release.json").read_text())  # type: ignore[no-any-return]
+
+    def promises(self, version: Version | None = None) -> dict[str, Any]:
+        """What it promises, today or as of a release: documents by their path below `contract/`."""
+        folder = self.contract if version is None else self.snapshot(version)
+        found = [folder / "openapi.json", *sorted((folder / "events").glob("*.json"))]
+        return {
+            str(path.relative_to(folder)): json.loads(path.read_text()) for path in found if path.exists()
+        }
+
+    def needs(self) -> list[Path]:
+        """Its agreements: what it needs of others."""
+        return sorted((self.root / AGREEMENTS).glob(f"{self.name}.*.json"))
+
+    def write_version(self, version: Version) -> None:
+        text = self.module.read_text()
+        self.module.write_text(
+            re.sub(r'^__version__ = ".+"$', f'__version__ = "{version}"', text, flags=re.M)
+        )
+
+    def take_snapshot(self, version: Version, record: dict[str, Any]) -> Path:
+        folder = self.contract / "released" / str(version)
+        folder.mkdir(parents=True)
+        for name, promise in self.promises().items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(json.dumps(promise, indent=2, sort_keys=True) + "\n")
+        if (self.contract / "fixtures").is_dir():
+            shutil.copytree(self.contract / "fixtures", folder / "fixtures")
+        for agreement in self.needs():
+            (folder / "agreements").mkdir(exist_ok=True)
+            shutil.copy(agreement, folder / "agreements")
+        (folder / "release.json").write_text(json.dumps(record, indent=2) + "\n")
+        return folder
+
+
+def bumped(version: Version, bump: str) -> Version:
+    major, minor, patch = version.release
+    if bump not in BUMPS:
+        raise Refused(f"BUMP={bump} is not one of: {', '.join(BUMPS)}")
+    after = {"major": (major + 1, 0, 0), "minor": (major, minor + 1, 0), "patch": (major, minor, patch + 1)}
+    return Version(".".join(map(str, after[bump])))
