@@ -27,13 +27,23 @@ RESEND_BATCH = 200
 
 @click.command()
 @click.option("--wait", default=120.0, help="Seconds to go on trying while the database or the bus is away.")
+@click.option("--phase", type=click.Choice(["all", "expand", "contract"]), default="all", show_default=True)
 @with_appcontext
-def prepare(wait: float) -> None:
-    """Migrate, seed, declare queues. Safe to repeat; needed before the first start and at each upgrade."""
+def prepare(wait: float, phase: str) -> None:
+    """Migrate, seed, declare queues. Safe to repeat; needed before the first start and at each upgrade.
+
+    Upgrading without a gap: `--phase expand` before the new release starts, which only adds;
+    `--phase contract` once nothing of the old one runs, which takes away what only that one used.
+    """
     deadline = time.monotonic() + wait
-    for step in (_upgrade, *current_app.extensions["seeds"], _declare):
+    steps = {"all": (_upgrade, *_rest()), "expand": (_expand, *_rest()), "contract": (_upgrade,)}
+    for step in steps[phase]:
         _until_done(step, deadline)
     click.echo(f"{current_app.name}: prepared")
+
+
+def _rest() -> list[Callable[[], None]]:
+    return [*current_app.extensions["seeds"], _declare]
 
 
 def _until_done(step: Callable[[], None], deadline: float) -> None:
@@ -59,6 +69,21 @@ def _upgrade() -> None:
     import flask_migrate  # here, so that serving does not load Alembic
 
     flask_migrate.upgrade(directory=current_app.extensions["migrations"])
+
+
+def _expand() -> None:
+    import flask_migrate
+
+    from . import stateful
+    from .database import database
+
+    folder = current_app.extensions["migrations"]
+    database.value(sa.text("SELECT 1"))  # away is not the same as empty
+    try:
+        target = stateful.expanded(Path(folder), stateful.revision() or "")
+    except ValueError as error:
+        raise click.ClickException(f"{current_app.name}: {error}") from None
+    flask_migrate.upgrade(directory=folder, revision=target)
 
 
 def _declare() -> None:

@@ -23,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from werkzeug.local import LocalProxy
 
 from . import bell, failpoints, problems
+from .metrics import RECORDED
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Database(SQLAlchemy):
         hooks.listen(self.session, "after_commit", _ring)
         for hook, place in PLACES.items():
             hooks.listen(self.session, hook, lambda *_, place=place: _reach(place))
-        hooks.listen(self.session, "after_rollback", lambda session: session.info.pop("ring", None))
+        hooks.listen(self.session, "after_rollback", _forget)
 
     def rows(
         self, statement: sa.Executable, values: Mapping[str, Any] | None = None
@@ -100,6 +101,10 @@ class Database(SQLAlchemy):
             found = session.execute(statement).all()
             session.expunge_all()
             return found
+
+    def happened(self, type: str) -> None:
+        """Counts an event of this type once the current transaction has committed."""
+        self.session.info.setdefault("happened", []).append(type)
 
     def ring(self) -> None:
         """Asks that the worker be woken when the current transaction has committed."""
@@ -197,12 +202,14 @@ def audit_passes_table(metadata: sa.MetaData) -> sa.Table:
 def install(app: Flask, db: Database, settings: Settings) -> None:
     if not settings.database_url:
         raise SystemExit(f"{app.name}: cannot start: DATABASE_URL is missing")
-    url = sa.make_url(settings.database_url)
-    app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings.web_threads)
+    writes, reads = addresses(settings)
+    threads, pooled = settings.web_threads, bool(settings.database_pooler)
+    app.config["SQLALCHEMY_DATABASE_URI"] = writes
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(writes, threads, pooled)
     db.init_app(app)
+    pooled = pooled and not settings.database_reader
     app.extensions["reader"] = sa.create_engine(
-        url, isolation_level="AUTOCOMMIT", **engine_options(url, settings.web_threads)
+        reads, isolation_level="AUTOCOMMIT", **engine_options(reads, threads, pooled)
     )
     with app.app_context():
         _dress(db.engine, settings.slow_query_time, writes=True)
@@ -219,7 +226,23 @@ def _unavailable(error: sa.exc.SQLAlchemyError) -> Response:
     return problems.unexpected(error)
 
 
-def engine_options(url: sa.URL, threads: int) -> dict[str, Any]:
+def addresses(settings: Settings) -> tuple[sa.URL, sa.URL]:
+    """Where commands write, and where queries read.
+
+    `database_pooler` and `database_reader` are `host:port` of a PgBouncer in transaction mode, and of read
+    replicas; name, user and password stay. Whoever listens (`bell`) and migrates goes to the server itself.
+    """
+    url = sa.make_url(settings.database_url)
+    pooler, reader = settings.database_pooler, settings.database_reader
+    return _at(url, pooler), _at(url, reader or pooler)
+
+
+def _at(url: sa.URL, server: str) -> sa.URL:
+    host, _, port = server.partition(":")
+    return url.set(host=host, port=int(port or 5432)) if host else url
+
+
+def engine_options(url: sa.URL, threads: int, pooled: bool = False) -> dict[str, Any]:
     # Errors are logged and kept with parked events: without the values, which are people's own.
     options: dict[str, Any] = {
         "pool_size": threads,
@@ -228,7 +251,10 @@ def engine_options(url: sa.URL, threads: int) -> dict[str, Any]:
         "hide_parameters": True,
     }
     if url.get_backend_name() == "postgresql":
-        options["connect_args"] = {"connect_timeout": 2, "options": SERVER_OPTIONS}
+        # Behind a pooler a connection is of this process for one transaction only: nothing may be set on it,
+        # or prepared. The limits of time are then the role's (`ALTER ROLE … SET`).
+        own = {"prepare_threshold": None} if pooled else {"options": SERVER_OPTIONS}
+        options["connect_args"] = {"connect_timeout": 2, **own}
     else:
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
         options["poolclass"] = sa.QueuePool
@@ -297,9 +323,16 @@ def _notify(session: Session) -> None:
 
 
 def _ring(session: Session) -> None:
-    """Beside an SQLite file there is a pipe, rung after the commit."""
+    """After the commit: what happened is counted, and beside an SQLite file there is a pipe to ring."""
+    for happened in session.info.pop("happened", ()):
+        RECORDED.labels(happened).inc()
     if session.info.pop("ring", False):
         bell.ring(current_app.extensions["bell"])
+
+
+def _forget(session: Session) -> None:
+    session.info.pop("ring", None)
+    session.info.pop("happened", None)
 
 
 def _reach(place: str) -> None:

@@ -33,6 +33,10 @@ if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 def post_worker_init(worker: object) -> None:
     """After the fork, because threads do not survive it."""
+    if worker.cfg.worker_class_str == "gthread":  # type: ignore[attr-defined]
+        from chassis.metrics import THREADS
+
+        THREADS.set(threads)
     verifier = getattr(worker.wsgi, "extensions", {}).get("verifier")  # type: ignore[attr-defined]
     if verifier is not None:
         verifier.keys.keep_fresh()

@@ -30,7 +30,7 @@ from .audit import Copy, Kept
 from .bus import Away, Delivery
 from .database import Database, database
 from .events import Event, Unreadable, is_watermark, new_id, now
-from .metrics import FAILED, HANDLED, IN_HAND, REPEATED
+from .metrics import DELAY, FAILED, HANDLED, IN_HAND, REPEATED
 from .settings import settings
 
 log = logging.getLogger(__name__)
@@ -135,6 +135,7 @@ def attempt(event: Event, entry: Entry) -> str:
             entry.handler(replace(event, data=entry.reads.model_validate(event.data)))
             failpoints.reach("consumer.effect", event.id)
             HANDLED.labels(event.type).inc()
+            DELAY.labels(event.type).observe(_age(event))
         else:
             REPEATED.inc()
         database.session.commit()

@@ -9,7 +9,7 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_request_context, request
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -21,12 +21,20 @@ from prometheus_client import (
     multiprocess,
 )
 
+DELAYS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 3600)
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 REQUESTS = Counter("http_requests_total", "Requests answered.", ["method", "route", "status"])
 DURATION = Histogram(
     "http_request_duration_seconds", "Time to the answer.", ["method", "route"], buckets=BUCKETS
 )
+BUSY = Gauge(
+    "http_requests_in_progress", "Requests being answered in this process.", multiprocess_mode="livesum"
+)
+THREADS = Gauge(
+    "http_threads", "Requests that this process can answer at the same time.", multiprocess_mode="livesum"
+)
+RECORDED = Counter("events_recorded_total", "Events committed together with their cause.", ["type"])
 SENT = Counter("events_sent_total", "Events that the bus has confirmed.")
 UNROUTABLE = Counter(
     "events_unroutable_total", "Times an event was refused by the bus because no queue takes it."
@@ -36,6 +44,9 @@ QUEUES_MADE = Counter(
 )
 HANDLED = Counter("events_handled_total", "Events whose effect was committed.", ["type"])
 REPEATED = Counter("events_repeated_total", "Events that had been handled before.")
+DELAY = Histogram(
+    "event_delay_seconds", "From the fact to its committed effect here.", ["type"], buckets=DELAYS
+)
 FAILED = Counter("events_failed_total", "Tries of an event that failed.", ["type"])
 RELAYS = Gauge("relays_running", "Relays running in this process.", multiprocess_mode="livesum")
 CONSUMERS = Gauge("consumers_running", "Consumers running in this process.", multiprocess_mode="livesum")
@@ -59,6 +70,12 @@ def _histogram(method: str, route: str) -> Any:
 
 def _start() -> None:
     g.started = time.perf_counter()
+    BUSY.inc()
+
+
+def _end(_: BaseException | None) -> None:
+    if has_request_context() and g.pop("started", None):
+        BUSY.dec()
 
 
 def _count(response: Response) -> Response:
@@ -89,4 +106,5 @@ def _process_registry() -> CollectorRegistry:
 def install(app: Flask) -> None:
     app.extensions["metrics"] = CollectorRegistry()
     app.before_request(_start)
+    app.teardown_request(_end)
     app.after_request(_count)

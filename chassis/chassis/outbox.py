@@ -59,6 +59,7 @@ def add(type: str, subject: Any, version: int, data: BaseModel) -> Event:
         )
     )
     failpoints.reach("write.outbox-row")
+    database.happened(type)
     database.ring()
     idempotency.remember_subject(happened.subject)
     if has_request_context():

@@ -5,6 +5,7 @@ official images).
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -55,6 +56,8 @@ class Settings(BaseSettings):
     port: int = 8000
     public_url: str = "http://localhost:8000"
     database_url: str = ""
+    database_pooler: str = ""
+    database_reader: str = ""
     bus_url: str = ""
     data: Path = Path(".run")
     jwks_url: str = ""
@@ -88,6 +91,12 @@ class Settings(BaseSettings):
     @classmethod
     def without_last_slash(cls, url: str) -> str:
         return url.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def with_our_driver(cls, url: str) -> str:
+        """Operators and hosts hand out plain `postgresql://` addresses; the driver is our business."""
+        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
 
     @model_validator(mode="after")
     def production_has_no_failpoints(self) -> Self:

@@ -1,5 +1,6 @@
 """What a service that keeps data has besides: database, place on the bus, checks, metrics, commands."""
 
+import re
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -63,20 +64,51 @@ def database_answers() -> str:
 def schema_is_current() -> str:
     """The database must have reached the newest migration that this code knows."""
     wanted = newest_revision(Path(current_app.extensions["migrations"]))
+    found = revision()
+    if found is not None and found >= wanted:
+        return ""
+    return f"the schema is at {found}, this code needs {wanted}: run prepare"
+
+
+def revision() -> str | None:
+    """Where the schema is; nothing while there is none."""
     try:
-        found = database.value(sa.text("SELECT max(version_num) FROM alembic_version"))
+        return database.value(sa.text("SELECT max(version_num) FROM alembic_version"))  # type: ignore[no-any-return]
     except sa.exc.SQLAlchemyError:
-        found = None
-    return (
-        ""
-        if found is not None and found >= wanted
-        else f"the schema is at {found}, this code needs {wanted}: run prepare"
-    )
+        return None
+
+
+def revisions(migrations: Path) -> dict[str, bool]:
+    """The numbers of all migrations in their order, each with whether it belongs to the contract phase: it
+    says `phase = "contract"`, takes away what only former code used, and is not needed to serve.
+    """
+    files = sorted((migrations / "versions").glob("[0-9]*.py"))
+    return {
+        path.name.split("_")[0]: bool(re.search(r'^phase = "contract"$', path.read_text(), re.M))
+        for path in files
+    }
 
 
 def newest_revision(migrations: Path) -> str:
-    """Migrations are numbered, so the last file name begins with the newest revision."""
-    return max(path.name.split("_")[0] for path in (migrations / "versions").glob("[0-9]*.py"))
+    """What serving needs."""
+    return max(number for number, contract in revisions(migrations).items() if not contract)
+
+
+def expanded(migrations: Path, current: str) -> str:
+    """How far the schema may grow while the release before still runs: up to the next contraction.
+
+    Raises `ValueError` when what this release needs comes after one that has not been done yet.
+    """
+    pending = {number: contract for number, contract in revisions(migrations).items() if number > current}
+    waiting = [number for number, contract in pending.items() if contract]
+    allowed = [number for number in pending if not waiting or number < waiting[0]]
+    needed = newest_revision(migrations)
+    if waiting and needed > waiting[0]:
+        raise ValueError(
+            f"{needed} comes after {waiting[0]}, which tidies up: run `prepare --phase contract` of the"
+            " release before, once nothing older runs"
+        )
+    return allowed[-1] if allowed else current
 
 
 class BusCheck:
@@ -117,6 +149,7 @@ class Waiting:
             yield GaugeMetricFamily("database_up", "Whether the database answers.", value=0)
             return
         yield GaugeMetricFamily("database_up", "Whether the database answers.", value=1)
+        yield from self._connections(db, reader)
         yield GaugeMetricFamily(
             "outbox_oldest_unsent_age_seconds",
             "Age of the oldest event not yet sent.",
@@ -144,6 +177,18 @@ class Waiting:
         for of, value in values.items():
             family.add_metric([of], value)
         return family
+
+    def _connections(self, db: Database, reader: sa.Engine) -> Iterable[GaugeMetricFamily]:
+        """How much of the pools is in use: when all of it is, requests wait."""
+        used = GaugeMetricFamily("database_connections_in_use", "Connections taken.", labels=["pool"])
+        size = GaugeMetricFamily("database_connections", "Connections there can be.", labels=["pool"])
+        with self._app.app_context():
+            pools = {"writes": db.engine.pool, "reads": reader.pool}
+        for name, pool in pools.items():
+            used.add_metric([name], pool.checkedout())  # type: ignore[attr-defined]
+            size.add_metric([name], pool.size() + pool._max_overflow)  # type: ignore[attr-defined]
+        yield used
+        yield size
 
 
 def _age(moment: datetime | None) -> float:

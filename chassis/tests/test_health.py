@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 import sqlalchemy as sa
-from shop.app import PACK, create_app, db
+from shop.app import MADE, PACK, BoxState, create_app, db
 
+from chassis import outbox
 from chassis.testing.service import dispose
 
 
@@ -103,3 +104,72 @@ def test_the_contract_is_written_from_the_code(shop, tmp_path):
 def test_flask_migrates_own_commands_are_there(shop):
     answer = shop.app.test_cli_runner().invoke(args=["db", "--help"])
     assert (answer.exit_code, "downgrade" in answer.output) == (0, True)
+
+
+CONTRACTION = """
+revision = "0003"
+down_revision = "0002"
+phase = "contract"
+
+
+def upgrade():
+    pass
+
+
+def downgrade():
+    pass
+"""
+
+
+def with_migrations(shop, tmp_path, **files):
+    """The shop with migrations of a later release."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(shop.app.extensions["migrations"], folder)
+    for number, text in files.items():
+        (folder / "versions" / f"{number.removeprefix('r')}_later.py").write_text(text)
+    shop.app.extensions["migrations"] = str(folder)
+    return shop
+
+
+def revision(shop):
+    with shop.app.app_context():
+        return db.session.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def test_the_schema_grows_before_a_rollout_and_is_tidied_after_it(shop, tmp_path):
+    with_migrations(shop, tmp_path, r0003=CONTRACTION)
+    runner = shop.app.test_cli_runner()
+    assert runner.invoke(args=["prepare", "--phase", "expand"]).output == "shop: prepared\n"
+    assert (revision(shop), shop.anonymous().get("/readyz").status_code) == ("0002", 200)
+    assert runner.invoke(args=["prepare", "--phase", "contract"]).output == "shop: prepared\n"
+    assert (revision(shop), shop.anonymous().get("/readyz").status_code) == ("0003", 200)
+
+
+def test_a_release_that_needs_what_comes_after_an_open_contraction_is_told(shop, tmp_path):
+    later = CONTRACTION.replace("0003", "0004").replace("0002", "0003").replace('phase = "contract"', "")
+    with_migrations(shop, tmp_path, r0003=CONTRACTION, r0004=later)
+    answer = shop.app.test_cli_runner().invoke(args=["prepare", "--phase", "expand"])
+    assert (answer.exit_code, revision(shop)) == (1, "0002")
+    assert "0004 comes after 0003, which tidies up" in answer.output
+
+
+def metric(shop, name):
+    text = shop.anonymous().get("/metrics").text
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
+def test_facts_are_counted_when_they_are_committed_and_not_before(shop):
+    before = metric(shop, "events_recorded_total{")
+    with shop.app.test_request_context():
+        outbox.add(MADE, 1, 1, BoxState(id=1, label="x"))
+        db.session.rollback()
+    assert metric(shop, "events_recorded_total{") == before
+    shop.as_("ann", PACK).post("/api/v1/boxes/", json={"label": "x"})
+    assert metric(shop, "events_recorded_total{") == before + 1
+
+
+def test_metrics_tell_what_is_in_use(shop):
+    text = shop.anonymous().get("/metrics").text
+    assert "http_requests_in_progress 1.0" in text  # this one
+    assert 'database_connections{pool="reads"} 6.0' in text
+    assert 'database_connections_in_use{pool="writes"}' in text

@@ -21,9 +21,10 @@ class Settings(chassis.settings.Settings):
 
 
 def create_app(settings: Settings | None = None) -> Flask:
+    told = settings or Settings.load("social")
     app = create_service(
         "social",
-        settings or Settings.load("social"),
+        told,
         home=Path(__file__).parents[1],
         version=__version__,
         apis=[api.api],
@@ -33,5 +34,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         unheard=events.UNHEARD,
         snapshots=events.SNAPSHOTS,
     )
-    keep_to_indexes(app.extensions["reader"])
+    if not told.database_pooler:  # there it is set for the role
+        keep_to_indexes(app.extensions["reader"])
     return app
