@@ -20,11 +20,13 @@ COVER = $(if $(SERVICE),,--cov --cov-report=term --cov-fail-under=$(COVERAGE))
 
 VENV := .venv
 PY := $(VENV)/bin/python
+CHECKS := .checks
+export OVERLAY ?= production
 SERVICES := $(notdir $(wildcard services/*))
 COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-emit-options
 
-.PHONY: release compat help run test faults screenshots lint format requirements openapi clean paths parts
+.PHONY: release compat help run test faults screenshots lint format requirements openapi render pin clean paths parts
 
 help: ## what this Makefile can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -32,7 +34,7 @@ help: ## what this Makefile can do
 run: paths ## start the whole blog: [PORT=8000] [DATA=.run] [SEED=1]; Ctrl-C ends it
 	@exec $(PY) -m deploy.local.run
 
-test: $(VENV)/dev.stamp paths parts ## run every test on both stacks, with coverage: [SERVICE=posts] [ARGS="-k name --stack=embedded"]
+test: $(VENV)/dev.stamp $(if $(SERVICE),,$(CHECKS)/stamp) paths parts ## run every test on both stacks, with coverage: [SERVICE=posts] [ARGS="-k name --stack=embedded"]
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(COVER) $(ONLY) $(ARGS)
 
 screenshots: $(VENV)/dev.stamp paths ## a picture of every page, light and dark, small and wide: [SCREENSHOTS=screenshots]
@@ -52,6 +54,13 @@ format: $(VENV)/dev.stamp ## put the code into its standard form
 requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
 	@$(PY) $(COMPILE) --output-file=requirements/run.txt requirements/run.in
 	@$(PY) $(COMPILE) --allow-unsafe --output-file=requirements/dev.txt requirements/dev.in
+	@$(PY) $(COMPILE) --output-file=requirements/checks.txt requirements/checks.in
+
+render: $(VENV)/dev.stamp ## print what Kubernetes is given: [OVERLAY=production], or local, scale
+	@$(PY) -m deploy.k8s.render $(OVERLAY)
+
+pin: paths ## write pushed images into the overlays: RELEASE=1.0.1 DIGESTS="auth=sha256:… posts=sha256:… …"
+	@$(PY) -m deploy.k8s.pin $(RELEASE) $(DIGESTS)
 
 openapi: paths ## write each service's contract/ from its code, the gateway's merge of them, the client's types
 	@for service in auth posts social; do DATABASE_URL=sqlite:////tmp/unused.sqlite BUS_URL=sqlite:////tmp/unused.sqlite \
@@ -66,7 +75,7 @@ compat: $(VENV)/dev.stamp paths ## today's code beside the last releases of the 
 	@$(PY) -m deploy.release.compat --service="$(SERVICE)"
 
 clean: ## remove the environment, caches and the data of `make run`
-	rm -rf $(VENV) "$(DATA)" .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf $(VENV) $(CHECKS) "$(DATA)" .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
@@ -84,6 +93,11 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@
 
+$(CHECKS)/stamp: requirements/checks.txt | $(PY)
+	@echo "Installing checks of manifests into $(CHECKS) …"
+	@$(PY) -m venv $(CHECKS) && $(CHECKS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/checks.txt
+	@touch $@
+
 # The chassis and the services are used from where they stand, wherever the repository has been moved to.
 paths: $(VENV)/run.stamp
 	@for site in $(VENV)/lib/python3*/site-packages; do \
@@ -92,4 +106,5 @@ paths: $(VENV)/run.stamp
 
 # The real servers that tests start privately; nothing of the system's own is touched.
 parts: paths
-	@case " $(ARGS) " in *--stack=embedded*) ;; *) $(PY) -m deploy.local.parts ;; esac
+	@case " $(ARGS) " in *--stack=embedded*) $(PY) -m deploy.local.parts kubernetes-client prometheus ;; \
+	*) $(PY) -m deploy.local.parts ;; esac

@@ -1,4 +1,4 @@
-"""Installs the Debian packages that tests need, if they are missing and we may: servers, and a browser.
+"""Installs the Debian packages that tests need, if they are missing and we may: servers, programs, a browser.
 
 `python -m deploy.local.parts` wants all of them, `… chromium` only the browser.
 """
@@ -11,13 +11,15 @@ import sys
 from chassis.testing.parts import PartMissing, Postgres, RabbitMQ, Server
 
 SERVERS = {part.package: part for part in (Postgres, RabbitMQ)}
+# Programs that check what other systems are given: manifests, rules of alarms. By their packages.
+PROGRAMS = {"kubernetes-client": "kubectl", "prometheus": "promtool"}
 BROWSER = "chromium"
 BROWSERS = (BROWSER, "chromium-browser", "google-chrome", "google-chrome-stable")
 FONTS = ("fonts-dejavu-core", "fonts-noto-color-emoji")
 
 
 def main(*wanted: str) -> str | None:
-    missing = [part for part in wanted or (*SERVERS, BROWSER) if not installed(part)]
+    missing = [part for part in wanted or (*SERVERS, *PROGRAMS, BROWSER) if not installed(part)]
     if not missing:
         return None
     packages = [*missing, *(FONTS if BROWSER in missing else ())]
@@ -32,6 +34,8 @@ def main(*wanted: str) -> str | None:
 def installed(package: str) -> bool:
     if package == BROWSER:
         return browser() is not None
+    if package in PROGRAMS:
+        return shutil.which(PROGRAMS[package]) is not None
     part: type[Server] = SERVERS[package]
     try:
         part.require()
