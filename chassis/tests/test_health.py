@@ -8,7 +8,12 @@ import sqlalchemy as sa
 from shop.app import MADE, PACK, BoxState, create_app, db
 
 from chassis import outbox
+from chassis.stateful import newest_revision
 from chassis.testing.service import dispose
+
+MIGRATIONS = Path(__file__).parent / "shop" / "migrations"
+NEWEST = newest_revision(MIGRATIONS)
+NEXT, AFTER = (f"{int(NEWEST) + more:04}" for more in (1, 2))
 
 
 def test_alive_needs_nothing_and_ready_tells_each_check(shop):
@@ -24,7 +29,7 @@ def test_an_older_schema_is_not_ready_and_says_what_to_do(shop):
     answer = shop.anonymous().get("/readyz")
     assert (answer.status_code, answer.json["checks"]["schema"]) == (
         503,
-        "the schema is at 0000, this code needs 0002: run prepare",
+        f"the schema is at 0000, this code needs {NEWEST}: run prepare",
     )
 
 
@@ -106,9 +111,9 @@ def test_flask_migrates_own_commands_are_there(shop):
     assert (answer.exit_code, "downgrade" in answer.output) == (0, True)
 
 
-CONTRACTION = """
-revision = "0003"
-down_revision = "0002"
+CONTRACTION = f"""
+revision = "{NEXT}"
+down_revision = "{NEWEST}"
 phase = "contract"
 
 
@@ -121,12 +126,12 @@ def downgrade():
 """
 
 
-def with_migrations(shop, tmp_path, **files):
+def with_migrations(shop, tmp_path, *files):
     """The shop with migrations of a later release."""
     folder = tmp_path / "migrations"
     shutil.copytree(shop.app.extensions["migrations"], folder)
-    for number, text in files.items():
-        (folder / "versions" / f"{number.removeprefix('r')}_later.py").write_text(text)
+    for number, text in zip((NEXT, AFTER), files, strict=False):
+        (folder / "versions" / f"{number}_later.py").write_text(text)
     shop.app.extensions["migrations"] = str(folder)
     return shop
 
@@ -137,20 +142,20 @@ def revision(shop):
 
 
 def test_the_schema_grows_before_a_rollout_and_is_tidied_after_it(shop, tmp_path):
-    with_migrations(shop, tmp_path, r0003=CONTRACTION)
+    with_migrations(shop, tmp_path, CONTRACTION)
     runner = shop.app.test_cli_runner()
     assert runner.invoke(args=["prepare", "--phase", "expand"]).output == "shop: prepared\n"
-    assert (revision(shop), shop.anonymous().get("/readyz").status_code) == ("0002", 200)
+    assert (revision(shop), shop.anonymous().get("/readyz").status_code) == (NEWEST, 200)
     assert runner.invoke(args=["prepare", "--phase", "contract"]).output == "shop: prepared\n"
-    assert (revision(shop), shop.anonymous().get("/readyz").status_code) == ("0003", 200)
+    assert (revision(shop), shop.anonymous().get("/readyz").status_code) == (NEXT, 200)
 
 
 def test_a_release_that_needs_what_comes_after_an_open_contraction_is_told(shop, tmp_path):
-    later = CONTRACTION.replace("0003", "0004").replace("0002", "0003").replace('phase = "contract"', "")
-    with_migrations(shop, tmp_path, r0003=CONTRACTION, r0004=later)
+    later = CONTRACTION.replace(NEXT, AFTER).replace(NEWEST, NEXT).replace('phase = "contract"', "")
+    with_migrations(shop, tmp_path, CONTRACTION, later)
     answer = shop.app.test_cli_runner().invoke(args=["prepare", "--phase", "expand"])
-    assert (answer.exit_code, revision(shop)) == (1, "0002")
-    assert "0004 comes after 0003, which tidies up" in answer.output
+    assert (answer.exit_code, revision(shop)) == (1, NEWEST)
+    assert f"{AFTER} comes after {NEXT}, which tidies up" in answer.output
 
 
 def metric(shop, name):
