@@ -26,13 +26,22 @@ SERVICES := $(notdir $(wildcard services/*))
 COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-emit-options
 
-.PHONY: release compat help run test faults screenshots lint format requirements openapi render pin clean paths parts
+.PHONY: release compat help run backup restore converge test faults screenshots lint format requirements openapi render pin clean paths parts
 
 help: ## what this Makefile can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: paths ## start the whole blog: [PORT=8000] [DATA=.run] [SEED=1]; Ctrl-C ends it
 	@exec $(PY) -m deploy.local.run
+
+backup: paths ## a backup of every database, while serving: [DATA=.run] [TO=backups/<time>]
+	@exec $(PY) -m deploy.local.backup backup
+
+restore: paths ## put databases back while the blog is not running: FROM=folder [DATA=.run] [FORCE=1] [SERVICE="auth posts"]
+	@exec $(PY) -m deploy.local.backup restore
+
+converge: paths ## after a restore, with the blog running: copies become what their owners hold [DATA=.run]
+	@exec $(PY) -m deploy.local.backup converge
 
 test: $(VENV)/dev.stamp $(if $(SERVICE),,$(CHECKS)/stamp) paths parts ## run every test on both stacks, with coverage: [SERVICE=posts] [ARGS="-k name --stack=embedded"]
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(COVER) $(ONLY) $(ARGS)

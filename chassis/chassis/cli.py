@@ -1,4 +1,6 @@
-"""The commands of every service: `flask prepare`, `work`, `resend`, `audit`, `dead`, `openapi`, `profile`."""
+"""The commands of every service: `flask prepare`, `work`, `resend`, `audit`, `dead`, `backup`, `restore`,
+`openapi`, `profile`.
+"""
 
 import json
 import logging
@@ -189,5 +191,7 @@ def migrations(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 
 def install(app: Flask) -> None:
-    for command in (prepare, migrations, work, resend, audit, dead, write_contract, profile):
+    from .backup.cli import backup, restore  # here, because it asks for what is installed after this
+
+    for command in (prepare, migrations, work, resend, audit, dead, backup, restore, write_contract, profile):
         app.cli.add_command(command)

@@ -14,6 +14,7 @@ from .settings import Settings
 from .tokens import Verifier, jwks_reader
 
 if TYPE_CHECKING:
+    from .backup import Restoring
     from .database import Database
     from .inbox import Consumers
     from .snapshots import Snapshot
@@ -43,6 +44,7 @@ def create_service(
     snapshots: "Mapping[str, Snapshot] | None" = None,
     seeds: Iterable[Callable[[], None]] = (),
     jobs: "Iterable[Job]" = (),
+    restoring: "Restoring | None" = None,
 ) -> Flask:
     """A Flask application with everything a service here has.
 
@@ -53,6 +55,7 @@ def create_service(
         snapshots: the current state of every subject, page by page, by event type (see `snapshots`).
         seeds: steps of `flask prepare` after the migration; each safe to repeat.
         jobs: what its worker does besides events.
+        restoring: what holds when its database was put back from a backup.
     """
     app = Flask(name, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -80,6 +83,7 @@ def create_service(
             "snapshots": dict(snapshots or {}),
             "seeds": list(seeds),
             "jobs": list(jobs),
+            "restoring": restoring,
         }
         stateful.install(app, db, settings, consumers)
     for api in apis:

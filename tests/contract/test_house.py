@@ -136,6 +136,16 @@ def test_every_route_says_who_may_call_it(service, request):
         assert openapi.access_of(app, rule).who in ("public", "signed in", "internal"), rule
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_a_service_owns_is_told_to_those_who_restore_it(service, request):
+    """Its versions rise and its ids go on behind a gap: so SQLite has to remember ids that were given."""
+    app = request.getfixturevalue(service).app
+    owned = [column.class_.__table__ for column in app.extensions["restoring"].owns]
+    giving = [table for table in owned if table.autoincrement_column is not None]
+    assert owned
+    assert all(table.dialect_options["sqlite"]["autoincrement"] for table in giving)
+
+
 def generic(path):
     return re.sub(r"\{[^}]+\}|<[^>]+>", "<>", path)
 

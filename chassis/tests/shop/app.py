@@ -10,6 +10,7 @@ import chassis.settings
 from chassis import outbox
 from chassis.access import Answer, created, internal, needs, no_content, public
 from chassis.audit import Copy, Kept
+from chassis.backup import Restoring
 from chassis.database import BigId, Database
 from chassis.events import Event
 from chassis.inbox import Consumers
@@ -34,6 +35,7 @@ class Settings(chassis.settings.Settings):
 
 class Box(db.Model):
     __tablename__ = "boxes"
+    __table_args__ = ({"sqlite_autoincrement": True},)
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     label: Mapped[str] = mapped_column(sa.String(64))
     version: Mapped[int] = mapped_column(BigId, default=1)
@@ -190,6 +192,17 @@ def boxes_now(after: str, limit: int) -> list[Event]:
     return [outbox.event(MADE, box.id, box.version, BoxState.model_validate(box)) for box in boxes]
 
 
+def labels() -> set[str]:
+    """Labels that are taken off for good are not to come back with a backup."""
+    off = db.session.scalars(sa.select(Box.label).where(Box.label.startswith("off:")))
+    return {label.removeprefix("off:") for label in off}
+
+
+def keep_off(remembered: set[str] | None) -> None:
+    for label in remembered or ():
+        db.session.execute(sa.update(Box).where(Box.label == label).values(label=f"off:{label}"))
+
+
 def create_app(settings: Settings | None = None) -> Any:
     return create_service(
         "shop",
@@ -201,4 +214,5 @@ def create_app(settings: Settings | None = None) -> Any:
         consumers=consumers,
         publishes={MADE: BoxState},
         snapshots={MADE: boxes_now},
+        restoring=Restoring(owns=[Box.version], remembers=labels, settles=keep_off),
     )

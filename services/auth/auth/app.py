@@ -14,6 +14,7 @@ from . import __version__, api, cli, commands, consumers, events, keys, mailer, 
 from .fake import fake
 from .models import db
 from .passwords import Hasher
+from .restoring import RESTORING
 from .tokens import OwnVerifier
 
 
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         consumers=consumers.consumers,
         publishes=events.PUBLISHES,
         snapshots=events.SNAPSHOTS,
+        restoring=RESTORING,
         seeds=[commands.seed_roles, keys.make_first],
         jobs=[
             Job("mail", mailer.deliver, on_ring=True),

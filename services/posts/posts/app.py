@@ -6,10 +6,11 @@ from flask import Flask
 from pydantic import Field
 
 import chassis.settings
+from chassis.backup import Restoring
 from chassis.service import create_service
 
 from . import __version__, api, consumers, events
-from .models import db
+from .models import OWNS, db
 
 
 class Settings(chassis.settings.Settings):
@@ -29,4 +30,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         consumers=consumers.consumers,
         publishes=events.PUBLISHES,
         snapshots=events.SNAPSHOTS,
+        restoring=Restoring(owns=OWNS),
     )

@@ -41,6 +41,7 @@ class Post(db.Model):
     """A post. Removed ones stay as tombstones without their text."""
 
     __tablename__ = "posts"
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     author_id: Mapped[int] = mapped_column(BigId)
@@ -62,6 +63,7 @@ class Comment(db.Model):
     """A comment. Disabled ones keep their place; removed ones stay as tombstones without their text."""
 
     __tablename__ = "comments"
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     post_id: Mapped[int] = mapped_column(BigId)
@@ -90,6 +92,9 @@ class Tally(db.Model):
     n: Mapped[int] = mapped_column(BigId)
     version: Mapped[int] = mapped_column(BigId)
 
+
+OWNS = (Post.version, Post.comment_count_version, Comment.version, Tally.version)
+"""The versions that are given out here."""
 
 LIVE_POSTS = Post.removed_at.is_(None)
 LIVE_COMMENTS = Comment.removed_at.is_(None)

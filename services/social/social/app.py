@@ -6,10 +6,11 @@ from flask import Flask
 from pydantic import Field
 
 import chassis.settings
+from chassis.backup import Restoring
 from chassis.service import create_service
 
 from . import __version__, api, consumers, events
-from .models import db
+from .models import OWNS, db
 from .queries.merging import keep_to_indexes
 
 
@@ -33,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         publishes=events.PUBLISHES,
         unheard=events.UNHEARD,
         snapshots=events.SNAPSHOTS,
+        restoring=Restoring(owns=OWNS),
     )
     if not told.database_pooler:  # there it is set for the role
         keep_to_indexes(app.extensions["reader"])

@@ -99,6 +99,9 @@ class Card(db.Model):
             self.comment_count, self.comment_count_version = count, version
 
 
+OWNS = (Follow.version,)
+"""The versions that are given out here."""
+
 SHOWN = sa.text("published_at IS NOT NULL")
 ACTIVE = sa.text(
     "active"

@@ -12,6 +12,7 @@ from .links import (
 )
 from .mails import answer_asked, claim_mail, mail_failed, mail_sent
 from .pruning import prune
+from .restoring import end_the_past
 from .sessions import (
     end_all_sessions,
     end_session,
@@ -35,6 +36,7 @@ __all__ = [
     "edit_profile",
     "end_all_sessions",
     "end_session",
+    "end_the_past",
     "exchange_password",
     "exchange_session",
     "exchange_token",

@@ -14,7 +14,9 @@ depends_on = None
 def upgrade() -> None:
     label = sa.Column("label", sa.String(64), nullable=False)
     version = sa.Column("version", BigId, nullable=False)
-    op.create_table("boxes", sa.Column("id", BigId, primary_key=True), label, version)
+    op.create_table(
+        "boxes", sa.Column("id", BigId, primary_key=True), label, version, sqlite_autoincrement=True
+    )
     for table in (outbox_table, inbox_table, parked_table):
         table(sa.MetaData()).create(op.get_bind())
 

@@ -1,0 +1,73 @@
+"""`make backup`, `make restore` and `make converge`: each service's own command, for all services in turn."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from .stack import ROOT, SERVICES, Stack
+
+
+class Failed(RuntimeError):
+    """A service's command refused; it has said why itself."""
+
+
+def main() -> int:
+    given = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
+    stack = Stack(int(given.get("PORT") or "8000"), given.get("DATA") or ".run", given)
+    try:
+        COMMANDS[sys.argv[1]](stack, given)
+    except Failed as failed:
+        print(f"make {sys.argv[1]}: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def backup(stack: Stack, given: Mapping[str, str]) -> None:
+    """Each service while it serves; all of them or, by its exit status, none."""
+    folder = Path(given.get("TO") or f"backups/{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}")
+    for service in SERVICES:
+        flask(stack, service, "backup", str(file_of(folder, service)))
+    print(f"make backup: {folder} is whole; keep it where only you can read it")
+
+
+def restore(stack: Stack, given: Mapping[str, str]) -> None:
+    """The services that have a file in the folder, or only those that are named."""
+    if not given.get("FROM"):
+        raise Failed("say FROM=folder")
+    folder, chosen = Path(given["FROM"]), (given.get("SERVICE") or " ".join(SERVICES)).split()
+    if missing := [name for name in chosen if not file_of(folder, name).exists()]:
+        raise Failed(f"{folder} has no backup of {', '.join(missing)}")
+    force = ["--force"] * bool(given.get("FORCE"))
+    for service in chosen:
+        flask(stack, service, "restore", str(file_of(folder, service)), *force)
+    print("make restore: now start the blog, then: make converge")
+
+
+def converge(stack: Stack, given: Mapping[str, str]) -> None:
+    """Every owner says its state again; then every copy is compared with it."""
+    for service in SERVICES:
+        flask(stack, service, "resend")
+    for service in SERVICES:
+        flask(stack, service, "audit")
+
+
+def file_of(folder: Path, service: str) -> Path:
+    return folder / f"{service}.backup"
+
+
+def flask(stack: Stack, service: str, *words: str) -> None:
+    """Runs `flask WORDS` of a service; what it says goes to the terminal."""
+    command = [sys.executable, "-m", "flask", "--app", f"{service}.app", *words]
+    if subprocess.run(command, env=stack.environment(service), check=False).returncode:
+        raise Failed(f"{service} failed")
+
+
+COMMANDS = {"backup": backup, "restore": restore, "converge": converge}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""After a backup was put back nobody is signed in, no link proves anything, and no mail goes out again."""
+
+from pathlib import Path
+
+import pytest
+
+from .states import email_of, link_in
+
+
+@pytest.fixture
+def restore(auth, tmp_path):
+    """Puts back what was there when it was asked for."""
+    file = tmp_path / "auth.backup"
+
+    def restore():
+        done = auth.flask("restore", str(file), "--force")
+        assert done.exit_code == 0, done.output
+
+    def save():
+        done = auth.flask("backup", str(file))
+        assert done.exit_code == 0, done.output
+        return restore
+
+    return save
+
+
+def letters(auth):
+    auth.deliver()
+    return len(list(Path(auth.app.extensions["settings"].data, "mail").glob("*.eml")))
+
+
+def test_whoever_was_signed_in_signs_in_again(auth, restore):
+    auth.person("susan")
+    cookie, tokens = auth.sign_in("susan").json["session"], auth.tokens("susan")
+    restore()()
+    assert auth.exchange(kind="session", session=cookie).status_code == 401
+    assert auth.exchange(kind="token", token=tokens["token"]).status_code == 401
+    answer = auth.anonymous().post("/api/v1/tokens/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert answer.status_code == 401
+    assert auth.by_password("susan").status_code == 200
+
+
+def test_a_session_that_had_ended_does_not_come_back(auth, restore):
+    auth.person("susan")
+    tokens = auth.tokens("susan")
+    back = restore()
+    assert auth.with_token(tokens["token"]).delete("/api/v1/tokens/").status_code == 204
+    back()
+    assert auth.with_token(tokens["token"]).get("/api/v1/users/me").status_code == 401
+
+
+def test_a_token_of_somebody_who_is_lost_is_worth_nothing(auth, restore):
+    auth.person("susan")
+    back = restore()
+    auth.person("john")
+    token = auth.tokens("john")["token"]
+    back()
+    assert auth.with_token(token).get("/api/v1/users/me").status_code == 401
+    assert auth.person("david") > 1_000_000
+
+
+def test_the_gateway_hears_that_everybody_has_changed(auth, restore):
+    id = auth.person("susan")
+    restore()()
+    told = auth.internal().get("/internal/changes?since=0").json["changes"]
+    assert [change["ver"] > 1_000_000 for change in told if change["sub"] == str(id)] == [True]
+
+
+def test_a_link_in_an_older_mail_is_used_up(auth, restore):
+    auth.newcomer("susan")
+    link = link_in(auth.mails(email_of("susan"))[-1])
+    restore()()
+    assert auth.anonymous().post("/api/v1/users/confirm", json={"token": link}).status_code == 400
+
+
+def test_a_mail_that_was_on_its_way_goes_out_once(auth, restore):
+    auth.newcomer("susan")
+    back = restore()
+    assert letters(auth) == 1
+    back()
+    assert letters(auth) == 1
+    [mail] = auth.rows("mails")
+    assert (mail["state"], mail["error"][:8]) == ("failed", "a backup")
