@@ -29,11 +29,7 @@ def indexes(posts):
     with posts.app.app_context():
         found = sa.inspect(db.engine)
         return {
-            (
-                index["name"],
-                tuple(index["column_names"]),
-                str(sorted(index.get("dialect_options", {}).items())),
-            )
+            (index["name"], *index["column_names"], *map(str, index["dialect_options"].values()))
             for table in ("posts", "comments")
             for index in found.get_indexes(table)
         }
