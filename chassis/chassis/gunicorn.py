@@ -10,8 +10,10 @@ import tempfile
 
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
-worker_class = "gthread"
+worker_class = "chassis.gthread.Worker"
 threads = int(os.environ.get("WEB_THREADS", "8"))
+worker_connections = 256  # what comes beyond waits in the backlog
+reuse_port = os.environ.get("REUSE_PORT") == "1"  # two of the same service on one machine share its port
 preload_app = True
 keepalive = 75
 graceful_timeout = 20

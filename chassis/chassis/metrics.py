@@ -53,6 +53,9 @@ CONSUMERS = Gauge("consumers_running", "Consumers running in this process.", mul
 DRIFT = Counter(
     "audit_drift_total", "Rows of a copy that were not as their owner holds them.", ["copy", "kind"]
 )
+BUS_REFUSES = Gauge(
+    "bus_refuses_events", "1 while events wait because they cannot be sent.", multiprocess_mode="livemax"
+)
 IN_HAND = Gauge(
     "event_in_hand_age_seconds", "Age of the event being handled now.", multiprocess_mode="livemax"
 )

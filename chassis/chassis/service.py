@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from pydantic import BaseModel
 from werkzeug.routing import IntegerConverter
 
-from . import access, health, logs, metrics, problems
+from . import access, deadlines, health, logs, metrics, problems
 from .settings import Settings
 from .tokens import Verifier, jwks_reader
 
@@ -70,6 +70,7 @@ def create_service(
         app.extensions["verifier"] = verifier_of(settings)
     metrics.install(app)
     logs.install(app)
+    deadlines.install(app)
     problems.install(app)
     health.install(app)
     if db is not None:

@@ -25,14 +25,15 @@ from werkzeug.serving import make_server
 
 from . import idempotency, inbox, outbox
 from .bell import bell_of
-from .bus import Away, Bus, Delivery
+from .bus import Away, Blocked, Bus, Delivery
 from .freshness import Teller, watermarks
-from .metrics import CONSUMERS, IN_HAND, RELAYS
+from .metrics import BUS_REFUSES, CONSUMERS, IN_HAND, RELAYS
 from .settings import Settings
 
 log = logging.getLogger(__name__)
 SWEEP = 1.0
-SLOWEST_RETRY = 2.0
+SLOWEST_RETRY, BLOCKED_RETRY = 2.0, 5.0
+TELL_EVERY = 30.0
 HANG = 20.0
 HUNG = "HUNG_EVENTS"
 PRUNE_EVERY = 600.0
@@ -74,6 +75,7 @@ class Worker:
         self._rung: dict[str, threading.Event] = {"relay": threading.Event()}
         self._beats: dict[str, float] = {}
         self._received = 0.0
+        self._trouble, self._told = "", float("-inf")
 
     def run(self) -> None:
         """Works until TERM or INT; finishes what is in hand."""
@@ -150,16 +152,27 @@ class Worker:
                     teller.tell(publisher)
                     publisher.idle()
                     pause = 0.2
+                    self._note_trouble("")
                 except TOLD as error:
-                    log.warning(
-                        "events wait in the outbox", extra={"reason": type(error).__name__, "again_in": pause}
-                    )
-                    self._stopping.wait(pause)
+                    self._note_trouble(str(error) if isinstance(error, Away) else type(error).__name__)
+                    self._stopping.wait(BLOCKED_RETRY if isinstance(error, Blocked) else pause)
                     pause = min(pause * 2, SLOWEST_RETRY)
                     continue
                 self._rung["relay"].wait(SWEEP)
                 self._rung["relay"].clear()
         publisher.close()
+
+    def _note_trouble(self, trouble: str) -> None:
+        """Why nothing can be sent: a metric, `/readyz`, and the log, at once and then now and then."""
+        BUS_REFUSES.set(bool(trouble))
+        self._trouble = trouble
+        moment = time.monotonic()
+        if trouble and moment - self._told > TELL_EVERY:
+            log.error("events wait in the outbox", extra={"reason": trouble})
+            self._told = moment
+        elif not trouble and self._told > float("-inf"):
+            log.info("events are sent again")
+            self._told = float("-inf")
 
     def _consume(self) -> None:
         types = self._app.extensions["consumers"].types
@@ -201,6 +214,7 @@ class Worker:
         """`/livez`, `/readyz` and `/metrics` of this process, on their own port."""
         inner = self._app.wsgi_app
         self._app.extensions["checks"]["loops"] = (self._loops, True)
+        self._app.extensions["checks"]["relay"] = (lambda: self._trouble, False)
 
         def only_health(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
             if environ["PATH_INFO"] not in ("/livez", "/readyz", "/metrics"):

@@ -1,13 +1,15 @@
 """`make run`: the whole blog on this machine until Ctrl-C."""
 
 import json
+import multiprocessing
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from dotenv import dotenv_values
 from honcho.manager import Manager
@@ -17,12 +19,15 @@ from . import seed
 from .stack import ADDRESS, ROOT, Stack, StackError
 
 LAST_PORT = 65_535
+LULL, LONGEST_PAUSE = 60.0, 30.0  # seconds
 
 
 class Processes(Manager):
-    """honcho, safe against a Ctrl-C that comes before it has started everything."""
+    """honcho, safe against a Ctrl-C that comes before it has started everything. Once the blog is ready,
+    whatever ends is started again; what ends before that ends all, because it cannot work as it was asked.
+    """
 
-    asked_to_end = False
+    asked_to_end = ready = False
 
     def terminate(self) -> None:
         self.asked_to_end = self._printer.silent = True
@@ -34,6 +39,47 @@ class Processes(Manager):
         if started and self.asked_to_end:
             super().terminate()
         return started
+
+    def _system_print(self, data: str) -> None:
+        if self.asked_to_end or not self.ready or " stopped " not in data:  # ours says more
+            super()._system_print(data)
+
+    def _any_stopped(self) -> bool:
+        """honcho asks ten times a second, and ends everything at a yes."""
+        if self.asked_to_end or not self.ready:
+            stopped: bool = super()._any_stopped()
+            return stopped
+        for name, process in self._processes.items():
+            if process.get("returncode") is not None:
+                self._revive(name, process)
+        return False
+
+    def _revive(self, name: str, process: dict[str, Any]) -> None:
+        """Starts it again: at once, then 1, 3, 7, … up to 30 seconds later if it ends again and again."""
+        at = time.monotonic()
+        if "due" not in process:
+            recent = process["starts"] = [each for each in process.get("starts", []) if at - each < LULL]
+            process["due"] = at + min(2 ** len(recent) - 1, LONGEST_PAUSE)
+            pause = f" in {process['due'] - at:.0f} s" if recent else ""
+            self._system_print(
+                f"{name} ended ({reason(process['returncode'])}) and is started again{pause}\n"
+            )
+        if at >= process["due"]:
+            process["starts"].append(at)
+            del process["due"], process["returncode"]
+            self.returncode, process["pid"] = None, None
+            work = process["obj"].run
+            process["process"] = multiprocessing.Process(name=name, target=work, args=(self.events, True))
+            process["process"].start()
+
+
+def reason(code: int) -> str:
+    """`SIGKILL` or `status 3`; a shell in between adds 128 to the number of a signal."""
+    number = -code if code < 0 else code - 128
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"status {code}"
 
 
 class Quiet(Printer):
@@ -55,8 +101,8 @@ class Quiet(Printer):
 
 
 def ended(line: str) -> bool:
-    """honcho ends the blog as soon as one process has ended: that one is worth a line."""
-    return " stopped " in line
+    """That a process has ended is worth a line: it ends the blog, or it is started again."""
+    return " stopped " in line or " started again" in line
 
 
 def remarkable(line: bytes | str) -> bool:
@@ -102,13 +148,13 @@ def check_ports(stack: Stack) -> None:
 
 
 def run(stack: Stack, seeded: bool) -> int:
-    """Runs every process until one ends or we are told to; then ends them all."""
+    """Runs every process until we are told to end; then ends them all."""
     with (stack.logs / "blog.log").open("a") as log:
         manager = Processes(Quiet(log))
         for name, process in stack.processes.items():
             manager.add_process(name, process.command, env=process.environment, cwd=str(ROOT))
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-        told = Announcement(stack, seeded)
+        told = Announcement(stack, seeded, manager)
         told.start()
         manager.loop()
     if manager.asked_to_end and manager.returncode in (130, 143) and not told.failed:
@@ -120,9 +166,9 @@ def run(stack: Stack, seeded: bool) -> int:
 class Announcement(threading.Thread):
     """Waits until the blog is ready, fills an empty one, and says where everything is."""
 
-    def __init__(self, stack: Stack, seeded: bool) -> None:
+    def __init__(self, stack: Stack, seeded: bool, manager: Processes) -> None:
         super().__init__(daemon=True)
-        self.stack, self.seeded, self.failed = stack, seeded, False
+        self.stack, self.seeded, self.manager, self.failed = stack, seeded, manager, False
 
     def run(self) -> None:
         try:
@@ -133,6 +179,7 @@ class Announcement(threading.Thread):
             print(f"make run: {error}", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGTERM)
         else:
+            self.manager.ready = True
             print(self.text(bool(demo)), flush=True)
 
     def text(self, demo: bool) -> str:

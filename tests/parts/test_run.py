@@ -1,4 +1,6 @@
-"""`make run` as a person meets it: an empty folder, an address, demo people, Ctrl-C, and the same again."""
+"""`make run` as a person meets it: an empty folder, an address, demo people, Ctrl-C, and the same again; a
+process that is killed is started again.
+"""
 
 import os
 import re
@@ -7,15 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import requests
 
-from chassis.testing.parts import Databases, Vhosts, free_port
+from chassis.testing.parts import Databases, Vhosts
 from deploy.local.seed import PASSWORD, PEOPLE
 from deploy.local.stack import ROOT
+from tests.system.blogs import free_block
 
 LIMIT = 90.0
 POLL = 0.05
@@ -97,7 +100,7 @@ def ask(port: int, path: str, token: str = "") -> dict:
 
 
 def test_make_run_starts_fills_ends_and_keeps_the_blog(tmp_path: Path, addresses: dict[str, str]):
-    port = free_port()
+    port = free_block()
     with running(tmp_path, port, addresses) as said:
         assert re.search(rf"http://localhost:{port}/api/docs", said.read_text())
         assert f"password of all: {PASSWORD}" in said.read_text()
@@ -107,5 +110,23 @@ def test_make_run_starts_fills_ends_and_keeps_the_blog(tmp_path: Path, addresses
         assert authors == {1: "susan", 2: "john", 3: "david", 4: "john"}
         count = ask(port, "/posts/", token)["count"]
         assert count == 64
-    with running(tmp_path, port, addresses):
+    with running(tmp_path, port, addresses) as said:
         assert ask(port, "/posts/", ask(port, "/tokens/")["token"])["count"] == count
+        kill("posts.app:create_app()", port + 2)
+        wait_for(lambda: "posts ended (SIGKILL) and is started again" in said.read_text())
+        wait_for(lambda: answers(port, "/posts/", ask(port, "/tokens/")["token"]))
+        assert said.read_text().count("ended (") == 1
+
+
+def kill(command: str, port: int) -> None:
+    """SIGKILL to the processes of a command that know this port."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words, environment = (path / "cmdline").read_text(), (path / "environ").read_text()
+            if command in words and f"\0PORT={port}\0" in f"\0{environment}":
+                os.kill(int(path.name), signal.SIGKILL)
+
+
+def answers(port: int, path: str, token: str) -> bool:
+    url = f"http://127.0.0.1:{port}/api/v1{path}"
+    return requests.get(url, auth=(token, ""), timeout=10).ok

@@ -41,6 +41,10 @@ class Away(Exception):
     """Something needed is not there now (the database, the bus); wait and try the same again."""
 
 
+class Blocked(Away):
+    """The bus is there and takes nothing for now; asking it often makes that worse."""
+
+
 Handle = Callable[[Delivery], None]
 """Returns when the delivery is settled for good; raises `Away` when it must be tried again, however long
 that takes.

@@ -19,11 +19,17 @@ from typing import Any
 import orjson
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError, ChannelClosedByBroker, NackError, UnroutableError
+from pika.exceptions import (
+    AMQPError,
+    ChannelClosedByBroker,
+    ConnectionBlockedTimeout,
+    NackError,
+    UnroutableError,
+)
 
 from .. import failpoints
 from ..events import is_watermark
-from . import DELIVERY_LIMIT, EXCHANGE, PREFETCH, Away, Delivery, Handle, Message, tell_missing
+from . import DELIVERY_LIMIT, EXCHANGE, PREFETCH, Away, Blocked, Delivery, Handle, Message, tell_missing
 
 log = logging.getLogger(__name__)
 PERSISTENT = 2
@@ -38,7 +44,7 @@ class RabbitBus:
         self._parameters = pika.URLParameters(url)
         self._parameters.heartbeat = 20
         # Shorter than what the worker takes for a hang: a broker that blocks publishers is only waited for.
-        self._parameters.blocked_connection_timeout = 12
+        self._parameters.blocked_connection_timeout = 5
         self._parameters.socket_timeout = 3
         self._parameters.stack_timeout = 5
         self._parameters.connection_attempts = 1
@@ -166,6 +172,9 @@ class RabbitPublisher:
         try:
             channel = self._open()
             return {message.id for message in messages if self._confirmed(channel, message)}
+        except ConnectionBlockedTimeout as error:
+            self.close()
+            raise Blocked("RabbitMQ blocks publishers: it is short of memory or disk") from error
         except BROKEN as error:
             self.close()
             raise Away(f"RabbitMQ: {type(error).__name__}") from error

@@ -8,6 +8,7 @@ address: they hand each test a database or a virtual host of its own, from any p
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import pwd
 import random
@@ -19,7 +20,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
@@ -40,6 +41,8 @@ POLL = 0.02
 SETTLED = 1.5  # seconds; RabbitMQ writes the names of queues to disk one second after the last change
 # Below the range from which Linux gives ports to outgoing connections, which could take ours before we do.
 PORTS = range(20_000, 32_000)
+RESERVED = Path(f"/tmp/test-ports-{os.getuid()}/port")
+KEPT: list[contextlib.ExitStack] = []
 PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 
 
@@ -400,6 +403,12 @@ class RabbitMQ(Server, Vhosts):
             "RUNNING_UNDER_SYSTEMD": "true",
         }
 
+    def control(self, *words: str) -> None:
+        """`rabbitmqctl WORDS`."""
+        done = self._run(self.program.with_name("rabbitmqctl"), *words, **self._environment())
+        if done.wait(START_LIMIT) != 0:
+            raise PartFailed(f"rabbitmqctl {words[0]}; {self.log} ends with:\n{self._end_of_log()}")
+
     def settle(self) -> None:
         """Waits until all queues declared so far would survive kill(): they are noted with a delay."""
         node = f"t{self.port}@localhost"
@@ -412,12 +421,37 @@ class RabbitMQ(Server, Vhosts):
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    for port in random.sample(PORTS, 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    """A port of 127.0.0.1 that nobody listens on, ours until this process ends."""
+    return free_ports(1)[0]
+
+
+def free_ports(width: int, wanted: Container[int] | None = None) -> range:
+    """So many neighbouring ports, of which those `wanted` (counted from the first; by default all) are free.
+
+    They are reserved by locks that every test process of this machine respects: whoever is given a port
+    listens on it only seconds later, and another must not be given it meanwhile.
+    """
+    for first in random.sample(range(PORTS.start, PORTS.stop - width), 200):
+        ports = [first + offset for offset in range(width) if wanted is None or offset in wanted]
+        if reserve(ports):
+            return range(first, first + width)
     raise PartFailed("no free port found")
+
+
+def reserve(ports: Iterable[int]) -> bool:
+    """Takes all of them or none."""
+    with contextlib.ExitStack() as taken:
+        for port in ports:
+            RESERVED.parent.mkdir(exist_ok=True)
+            lock = taken.enter_context(open(RESERVED.with_name(str(port)), "w"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+        KEPT.append(taken.pop_all())
+    return True
 
 
 def part_folder(root: Path | str = "/tmp") -> Path:

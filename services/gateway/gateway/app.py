@@ -92,7 +92,7 @@ class Gateway:
         self._seen.flush()
 
     def _reply(self, visit: Visit) -> Reply:
-        """The checks in their order: form, address, size, credentials; then the answer."""
+        """The checks in their order: form, address, size, room, credentials; then the answer."""
         self._well_formed(visit)
         route = visit.route = self._route(visit)
         self._limits.take(visit)
@@ -104,13 +104,12 @@ class Gateway:
         bodies.check(visit, limit)
         if route.service == "gateway":
             return self._local(visit)
-        deadline = visit.started + self._settings.request_seconds
+        self._forwarder.admit(route)
         visit.identity = self._identity(visit, route.asks(visit.method))
-        if visit.has_body:
-            body = bodies.read(visit, limit, self._settings.body_seconds)
-            deadline = time.monotonic() + self._settings.request_seconds
-        else:
-            body = b""
+        came = time.monotonic()
+        body = bodies.read(visit, limit, self._settings.body_seconds)
+        reading = time.monotonic() - came  # the client's time, not ours
+        deadline = visit.started + reading + self._settings.request_seconds
         return self._forwarder.forward(visit, route, body, deadline)
 
     def _route(self, visit: Visit) -> Route | None:

@@ -4,6 +4,7 @@ what is internal.
 
 from chassis.problems import Refusal, Unavailable
 
+from . import metrics
 from .answers import Reply
 from .awaiting import Awaiting
 from .cors import SAFE
@@ -35,6 +36,13 @@ class NoAnswerInTime(Refusal):
 class Forwarder:
     def __init__(self, upstreams: dict[str, Upstream], identities: Identities, awaiting: Awaiting) -> None:
         self._upstreams, self._identities, self._awaiting = upstreams, identities, awaiting
+
+    def admit(self, route: Route) -> None:
+        """Refuses what its service has no room for, before it has cost anything. Raises a `Refusal`."""
+        upstream = self._upstreams[route.service]
+        if upstream.crowded:
+            metrics.SHED.labels(upstream.name).inc()
+            raise full(upstream.name)
 
     def forward(self, visit: Visit, route: Route, body: bytes, deadline: float) -> Reply:
         """The service's answer. Raises a `Refusal` when there is none."""
@@ -71,11 +79,15 @@ def repeatable(visit: Visit) -> bool:
     return visit.method in SAFE or (visit.method == "POST" and "HTTP_IDEMPOTENCY_KEY" in visit.environ)
 
 
+def full(service: str) -> Unavailable:
+    return Unavailable(f"{PARTS[service]}: too many requests at once. Try again in a moment.", retry_after=1)
+
+
 def sentence(failure: Failed, service: str, method: str) -> Refusal:
     """The failure in plain words: which part of the site it is, and what to do."""
     part = PARTS[service]
     if isinstance(failure, Full):
-        return Unavailable(f"{part}: too many requests at once. Try again in a moment.", retry_after=1)
+        return full(service)
     if isinstance(failure, Unreachable | Resting):
         return Unavailable(f"{part} are not available right now. Try again in a moment.")
     doubt = "" if method in SAFE else UNKNOWN

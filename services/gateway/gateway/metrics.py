@@ -15,6 +15,7 @@ WAITED = Histogram("gateway_upstream_seconds", "Time to a service's answer.", ["
 BREAKER = Gauge(
     "gateway_breaker_open", "1 while a service is left alone.", ["upstream"], multiprocess_mode="livemax"
 )
+SHED = Counter("gateway_shed_total", "Requests refused because their service has no room.", ["upstream"])
 IDENTITIES = Counter("gateway_identities_total", "How it was learnt who is asking.", ["way"])
 POLLED = Gauge(
     "gateway_changes_read_seconds",

@@ -13,7 +13,7 @@ from .wire import CONNECT_SECONDS, Answer, Connection, Failed, Silent, Unreachab
 
 
 class Full(Failed):
-    """Every place is taken, and enough others are waiting already."""
+    """Every place is taken, and those who came before are waiting for too long already: nothing was sent."""
 
 
 class Resting(Failed):
@@ -89,10 +89,14 @@ class Upstream:
     Args:
         name: what metrics and logs call it.
         places: requests in flight at most.
-        waiting: how many more may wait for a place, `PATIENCE` seconds at most; the rest is refused at once.
+        waiting: how many more may stand in line for a place.
+
+    The line is as long as the service is quick: who comes is refused at once if, at the pace at which it
+    moves, his turn would not come within `TURN` seconds. Whoever joins is served, whoever comes after him.
     """
 
-    PATIENCE = 0.5
+    TURN, PATIENCE = 1.0, 3.0
+    SMOOTH = 0.1  # how much the newest step counts
     IDLE_SECONDS = 30.0  # the services keep an idle connection for 75
 
     def __init__(self, name: str, url: str, places: int = 32, waiting: int = 64) -> None:
@@ -100,7 +104,8 @@ class Upstream:
         self.name, self.host = name, address.netloc
         self._address = (address.hostname or "", address.port or 80)
         self._idle: list[Connection] = []
-        self._places, self._waiting, self._most_waiting = BoundedSemaphore(places), 0, waiting
+        self._places, self._most_waiting = BoundedSemaphore(places), waiting
+        self._line, self._pace, self._moved = 0, 0.0, 0.0
         self._breaker, self._budget = Breaker(name), RetryBudget()
 
     def ask(self, request: Request, deadline: float) -> Answer:
@@ -118,21 +123,38 @@ class Upstream:
             self._breaker.failed()
             raise
         finally:
-            self._places.release()
+            self._give_place_back()
         self._breaker.succeeded()
         return answer
 
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody who comes now would be refused."""
+        if not self._line:
+            return self._most_waiting == 0 and self._places.locked()
+        turn = (self._line + 1) * self._pace + time.monotonic() - self._moved
+        return self._line >= self._most_waiting or turn > self.TURN
+
     def _take_place(self, deadline: float) -> None:
-        if self._places.acquire(blocking=False):
+        if self.crowded:
+            raise Full("the line is too long")
+        if not self._line and self._places.acquire(blocking=False):
             return
-        if self._waiting >= self._most_waiting:
-            raise Full("too many are waiting")
-        self._waiting += 1
+        if not self._line:
+            self._moved = time.monotonic()
+        self._line += 1
         try:
             if not self._places.acquire(timeout=min(self.PATIENCE, remaining(deadline))):
                 raise Full("no place became free in time")
         finally:
-            self._waiting -= 1
+            self._line -= 1
+
+    def _give_place_back(self) -> None:
+        self._places.release()
+        if self._line:
+            now = time.monotonic()
+            self._pace += self.SMOOTH * (now - self._moved - self._pace)
+            self._moved = now
 
     def _with_second_try(self, request: Request, deadline: float) -> Answer:
         try:

@@ -22,6 +22,7 @@ def disarmed(request: pytest.FixtureRequest) -> Iterator[None]:
     if "rig" in request.fixturenames:
         rig = request.getfixturevalue("rig")
         rig.disarm()
+        rig.front.allow()
         if rig.real:
             rig.proxy.allow()
         rig.revive()

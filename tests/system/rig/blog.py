@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -22,6 +22,7 @@ from .checker import Books, check, soon
 from .load import Ledger, Member
 from .proxy import Proxy
 
+TWIN = "-twin"
 LONG = os.environ.get("FAULTS") == "long"
 
 
@@ -30,18 +31,58 @@ def long(much: int, little: int) -> int:
     return much if LONG else little
 
 
+class Detour(Stack):
+    """A stack whose gateway reaches posts through a proxy, and whose processes may be there twice."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.front = Proxy(self.ports["posts"])
+
+    def _gateway(self) -> dict[str, str]:
+        return super()._gateway() | {"POSTS_URL": f"http://127.0.0.1:{self.front.port}"}
+
+    def start(self, *names: str) -> None:
+        super().start(*names)
+        for twin in [name for name in self._running if name.endswith(TWIN)]:
+            if not names and not self.alive(twin):
+                self.start_twin(twin.removesuffix(TWIN))
+
+    def start_twin(self, name: str) -> None:
+        """A second process of the same, on the same port: what replicas are elsewhere."""
+        self._running[name + TWIN] = self._start(name + TWIN, self.processes[name])
+
+    def end_twins(self) -> None:
+        twins = [name for name in self._running if name.endswith(TWIN)]
+        self.stop(*twins)
+        for name in twins:
+            del self._running[name]
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._running)
+
+    def listeners(self, name: str) -> int:
+        """How many processes listen on the port of this one."""
+        wanted = f"0100007F:{self.ports[name]:04X}"
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+        return sum(words[1] == wanted and words[3] == "0A" for words in lines)
+
+
 class Rig:
-    """`stack` is "embedded" or "real"; the real one reaches RabbitMQ through `proxy`."""
+    """`stack` is "embedded" or "real"; the real one reaches RabbitMQ through `proxy`, and in both the gateway
+    reaches posts through `front`.
+    """
 
     def __init__(self, stack: str, folder: Path) -> None:
         self.kind, self.real = stack, stack == "real"
         self.parts = part_folder()
         self.points = folder / "failpoints"
         self.points.mkdir(parents=True)
-        given = ENVIRONMENT | {"FAILPOINTS": str(self.points), "KEYS_AHEAD": "2"}
+        given = ENVIRONMENT | {"FAILPOINTS": str(self.points), "KEYS_AHEAD": "2", "REUSE_PORT": "1"}
         given |= {"AUDIT_EVERY": "0"}  # what an experiment has broken nobody may mend behind its back
         given |= {name: value for name, value in os.environ.items() if name == "PYTHONPATH"}
-        self.stack = Stack(free_block(), folder / "data", given | (self._servers() if self.real else {}))
+        self.stack = Detour(free_block(), folder / "data", given | (self._servers() if self.real else {}))
+        self.front = self.stack.front
         self.blog = Blog(self.stack)
         self.ledger = Ledger()
 
@@ -69,6 +110,7 @@ class Rig:
 
     def __exit__(self, *_: object) -> None:
         self.stack.stop()
+        self.front.__exit__()
         if self.real:
             self.proxy.__exit__()
             self.postgres.kill()

@@ -13,6 +13,7 @@ import requests
 from ..people import Person
 
 NONE = 0  # the status of an answer that never came
+AGAIN = (NONE, 502, 503, 504)
 MIX = {"post": 40, "comment": 20, "read": 15, "follow": 8, "unfollow": 5, "edit": 7, "delete": 5}
 
 
@@ -76,12 +77,16 @@ class Ledger:
 
 
 class Member:
-    """Somebody who writes one thing after another. Retries carry the same Idempotency-Key."""
+    """Somebody who writes one thing after another. Retries carry the same Idempotency-Key.
+
+    Whoever is not `keyed` sends none. `most_tries` of one thing within `patience`, `pause` seconds apart.
+    """
 
     def __init__(
         self, person: Person, ledger: Ledger, patience: float = 0.0, others: list[int] | None = None
     ):
         self.person, self.ledger, self.patience = person, ledger, patience
+        self.keyed, self.most_tries, self.pause = True, 1_000_000, 0.1
         self.others = others or []
         self.mine: list[int] = []
         self.seen: list[int] = []
@@ -143,15 +148,16 @@ class Member:
         subject: tuple[Any, ...] = (),
         state: Any = None,
     ) -> Promise:
-        key = str(uuid.uuid4()) if method == "POST" else ""
+        key = str(uuid.uuid4()) if method == "POST" and self.keyed else ""
         promise = Promise(kind, self.id, method, path, json, subject, state, key)
         self.ledger.promises.append(promise)
         deadline = time.monotonic() + self.patience
         while True:
             promise.tries.append(self.once(promise))
-            if promise.tries[-1].status not in (NONE, 502, 503, 504) or time.monotonic() > deadline:
+            over = time.monotonic() > deadline or len(promise.tries) == self.most_tries
+            if promise.tries[-1].status not in AGAIN or over:
                 return promise
-            time.sleep(0.1)
+            time.sleep(self.pause)
 
     def once(self, promise: Promise) -> Try:
         """Sends it once more."""

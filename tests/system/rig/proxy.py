@@ -1,4 +1,4 @@
-"""A TCP proxy between two processes: it refuses, stalls, slows or cuts connections."""
+"""A TCP proxy between two processes: it refuses, stalls, slows, halves or cuts connections, and counts."""
 
 import contextlib
 import socket
@@ -13,13 +13,17 @@ class Proxy:
     """Forwards 127.0.0.1:`port` to 127.0.0.1:`target`; what it does to the traffic may change at any time.
 
     delay: seconds to hold each piece. stalled: nothing passes, connections stay. cut_after: bytes to let pass
-    upstream before all connections are cut in the middle of whatever was being written.
+    upstream before all connections are cut in the middle of whatever was being written. halving: of each
+    answer only the first half comes, then an end. one_of: if not 0, only each so manyth connection suffers,
+    as if one of so many replicas were bad. `asked` keeps the beginning of every piece that went upstream.
     """
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.delay, self.stalled, self.refusing = 0.0, False, False
         self.cut_after: int | None = None
+        self.halving, self.one_of, self._accepted = False, 0, 0
+        self.asked: list[bytes] = []
         self._pairs: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
@@ -37,9 +41,17 @@ class Proxy:
         self.refusing = True
         self.cut()
 
+    def spoil(self, how: str, one_of: int = 0) -> None:
+        """`slow`, `hung`, `half` or `refused`, beginning with fresh connections."""
+        self.allow()
+        self.one_of = one_of
+        self.delay, self.stalled, self.halving = 0.3 if how == "slow" else 0.0, how == "hung", how == "half"
+        self.refusing = how == "refused"
+        self.cut()
+
     def allow(self) -> None:
-        self.refusing = self.stalled = False
-        self.delay, self.cut_after = 0.0, None
+        self.refusing = self.stalled = self.halving = False
+        self.delay, self.cut_after, self.one_of = 0.0, None, 0
 
     def cut(self) -> None:
         for end in list(self._pairs):
@@ -52,8 +64,10 @@ class Proxy:
                 near, _ = self._listener.accept()
             except OSError:
                 return
+            self._accepted += 1
+            bad = not self.one_of or self._accepted % self.one_of == 0
             try:
-                if self.refusing:
+                if self.refusing and bad:
                     raise ConnectionRefusedError
                 far = socket.create_connection(("127.0.0.1", self.target), timeout=5)
             except OSError:
@@ -61,14 +75,21 @@ class Proxy:
                 continue
             far.settimeout(None)
             for source, sink, up in ((near, far, True), (far, near, False)):
-                threading.Thread(target=self._pump, args=(source, sink, up), daemon=True).start()
+                threading.Thread(target=self._pump, args=(source, sink, up, bad), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, up: bool) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, up: bool, bad: bool) -> None:
         self._pairs.add(source)
         try:
             while piece := source.recv(CHUNK):
-                self._hold()
-                sink.sendall(self._part(piece) if up else piece)
+                if bad:
+                    self._hold()
+                if up:
+                    self.asked.append(piece[:4096])
+                    piece = self._part(piece)
+                elif bad and self.halving:
+                    sink.sendall(piece[: len(piece) // 2])
+                    break
+                sink.sendall(piece)
         except OSError:
             pass
         finally:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import orjson
 from flask import Flask, Response, current_app, g, request
 
+from chassis import deadlines
 from chassis.problems import (
     Conflict,
     Invalid,
@@ -65,7 +66,9 @@ class Calls:
     """What the calls of one request share."""
 
     def __init__(self) -> None:
-        self.until = time.monotonic() + settings.request_seconds
+        self.until = time.monotonic() + min(
+            settings.request_seconds, deadlines.left() or settings.request_seconds
+        )
         self.events: list[str] = []
         self.changed: list[str] = []
         self.seen: dict[str, bytes] = {}
@@ -107,6 +110,7 @@ def ask(
     if body is not None:
         sent, given["Content-Type"] = orjson.dumps(body), "application/json"
     seconds = min(shared.until - time.monotonic(), settings.call_seconds)
+    given[deadlines.HEADER] = str(max(int(seconds * 1000), 0))
     try:
         reply = current_app.extensions["wires"][service].ask(method, path, given, sent, seconds)
     except Failed as failure:

@@ -1,0 +1,70 @@
+"""F2: a process chosen by chance is killed every two seconds and started again, as a supervisor would."""
+
+import random
+import time
+
+import pytest
+
+from ..rig.blog import LONG, Rig, long, told
+from ..rig.checker import soon
+from ..rig.load import AGAIN, Load, Promise
+
+TWICE = ("gateway", "auth", "posts", "social", "web")
+SEED, EVERY, PAUSE = 2, 2.0, 1.0
+
+
+@pytest.fixture(scope="module")
+def members(rig):
+    """Each tries what failed once more, a second later."""
+    found = rig.members(6, patience=30)
+    for member in found:
+        member.most_tries, member.pause = 2, PAUSE
+    return found
+
+
+@pytest.fixture
+def doubled(rig):
+    """Everything that answers requests is there twice, as wherever a process may die unnoticed."""
+    for name in TWICE:
+        rig.stack.start_twin(name)
+    soon(lambda: all(rig.stack.listeners(name) == 2 for name in TWICE), 30)
+    yield
+    rig.stack.end_twins()
+
+
+def kill_again_and_again(rig: Rig, times: int) -> list[str]:
+    chance, killed = random.Random(SEED), list[str]()
+    for _ in range(times):
+        due = time.monotonic() + EVERY
+        killed.append(chance.choice(rig.stack.names))
+        rig.stack.kill(killed[-1])
+        rig.revive()
+        time.sleep(max(due - time.monotonic(), 0))
+    return killed
+
+
+def test_whoever_tries_once_more_notices_no_death(rig, members, doubled):
+    began = time.monotonic()
+    with Load(members, long(30, 16), seed=SEED):
+        killed = kill_again_and_again(rig, long(60, 4))
+    promises = [each for each in rig.ledger.promises if each.tries[0].at > began]
+    again = [each for each in promises if len(each.tries) > 1]
+    failed = [each for each in promises if failed_twice(each)]
+    share = 1 - len(failed) / len(promises)
+    arrived = rig.check(within=60)
+    measured = (
+        f"{len(promises)} requests, {len(again)} of them tried once more, {len(failed)} failed:"
+        f" {share * 100:.2f} % succeeded, all arrived {arrived:.1f} s after"
+    )
+    told(
+        "F2",
+        rig.kind,
+        f"SIGKILL × {len(killed)}, each {EVERY:.0f} s one",
+        measured,
+        "≥ 99.9 % with one retry",
+    )
+    assert share >= (0.999 if LONG else 0.98)
+
+
+def failed_twice(promise: Promise) -> bool:
+    return promise.tries[-1].status in (*AGAIN, 500)

@@ -1,0 +1,92 @@
+"""F16: an upstream that is slow, hangs, answers half or refuses; and one bad replica of three."""
+
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from ..rig.blog import LONG, Rig, long, names, told
+from ..rig.load import AGAIN, Load, Member, percentile
+
+RATE = 24.0
+SECONDS = {"slow": long(20, 1), "hung": long(30, 6), "half": long(20, 1), "refused": long(20, 1)}
+
+
+@pytest.fixture(scope="module")
+def members(rig):
+    found = rig.members(6)
+    for member in found:
+        member.keyed = False  # nobody may send what they write a second time
+    return found
+
+
+class Reader(threading.Thread):
+    """Somebody who reads what another service has, all the time."""
+
+    def __init__(self, member: Member) -> None:
+        super().__init__()
+        self.member, self.ending, self.seconds = member, threading.Event(), list[tuple[float, float, int]]()
+
+    def run(self) -> None:
+        while not self.ending.wait(0.02):
+            found = self.member.read().tries[-1]
+            self.seconds.append((found.at, found.seconds, found.status))
+
+    def between(self, since: float, until: float) -> list[float]:
+        return [seconds for at, seconds, _ in self.seconds if since <= at < until]
+
+
+def sent(rig: Rig) -> list[bytes]:
+    """What the gateway sent to posts, as far as it was a request."""
+    return [piece for piece in rig.front.asked if b" HTTP/1.1\r\n" in piece]
+
+
+def doubled(rig: Rig) -> list[bytes]:
+    """POSTs that went out more than once: each has a text of its own."""
+    bodies = Counter(piece.partition(b"\r\n\r\n")[2] for piece in sent(rig) if piece.startswith(b"POST"))
+    return [body for body, times in bodies.items() if times > 1]
+
+
+@pytest.mark.parametrize("one_of", [0, 3], ids=["all bad", "one of three bad"])
+def test_a_bad_upstream_costs_time_only_where_it_is_asked(rig, members, one_of):
+    *writers, last = members
+    reader, began = Reader(last), time.monotonic()
+    del rig.front.asked[:]
+    spells: dict[str, tuple[float, float]] = {}
+    with Load(writers, RATE, seed=16 + one_of):
+        reader.start()
+        time.sleep(long(20, 1))
+        good = (began, time.monotonic())
+        for how, seconds in SECONDS.items():
+            since = time.monotonic()
+            rig.front.spoil(how, one_of)
+            time.sleep(seconds if not one_of else max(seconds / 3, 1))
+            spells[how] = (since, time.monotonic())
+        rig.front.allow()
+        rig.front.cut()
+        time.sleep(1)
+        reader.ending.set()
+        reader.join()
+    arrived = rig.check()
+    asked = [each for each in rig.ledger.tries() if each.at > began]
+    slowest = max(each.seconds for each in asked)
+    part = 0.99 if LONG else 0.5
+    usual = percentile(reader.between(*good), part)
+    ratio = max(percentile(reader.between(*spell), part) / usual for spell in spells.values())
+    mine = [promise for promise in rig.ledger.promises if promise.tries[-1].at > began]
+    to_posts = [promise for promise in mine if "/posts/" in promise.path]
+    tries = len(sent(rig)) / len(to_posts)
+    failed = [each for each in asked if each.status in AGAIN]
+    measured = (
+        f"{len(asked)} requests, {len(failed)} failed, slowest answer {slowest:.1f} s,"
+        f" {tries:.2f} tries a request, others' p{part * 100:.0f} ×{ratio:.2f}, 0 POSTs sent twice,"
+        f" all arrived {arrived:.1f} s after"
+    )
+    injected = f"posts {names(list(spells))}" + (f" on one of {one_of} connections" if one_of else "")
+    told("F16", rig.kind, injected, measured, "≤ 5.5 s, ≤ 1.1 tries, others' p99 ≤ 1.2×")
+    assert slowest <= 5.5
+    assert not doubled(rig)
+    assert tries <= 1.1 + 2 / len(to_posts)
+    assert all(status == 200 for _, _, status in reader.seconds)
+    assert ratio <= 1.2 if LONG else ratio <= 3 + 0.05 / usual

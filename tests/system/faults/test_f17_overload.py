@@ -1,0 +1,100 @@
+"""F17: five times as many requests as can be served, then as many as before."""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ..people import Person
+from ..rig.blog import LONG, Rig, long, told
+from ..rig.load import Member, Try, percentile, within
+
+WORK = 0.2  # seconds that a write takes here, of which a service does eight at once
+CAPACITY = 8 / WORK
+
+
+@pytest.fixture(scope="module")
+def ann(rig):
+    [ann] = rig.members(1)
+    return ann
+
+
+def text() -> str:
+    return f"text of somebody in a crowd {uuid.uuid4().hex}"
+
+
+class Crowd:
+    """Requests at a fixed rate, whatever becomes of those before; each person of the crowd asks in turn."""
+
+    def __init__(self, member: Member, rate: float, people: int) -> None:
+        self.tries: list[Try] = []
+        self._every, self._ending = people / rate, threading.Event()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(twin(member), number / rate)) for number in range(people)
+        ]
+
+    def _ask(self, member: Member, later: float) -> None:
+        due = time.monotonic() + later
+        while not self._ending.wait(max(due - time.monotonic(), 0)):
+            self.tries.append(member.publish(text()).tries[-1])
+            due = max(due + self._every, time.monotonic() - self._every)
+
+    def last(self, seconds: float) -> list[Try]:
+        for thread in self._threads:
+            thread.start()
+        time.sleep(seconds)
+        self._ending.set()
+        for thread in self._threads:
+            thread.join()
+        return self.tries
+
+
+def twin(member: Member) -> Member:
+    """The same person on a connection of their own."""
+    person = Person(member.person.blog, member.person.username, member.person.email)
+    person.id, person.token = member.person.id, member.person.token
+    return Member(person, member.ledger)
+
+
+@contextmanager
+def hard_work(rig: Rig) -> Iterator[None]:
+    rig.arm("posts.write.parsed", f"sleep {WORK} always")
+    yield
+    rig.disarm()
+
+
+def goodput(tries: list[Try], seconds: float) -> float:
+    return sum(each.status == 201 for each in tries) / seconds
+
+
+def test_overload_is_refused_at_once_and_the_rest_is_served_as_before(rig, ann):
+    seconds = long(30, 3)
+    usual = percentile([ann.publish(text()).tries[-1].seconds for _ in range(10)], 0.5)
+    with hard_work(rig):
+        peak = goodput(Crowd(ann, CAPACITY * 1.2, 24).last(seconds), seconds + 2 * WORK)
+        began = time.monotonic()
+        tries = Crowd(ann, CAPACITY * 5, 320).last(seconds)
+        took = time.monotonic() - began
+    healthy = within(20, lambda: ann.publish(text()).tries[-1].seconds < 3 * usual + 0.1)
+    arrived = rig.check()
+    good = goodput(tries, took)
+    refused = [each for each in tries if each.status == 503]
+    waited = [each.seconds for each in refused]
+    kept = [each.seconds for each in tries if each.status == 201]
+    inside = [each["ms"] for each in rig.stack.lines("gateway") if each.get("status") == 503][-len(refused) :]
+    measured = (
+        f"goodput {good / peak * 100:.0f} % of the peak ({peak:.0f}/s) while {len(tries) / took:.0f}/s came,"
+        f" {len(refused)} refused: p50 {percentile(waited, 0.5) * 1000:.0f} ms,"
+        f" p99 {percentile(waited, 0.99) * 1000:.0f} ms ({percentile(inside, 0.99):.0f} ms in the gateway),"
+        f" served within {max(kept):.1f} s, normal {healthy:.1f} s after, all arrived {arrived:.1f} s after"
+    )
+    told("F17", rig.kind, "5 × capacity", measured, "≥ 80 %, refusals < 50 ms with Retry-After, ≤ 10 s")
+    assert {each.status for each in tries} <= {201, 503}
+    assert refused
+    assert all(each.retry_after for each in refused)
+    assert good >= (0.8 if LONG else 0.6) * peak
+    assert percentile(waited, 0.99 if LONG else 0.5) < 0.05 if LONG else percentile(inside, 0.5) < 50
+    assert healthy <= 10
