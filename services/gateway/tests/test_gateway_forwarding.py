@@ -415,3 +415,36 @@ def test_a_place_that_becomes_free_is_taken_by_who_waits(new_site, path, crowd):
     ann = site.auth.person()
     assert crowd(8, lambda: site.get(path, **from_(site, ann)).status) == [200] * 8
     assert site.posts.connections == 1
+
+
+def test_who_would_wait_too_long_is_refused_before_anything_is_done_for_them(new_site, path, eventually):
+    """Neither are they asked who they are (that would be 401 here), nor is what they send read."""
+    site = new_site(upstream_connections="1", upstream_waiting="8")
+    ann = site.auth.person()
+    go_on = threading.Event()
+
+    def slowly(asked, connection):
+        go_on.wait(10)
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+    site.posts.script[path] = slowly
+    found = []
+    crowd = [
+        threading.Thread(target=lambda: found.append(site.get(path, **from_(site, ann)).status))
+        for _ in range(2)
+    ]
+    for one in crowd:
+        one.start()
+    stranger = {"Authorization": "Bearer a.b.c"}
+    got = eventually(lambda: refused(site.ask("POST", path, b"{}", **stranger)))
+    assert (got.headers["Retry-After"], got.problem["status"]) == ("1", 503)
+    assert site.metric('gateway_shed_total{upstream="posts"}') >= 1
+    go_on.set()
+    for one in crowd:
+        one.join()
+    assert found == [200, 200], "who was let in is served"
+    assert site.ask("POST", path, b"{}", **stranger).status == 401
+
+
+def refused(got):
+    return got if got.status == 503 else None
