@@ -14,6 +14,7 @@ SCREENSHOTS ?= screenshots
 ARGS ?=
 SERVICE ?=
 BUMP ?=
+NAME ?=
 # Of one service: its own tests, the agreements that name it, and the rules of the house.
 ONLY = $(if $(SERVICE),$(if $(filter chassis,$(SERVICE)),chassis,services/$(SERVICE))/tests tests/contract --service=$(SERVICE))
 COVER = $(if $(SERVICE),,--cov --cov-report=term --cov-fail-under=$(COVERAGE))
@@ -26,7 +27,8 @@ SERVICES := $(notdir $(wildcard services/*))
 COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-emit-options
 
-.PHONY: release compat help run backup restore converge test faults screenshots lint format requirements openapi render pin clean paths parts
+# Every target that says what it is for, and the two that only serve others.
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*## / { print $$1 }' Makefile) paths parts
 
 help: ## what this Makefile can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +84,9 @@ release: $(VENV)/dev.stamp paths ## release one service: changelog, version, con
 
 compat: $(VENV)/dev.stamp paths ## today's code beside the last releases of the others, both ways: [SERVICE=posts]
 	@$(PY) -m deploy.release.compat --service="$(SERVICE)"
+
+new-service: $(VENV)/dev.stamp ## a service with every room of the house, from the template: NAME=likes
+	@$(PY) -m deploy.new_service.make "$(NAME)" && $(MAKE) paths
 
 clean: ## remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) $(CHECKS) "$(DATA)" .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov

@@ -1,0 +1,3 @@
+from chassis.migrating import run
+
+run()
