@@ -23,9 +23,9 @@ from flask import Flask, Response, current_app, g, request
 from pydantic import BaseModel, ValidationError
 
 from . import failpoints
-from .problems import Invalid, NotAllowed, Unauthenticated, UnsupportedType
+from .problems import Invalid, NotAllowed, SecondStepNeeded, Unauthenticated, UnsupportedType
 from .settings import settings
-from .shapes import Query
+from .shapes import Query, Shape
 from .tokens import Actor, Verifier
 
 DEEPEST = 32
@@ -42,6 +42,7 @@ class Access:
     bits: int = 0
     confirmed: bool = True
     strangers: bool = False
+    lacking: bool = False
     gives: type[BaseModel] | None = None
     status: int = 200
     also: tuple[int, ...] = ()
@@ -89,6 +90,7 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
             such a route honours `Idempotency-Key`.
         strangers: also for pages that show it to people who are not signed in; they ask with the internal
             credential, and the actor is `STRANGER`.
+        lacking: also with a token that lacks a second step, which is done there.
         first: called with the actor and the path values before the body is read; refuses by raising.
     """
     return _declare("signed in", functools.reduce(int.__or__, bits, 0), **declared)
@@ -134,7 +136,7 @@ def _admit(access: Access) -> Actor | None:
     if access.strangers and request.headers.get("Authorization", "").startswith("Internal "):
         _insider()
         return STRANGER
-    actor = authenticate()
+    actor = authenticate(lacking=access.lacking)
     if access.confirmed and not actor.confirmed:
         raise NotAllowed("Unconfirmed account")
     if actor.bits & access.bits != access.bits:
@@ -142,14 +144,17 @@ def _admit(access: Access) -> Actor | None:
     return actor
 
 
-def authenticate() -> Actor:
+def authenticate(lacking: bool = False) -> Actor:
     """The caller by the bearer token; nothing else proves an identity here, whatever headers say."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated
     verifier: Verifier = current_app.extensions["verifier"]
-    g.actor = verifier.actor(token.strip())
-    return g.actor  # type: ignore[no-any-return]
+    actor = verifier.actor(token.strip())
+    if actor.lacks and not lacking:
+        raise SecondStepNeeded
+    g.actor = actor
+    return actor
 
 
 def caller() -> Actor | None:
@@ -179,7 +184,7 @@ def _readers(view: View) -> dict[str, Reader]:
             readers[name] = Reader("actor", lambda actor: actor)
         elif isinstance(wanted, type) and issubclass(wanted, Query):
             readers[name] = Reader("query", functools.partial(_from_query, wanted), wanted)
-        elif isinstance(wanted, type) and issubclass(wanted, BaseModel):
+        elif isinstance(wanted, type) and issubclass(wanted, Shape):
             readers[name] = Reader("body", functools.partial(_from_body, wanted), wanted)
     return readers
 
@@ -188,7 +193,9 @@ def _from_query(shape: type[Query], _: Actor | None) -> Query:
     return _validated(shape, request.args.to_dict())
 
 
-def _from_body(shape: type[BaseModel], _: Actor | None) -> BaseModel:
+def _from_body(shape: type[Shape], _: Actor | None) -> BaseModel:
+    if shape.optional and not request.get_data(cache=True):
+        return _validated(shape, {})
     return _validated(shape, json_body())
 
 

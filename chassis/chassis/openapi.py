@@ -113,7 +113,7 @@ def operation(rule: Rule, method: str, view: Any, access: Access, refs: Any) -> 
         told["parameters"] = parameters
     if access.takes:
         content = {"application/json": {"schema": refs[(access.takes, "validation")]}}
-        told["requestBody"] = {"required": True, "content": content}
+        told["requestBody"] = {"required": not access.takes.optional, "content": content}  # type: ignore[attr-defined]
     return told
 
 

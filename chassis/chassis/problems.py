@@ -21,8 +21,12 @@ NAMES = {413: "too large", 415: "unsupported media type", 422: "bad request"}
 
 
 class Refusal(Exception):
-    """Something that is answered with a status and a sentence. Raised anywhere."""
+    """Something that is answered with a status and a sentence. Raised anywhere.
 
+    `type` names it for programs that must do something about it (RFC 9457); most have none.
+    """
+
+    type = "about:blank"
     status = 400
     message = "The request cannot be done."
 
@@ -49,6 +53,16 @@ class Unauthenticated(Refusal):
 
 class NotAllowed(Refusal):
     status, message = 403, "Insufficient permissions"
+
+
+class SecondStepNeeded(NotAllowed):
+    """The password was right, and is not enough."""
+
+    type = "urn:problem-type:second-factor-needed"
+    message = (
+        "This account has a second factor, so its password alone opens nothing. Get a token: "
+        'POST /api/v1/tokens/ with the password and {"otp": "123456"}, then send that.'
+    )
 
 
 class NotFound(Refusal):
@@ -93,11 +107,17 @@ def short_name(status: int) -> str:
 
 
 def problem(
-    status: int, message: str, *, instance: str, request_id: str, errors: Sequence[Mapping[str, str]] = ()
+    status: int,
+    message: str,
+    *,
+    instance: str,
+    request_id: str,
+    errors: Sequence[Mapping[str, str]] = (),
+    type: str = "about:blank",
 ) -> dict[str, Any]:
     """The members of a problem body (RFC 9457, with the extensions of this house)."""
     members: dict[str, Any] = {
-        "type": "about:blank",
+        "type": type,
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": message,
@@ -116,8 +136,10 @@ def answer(
     message: str,
     headers: Mapping[str, str] | None = None,
     errors: Sequence[Mapping[str, str]] = (),
+    type: str = "about:blank",
 ) -> Response:
-    body = problem(status, message, instance=request.path, request_id=g.get("request_id", ""), errors=errors)
+    about = {"instance": request.path, "request_id": g.get("request_id", "")}
+    body = problem(status, message, **about, errors=errors, type=type)
     response = Response(orjson.dumps(body), status, mimetype="application/problem+json")
     response.headers.update(headers or {})
     return response
@@ -134,7 +156,7 @@ SENTENCES = {
 
 
 def refused(error: Refusal) -> Response:
-    return answer(error.status, error.message, error.headers, error.errors)
+    return answer(error.status, error.message, error.headers, error.errors, error.type)
 
 
 def _http(error: HTTPException) -> Response:

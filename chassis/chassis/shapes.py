@@ -1,13 +1,18 @@
 """Shapes: the pydantic types from which services build their request, answer and event models."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
 
 class Shape(BaseModel):
-    """Base of every model: unknown members are ignored, so that fields may be added on either side."""
+    """Base of every model: unknown members are ignored, so that fields may be added on either side.
+
+    `optional`: a request may come without it.
+    """
+
+    optional: ClassVar[bool] = False
 
     model_config = ConfigDict(extra="ignore", from_attributes=True)
 

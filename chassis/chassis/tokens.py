@@ -41,6 +41,7 @@ class Actor:
     session: str
     methods: tuple[str, ...]
     expires: float
+    lacks: str = ""  # what is still to be proven; until then the token is good for nothing else
 
     def can(self, bits: int) -> bool:
         """Whether all the bits are held. An unconfirmed account holds none."""
@@ -58,6 +59,7 @@ def actor_of(claims: dict[str, Any]) -> Actor:
         session=str(claims.get("sid") or ""),
         methods=tuple(claims.get("amr") or ()),
         expires=float(claims["exp"]),
+        lacks=str(claims.get("lacks") or ""),
     )
 
 

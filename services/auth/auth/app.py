@@ -11,6 +11,7 @@ from chassis.service import create_service
 from chassis.worker import Job
 
 from . import __version__, api, cli, commands, consumers, events, keys, mailer, metrics
+from .api import answers
 from .fake import fake
 from .models import db
 from .passwords import Hasher
@@ -37,6 +38,10 @@ class Settings(chassis.settings.Settings):
     password_guesses: int = Field(10, ge=1, le=10)
     guess_minutes: float = Field(15.0, ge=15)
     mails_per_hour: int = Field(5, ge=1)
+    code_guesses: int = Field(5, ge=1, le=10)
+    admin_second_factor: bool = False
+    log_page: int = Field(50, alias="LOG_PER_PAGE", ge=1, le=100)
+    audit_days: int = Field(180, ge=1)
     users_per_page: int = Field(50, alias="FLASKY_USERS_PER_PAGE", ge=1, le=100)
 
     @property
@@ -76,6 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "hasher": Hasher(settings.password_memory, settings.password_rounds),
     }
     app.extensions["metrics"].register(metrics.Mails(app))
+    app.before_request(answers.note_origin)
     for command in (cli.keys, cli.users, fake):
         app.cli.add_command(command)
     return app

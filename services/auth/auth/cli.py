@@ -45,6 +45,17 @@ def revoke(kid: str) -> None:
     click.echo(f"{kid} is revoked")
 
 
+@users.command("drop-second-factor")
+@click.argument("email")
+def drop_second_factor(email: str) -> None:
+    """Take away every second factor of the account of EMAIL, whose owner has lost them."""
+    try:
+        commands.drop_factors_of(email)
+    except Refusal as refusal:
+        raise click.ClickException(refusal.message) from None
+    click.echo(f"{email} signs in with the password alone now")
+
+
 @users.command()
 @click.argument("email")
 @click.argument("role")

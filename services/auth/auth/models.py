@@ -1,7 +1,7 @@
 """Tables of auth, and rules that need only one row."""
 
 from datetime import datetime
-from enum import IntFlag
+from enum import IntFlag, StrEnum
 from hashlib import md5
 
 import sqlalchemy as sa
@@ -70,6 +70,7 @@ class User(db.Model):
     ver: Mapped[int] = mapped_column(BigId, default=1)
     ver_changed_at: Mapped[datetime | None] = mapped_column(Timestamp, index=True)
     password_ver: Mapped[int] = mapped_column(BigId, default=1)
+    second_factor: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     post_count: Mapped[int] = mapped_column(BigId, default=0)
     post_count_version: Mapped[int] = mapped_column(BigId, default=0)
 
@@ -172,3 +173,108 @@ class Tally(db.Model):
 
     kind: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
     n: Mapped[int] = mapped_column(BigId, default=0)
+
+
+class Totp(db.Model):
+    """An authenticator app (RFC 6238). It counts once its first code was shown; no code counts twice."""
+
+    __tablename__ = "totps"
+
+    user_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("users.id"), primary_key=True)
+    box: Mapped[str] = mapped_column(sa.String(256))
+    created_at: Mapped[datetime] = mapped_column(Timestamp)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    last_step: Mapped[int] = mapped_column(BigId, default=0)
+
+
+class RecoveryCode(db.Model):
+    """Instead of a second factor that was lost; good once, and gone then."""
+
+    __tablename__ = "recovery_codes"
+
+    hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("users.id"), index=True)
+
+
+class Passkey(db.Model):
+    """A WebAuthn credential: its public half."""
+
+    __tablename__ = "passkeys"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("users.id"), index=True)
+    hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    credential: Mapped[str] = mapped_column(sa.Text)
+    public_key: Mapped[str] = mapped_column(sa.Text)
+    sign_count: Mapped[int] = mapped_column(BigId, default=0)
+    name: Mapped[str] = mapped_column(sa.String(64))
+    created_at: Mapped[datetime] = mapped_column(Timestamp)
+    last_used_at: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
+class Challenge(db.Model):
+    """Something begun that one more step must finish, once: a sign-in, or the making of a passkey."""
+
+    __tablename__ = "challenges"
+
+    hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("users.id"), index=True)
+    purpose: Mapped[str] = mapped_column(sa.String(16))
+    challenge: Mapped[str] = mapped_column(sa.String(128))
+    remember: Mapped[bool] = mapped_column(default=False)
+    expires_at: Mapped[datetime] = mapped_column(Timestamp, index=True)
+
+
+class Entry(db.Model):
+    """A line of the audit log. It refers to nobody by a key, because it outlives accounts."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        sa.Index("ix_audit_user", "user_id", "id"),
+        sa.Index("ix_audit_actor", "actor_id", "id"),
+        sa.Index("ix_audit_kind", "kind", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Timestamp, index=True)
+    kind: Mapped[str] = mapped_column(sa.String(32))
+    user_id: Mapped[int | None] = mapped_column(BigId)
+    actor_id: Mapped[int | None] = mapped_column(BigId)
+    address: Mapped[str] = mapped_column(sa.String(64), default="")
+    agent: Mapped[str] = mapped_column(sa.String(256), default="")
+    detail: Mapped[str] = mapped_column(sa.Text, default="{}")
+
+
+class Kind(StrEnum):
+    """What the log tells of."""
+
+    REGISTERED = "registered"
+    CONFIRMED = "confirmed"
+    SIGNED_IN = "signed-in"
+    PASSWORD_USED = "password-used"  # noqa: S105 - a name
+    SIGN_IN_FAILED = "sign-in-failed"
+    CODE_REFUSED = "code-refused"
+    TOKENS_ISSUED = "tokens-issued"
+    SESSION_ENDED = "session-ended"
+    SESSIONS_ENDED = "sessions-ended"
+    TOKEN_REUSED = "token-reused"  # noqa: S105 - a name
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105 - a name
+    PASSWORD_RESET = "password-reset"  # noqa: S105 - a name
+    EMAIL_ASKED = "email-change-asked"
+    EMAIL_CHANGED = "email-changed"
+    ROLE_CHANGED = "role-changed"
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+    ACCOUNT_EDITED = "account-edited"
+    TOTP_ON = "authenticator-on"
+    TOTP_OFF = "authenticator-off"
+    PASSKEY_ADDED = "passkey-added"
+    PASSKEY_REMOVED = "passkey-removed"
+    CODES_MADE = "recovery-codes-made"
+    CODE_USED = "recovery-code-used"
+    FACTORS_DROPPED = "second-factor-dropped"
+    REMOVED = "removed"
+    COMMENT_DISABLED = "comment-disabled"
+    COMMENT_ENABLED = "comment-enabled"

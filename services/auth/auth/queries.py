@@ -1,5 +1,6 @@
 """Every read of auth. One statement each; a second one only by primary key."""
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,7 +12,21 @@ from chassis.events import now
 from chassis.problems import NotFound, Unauthenticated
 from chassis.tokens import Actor
 
-from .models import Guesses, Mail, MailToken, Role, Session, Tally, User, db
+from .models import (
+    Challenge,
+    Entry,
+    Guesses,
+    Mail,
+    MailToken,
+    Passkey,
+    RecoveryCode,
+    Role,
+    Session,
+    Tally,
+    Totp,
+    User,
+    db,
+)
 
 SID = re.compile(r"[0-9a-f]{32}")
 LATE_COMMITS = timedelta(seconds=5)
@@ -23,6 +38,7 @@ USERS = sa.select(
 )  # fmt: skip
 ACCOUNTS = USERS.add_columns(
     User.email, User.password_hash, User.confirmed, User.disabled, User.ver, User.password_ver,
+    User.second_factor,
     Role.id.label("role_id"), Role.name.label("role_name"), Role.permissions,
 ).join(Role, Role.id == User.role_id)  # fmt: skip
 ONE = USERS.where(User.id == sa.bindparam("id"))
@@ -76,6 +92,31 @@ MAILS_DUE = (
 MAILS_WAITING = sa.select(sa.func.min(Mail.created_at)).where(Mail.state.in_(("asked", "queued")))
 MAILS_FAILED = sa.select(sa.func.count()).where(Mail.state == "failed")
 GUESSES = sa.select(Guesses.key, Guesses.moments).where(Guesses.key.in_(sa.bindparam("keys", expanding=True)))
+
+PASSKEYS = (
+    sa.select(Passkey.id, Passkey.name, Passkey.credential, Passkey.created_at, Passkey.last_used_at)
+    .where(Passkey.user_id == sa.bindparam("user"))
+    .order_by(Passkey.id)
+)
+TOTP = sa.select(Totp.user_id).where(Totp.user_id == sa.bindparam("user"), Totp.confirmed_at.is_not(None))
+CODES_LEFT = (
+    sa.select(sa.func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == sa.bindparam("user"))
+)
+CHALLENGE = sa.select(Challenge.user_id, Challenge.challenge, Challenge.remember).where(
+    Challenge.hash == sa.bindparam("hash"),
+    Challenge.purpose == sa.bindparam("purpose"),
+    Challenge.expires_at > sa.bindparam("now"),
+)
+OWNER, ACTOR = sa.orm.aliased(User), sa.orm.aliased(User)
+ENTRIES = (
+    sa.select(
+        Entry.id, Entry.at, Entry.kind, Entry.address, Entry.agent, Entry.detail, Entry.user_id,
+        Entry.actor_id, OWNER.username, ACTOR.username.label("actor_name"),
+    )
+    .outerjoin(OWNER, OWNER.id == Entry.user_id)
+    .outerjoin(ACTOR, ACTOR.id == Entry.actor_id)
+    .order_by(Entry.id.desc())
+)  # fmt: skip
 
 Row = sa.RowMapping
 Rows = Sequence[sa.RowMapping]
@@ -187,6 +228,48 @@ def changes(since: float) -> dict[str, Any]:
 def guesses(keys: Sequence[str]) -> dict[str, str]:
     """When passwords were tried, by key."""
     return {row["key"]: row["moments"] for row in db.rows(GUESSES, {"keys": list(keys)})}
+
+
+def passkeys(user_id: int) -> Rows:
+    """Oldest first."""
+    return db.rows(PASSKEYS, {"user": user_id})
+
+
+def has_totp(user_id: int) -> bool:
+    """Whether an authenticator app is set up."""
+    return db.value(TOTP, {"user": user_id}) is not None
+
+
+def has_factor_now(user_id: int) -> bool:
+    """As the transaction in hand sees it."""
+    values = {"user": user_id}
+    found = (db.session.execute(query, values).first() for query in (TOTP, PASSKEYS))
+    return any(row is not None for row in found)
+
+
+def recovery_codes_left(user_id: int) -> int:
+    return int(db.value(CODES_LEFT, {"user": user_id}))
+
+
+def challenge(hash: str, purpose: str) -> Row | None:
+    """What was begun and is not over."""
+    return db.row(CHALLENGE, {"hash": hash, "purpose": purpose, "now": now()})
+
+
+def log_entries(size: int, *, user: int | None = None, kind: str = "", before: int | None = None) -> Rows:
+    """The newest entries before one; of a person: what concerns them and what they did."""
+    query = ENTRIES.limit(size)
+    if user is not None:
+        query = query.where(sa.or_(Entry.user_id == user, Entry.actor_id == user))
+    if kind:
+        query = query.where(Entry.kind == kind)
+    if before is not None:
+        query = query.where(Entry.id < before)
+    return db.rows(query)
+
+
+def detail(row: Row) -> dict[str, Any]:
+    return json.loads(row["detail"])  # type: ignore[no-any-return]
 
 
 def mails_due(state: str) -> bool:

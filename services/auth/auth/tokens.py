@@ -14,6 +14,7 @@ from chassis.settings import settings
 from chassis.tokens import Actor, Verifier
 
 from .keys import LONGEST_TOKEN, Keyring, keyring
+from .models import Permission
 
 API_LIFE = int(LONGEST_TOKEN)
 EXCHANGED_LIFE = 300
@@ -33,11 +34,15 @@ def sign(
 ) -> tuple[str, int]:
     """A token for an account as it is now, and the seconds that it lives.
 
+    A password alone, where the account has a second factor, gives one that is good for nothing but to go on
+    to the second step (`lacks`): without rights and confirmed nowhere, so that nobody takes it by mistake.
+
     Args:
         user: a row of `queries.account` or the like.
         methods: how the person proved who it is (`amr`, RFC 8176).
         until: Unix time that it must not outlive, if any.
     """
+    lacks = "second factor" if user["second_factor"] and list(methods) == ["pwd"] else ""
     at = int(time.time())
     expires = min(at + life, int(until)) if until else at + life
     claims = {
@@ -45,8 +50,8 @@ def sign(
         "aud": settings.token_audience,
         "sub": str(user["id"]),
         "username": user["username"],
-        "perms": user["permissions"],
-        "confirmed": bool(user["confirmed"]),
+        "perms": 0 if lacks else permissions(user),
+        "confirmed": bool(user["confirmed"]) and not lacks,
         "avatar": user["avatar_hash"],
         "ver": user["ver"],
         "sid": session,
@@ -55,9 +60,18 @@ def sign(
         "exp": expires,
         "jti": secrets.token_hex(16),
     }
+    if lacks:
+        claims["lacks"] = lacks
     key = keyring().signing()
     token = jwt.encode(claims, key.private, "EdDSA", headers={"typ": "at+jwt", "kid": key.kid})
     return token, expires - at
+
+
+def permissions(user: Any) -> int:
+    """Of the role; where administrators must have a second factor, one without it administers nothing."""
+    bits: int = user["permissions"]
+    missing = settings.admin_second_factor and not user["second_factor"]
+    return bits & ~Permission.ADMIN if missing else bits
 
 
 def new_secret() -> str:

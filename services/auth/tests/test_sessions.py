@@ -2,6 +2,8 @@
 
 import pytest
 
+from auth.agents import named
+
 from .states import password_of
 from .test_tokens import claims
 
@@ -144,7 +146,9 @@ def test_where_one_is_signed_in(auth, settings_of):
         False,
     )
     assert (own["kind"], own["current"]) == ("browser", True)
-    assert set(own) == {"id", "kind", "agent", "address", "created", "last_seen", "expires", "current"}
+    assert set(own) == {
+        "id", "kind", "name", "agent", "address", "created", "last_seen", "expires", "current",
+    }  # fmt: skip
     assert browser.get(f"{SESSIONS}?page=2").json["sessions"] == []
 
 
@@ -192,3 +196,17 @@ def test_signing_in_costs_few_statements_and_the_password_stays_out_of_them(auth
     auth.newcomer("susan")
     assert auth.statements(lambda: auth.sign_in("susan")) <= 16
     assert password_of("susan") not in str(auth.rows("users"))
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/130 Safari/537.36 Edg/130", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18) Version/18 Safari/604", "Safari on iPhone"),
+        ("python-requests/2.32", "python-requests/2.32"),
+        ("Mozilla/5.0 (X11; CrOS x86_64) Chrome/140 Safari/537.36", "Chrome on ChromeOS"),
+        ("", "Unknown program"),
+    ],
+)
+def test_programs_by_the_name_people_use(agent, said):
+    assert named(agent) == said

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 SIGN_IN, REGISTRATION, MAIL, WRITES, READS = LIMITS
 COSTLY = {
     "/auth/login": SIGN_IN,
+    "/auth/login/second": SIGN_IN,
     "/api/v1/tokens/": SIGN_IN,
     "/auth/register": REGISTRATION,
     "/api/v1/users/": REGISTRATION,

@@ -8,7 +8,7 @@ import pytest
 
 from web import app as web
 from web.pager import Pager, last_page
-from web.showing import BUILD, program
+from web.showing import BUILD
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -294,19 +294,6 @@ def test_the_numbers_of_a_pager():
 
 def test_last_pages():
     assert [last_page(count, 30) for count in (0, 1, 30, 31, 61)] == [1, 1, 1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    ("agent", "said"),
-    [
-        ("Mozilla/5.0 (Windows NT 10.0) Chrome/130 Safari/537.36 Edg/130", "Edge on Windows"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18) Version/18 Safari/604", "Safari on iPhone"),
-        ("python-requests/2.32", "python-requests/2.32"),
-        ("", "Unknown program"),
-    ],
-)
-def test_programs_by_the_name_people_use(agent, said):
-    assert program(agent) == said
 
 
 # --- other settings ---

@@ -82,6 +82,12 @@ def password_field(label: str, *checks: Any, new: bool = True) -> PasswordField:
     return PasswordField(label, validators=[DataRequired(REQUIRED), Length(1, 256), *checks], render_kw=look)
 
 
+def code_field(label: str, *checks: Any) -> StringField:
+    look = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
+    needed = checks or (DataRequired(REQUIRED),)
+    return StringField(label, filters=[stripped], validators=[*needed, Length(1, 64)], render_kw=look)
+
+
 class Form(FlaskForm):
     """A form that can also say what a service did not like."""
 
@@ -182,6 +188,54 @@ class ChangeEmailForm(Form):
     email = email_field("New email")
     password = password_field("Password", new=False)
     submit = SubmitField("Update Email Address")
+
+
+class PasswordForm(Form):
+    """The password once more, before something that matters."""
+
+    password = password_field("Password", new=False)
+    submit = SubmitField("Go on")
+
+
+class CodeForm(Form):
+    """A code of an authenticator app. `secret` and `uri` come back, so that the page can be shown again."""
+
+    code = code_field("Code")
+    secret = HiddenField()
+    uri = HiddenField()
+    submit = SubmitField("Switch on")
+
+
+class StepForm(Form):
+    """The second step of logging in: a code, or what the script got from a passkey."""
+
+    otp = code_field("Code", Optional())
+    passkey = HiddenField()
+    submit = SubmitField("Log In")
+
+
+class PasskeyNameForm(Form):
+    name = StringField("Name", filters=[stripped], validators=[DataRequired(REQUIRED), Length(1, 64)])
+    password = password_field("Password", new=False)
+    submit = SubmitField("Go on")
+
+
+class PasskeyForm(Form):
+    """Filled in by the script."""
+
+    pending = HiddenField()
+    name = HiddenField()
+    credential = HiddenField()
+
+
+class LogForm(FlaskForm):
+    """Which entries of the log; sent with GET, and nothing changes."""
+
+    class Meta:
+        csrf = False
+
+    user = StringField("Username", filters=[stripped], validators=[Length(0, 64)])
+    kind = SelectField("What", validators=[Optional()])
 
 
 class ProfileForm(Form):

@@ -27,21 +27,6 @@ CSP = (
 )
 THEMES = ("light", "dark")
 FOLDED = 2400  # characters of a post from which a list shows only its beginning
-BROWSERS = (
-    ("Edg/", "Edge"),
-    ("OPR/", "Opera"),
-    ("Firefox/", "Firefox"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-SYSTEMS = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Windows", "Windows"),
-    ("Mac OS X", "macOS"),
-    ("Linux", "Linux"),
-)
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 csrf = CSRFProtect()
 
@@ -165,15 +150,6 @@ def prose(html: str | None) -> Markup:
     return Markup((html or "").replace("<pre>", '<pre tabindex="0">'))  # noqa: S704 - sanitised by its service
 
 
-def program(agent: str) -> str:
-    """A User-Agent as people would say it."""
-    browser = next((name for mark, name in BROWSERS if mark in agent), "")
-    system = next((name for mark, name in SYSTEMS if mark in agent), "")
-    if browser and system:
-        return f"{browser} on {system}"
-    return browser or agent.partition(" ")[0] or "Unknown program"
-
-
 def xml(text: str) -> str:
     """Without the characters that no XML document may hold, even escaped (XML 1.0, section 2.2)."""
     return NOT_XML.sub("", text)
@@ -195,7 +171,6 @@ def install(app: Flask) -> None:
         "picture": picture,
         "moment": moment,
         "plain": plain,
-        "program": program,
         "prose": prose,
         "xml": xml,
     }

@@ -1,7 +1,7 @@
 """HTTP in: parse, call, present."""
 
-from . import inside, me, people, pictures, tokens
+from . import factors, inside, me, people, pictures, tokens
 
-apis = [people.api, me.api, tokens.api, pictures.api, inside.api]
+apis = [people.api, me.api, factors.api, tokens.api, pictures.api, inside.api]
 
 __all__ = ["apis"]

@@ -6,6 +6,8 @@ from flask import request
 
 from chassis.access import Answer
 
+from .. import origin
+
 
 def identity_changed(id: int, body: Any = None, status: int = 200) -> Answer:
     """Tells the gateway that what it has learnt of this person no longer counts."""
@@ -15,6 +17,11 @@ def identity_changed(id: int, body: Any = None, status: int = 200) -> Answer:
 def address() -> str:
     """Where the caller is, as the gateway says."""
     return request.headers.get("X-Forwarded-For", request.remote_addr or "")[:64]
+
+
+def note_origin() -> None:
+    """Before every request: from where it came, for the log and the sessions."""
+    origin.begin(address(), agent())
 
 
 def agent() -> str:

@@ -7,7 +7,7 @@ from flask import Blueprint
 
 from chassis.access import Answer, internal, no_content
 
-from .. import commands, queries, shapes
+from .. import commands, origin, queries, shapes
 
 api = Blueprint("inside", __name__, url_prefix="/internal")
 
@@ -16,6 +16,7 @@ api = Blueprint("inside", __name__, url_prefix="/internal")
 @internal()
 def exchange(credential: shapes.Exchange) -> Any:
     """A short-lived token for a password, a browser's session or another token."""
+    origin.begin(credential.address)
     token, life = EXCHANGES[credential.kind](credential)
     return {"token": token, "expires_in": life}
 
@@ -43,14 +44,25 @@ def seen(told: shapes.Seen) -> Answer:
 
 
 @api.post("/sessions")
-@internal(status=201)
-def sign_in(person: shapes.SigningIn) -> Any:
-    """Open a browser's session."""
-    return commands.sign_in(
-        person.email,
-        person.password,
-        remember=person.remember,
-        address=person.address,
-        agent=person.agent,
-        device=person.device,
-    )._asdict()
+@internal(status=201, also=(202,), refuses=(401, 429))
+def sign_in(person: shapes.SigningIn) -> Answer:
+    """Open a browser's session (201), or begin to, where a second step is needed (202)."""
+    origin.begin(person.address, person.agent)
+    done = commands.sign_in(person.email, person.password, remember=person.remember, device=person.device)
+    return Answer(done._asdict(), 202 if isinstance(done, commands.Begun) else 201)
+
+
+@api.post("/sessions/ways")
+@internal()
+def ways(begun: shapes.Pending) -> Any:
+    """How the second step of a sign-in may be done."""
+    return commands.ways(begun.pending)
+
+
+@api.post("/sessions/second")
+@internal(status=201, refuses=(401, 429))
+def finish_sign_in(step: shapes.SecondStep) -> Any:
+    """The second step of a sign-in: the session is open."""
+    origin.begin(step.address, step.agent)
+    shown = commands.Second(step.otp, step.passkey)
+    return commands.finish_sign_in(step.pending, shown, device=step.device)._asdict()

@@ -81,6 +81,15 @@ def end_session(owner: Actor, session: str) -> Answer:
     return identity_changed(owner.id, status=204)
 
 
+@api.get("/me/log/")
+@needs(confirmed=False, gives=shapes.Log)
+def log(owner: Actor, asked: shapes.OwnLooking) -> Any:
+    """What was done with your account, and by you, the newest first."""
+    size, kind = settings.log_page, asked.kind or ""
+    found = queries.log_entries(size + 1, user=owner.id, kind=kind, before=asked.before)
+    return shapes.log(found, size, "/api/v1/users/me/log/", {"kind": asked.kind}, viewer=owner.id)
+
+
 @api.post("/confirm")
 @public(gives=shapes.User)
 def confirm(mailed: shapes.MailedToken) -> Answer:

@@ -7,6 +7,7 @@ from flask import Blueprint
 from chassis.access import Answer, created, needs, public
 from chassis.paging import collection
 from chassis.settings import settings
+from chassis.tokens import Actor
 
 from .. import commands, queries, shapes
 from ..models import Permission
@@ -64,10 +65,29 @@ def account(id: int) -> Any:
 
 @api.patch("/users/<int:id>")
 @needs(ADMIN, gives=shapes.Account, refuses=(404, 409), first=queries.user_exists)
-def administer(id: int, wish: shapes.Administration) -> Answer:
+def administer(administrator: Actor, id: int, wish: shapes.Administration) -> Answer:
     """Change an account: role, confirmed, disabled, names; for administrators."""
-    commands.administer(id, wish.changes)
+    commands.administer(id, wish.changes, administrator.id)
     return identity_changed(id, shapes.account(queries.account(id)))
+
+
+@api.delete("/users/<int:id>/second-factor")
+@needs(ADMIN, status=204, refuses=(404,), first=queries.user_exists)
+def drop_factors(administrator: Actor, id: int) -> Answer:
+    """Take away all second factors of somebody who has lost them; for administrators."""
+    commands.drop_factors(id, administrator.id)
+    return identity_changed(id, status=204)
+
+
+@api.get("/log/")
+@needs(ADMIN, gives=shapes.Log)
+def whole_log(asked: shapes.Looking) -> Any:
+    """The audit log, the newest first: of one person, of one kind; for administrators."""
+    found = queries.log_entries(
+        settings.log_page + 1, user=asked.user, kind=asked.kind or "", before=asked.before
+    )
+    told = {"user": asked.user, "kind": asked.kind}
+    return shapes.log(found, settings.log_page, "/api/v1/log/", told, for_administrators=True)
 
 
 @api.get("/roles/")

@@ -8,7 +8,7 @@ from chassis.access import Answer, needs, public, respond
 from chassis.tokens import Actor
 
 from .. import commands, keys, queries, shapes
-from .answers import address, agent, identity_changed
+from .answers import identity_changed
 
 api = Blueprint("tokens", __name__)
 NO_STORE = {"Cache-Control": "no-store"}
@@ -16,10 +16,13 @@ KEYS_KEPT = 1  # seconds
 
 
 @api.post("/api/v1/tokens/")
-@needs(gives=shapes.Tokens, first=queries.by_password)
-def issue_tokens(owner: Actor) -> Answer:
-    """Get a token that lives an hour; sign in with e-mail and password for it, not with a token."""
-    return Answer(commands.issue_tokens(owner, address=address(), agent=agent()), headers=NO_STORE)
+@needs(gives=shapes.Tokens, first=queries.by_password, lacking=True, refuses=(429,), confirmed=False)
+def issue_tokens(owner: Actor, step: shapes.Step) -> Answer:
+    """Get a token that lives an hour; sign in with e-mail and password for it, not with a token.
+
+    An account with a second factor sends a code of it, too.
+    """
+    return Answer(commands.issue_tokens(owner, step.otp), headers=NO_STORE)
 
 
 @api.delete("/api/v1/tokens/")

@@ -11,13 +11,14 @@ from chassis.events import now
 from chassis.problems import Conflict, Invalid, NotFound
 
 from .. import events, letters, passwords, queries
-from ..models import ROLES, USER, Permission, Role, Session, User, db
-from . import mails
+from ..models import ROLES, USER, Kind, Permission, Role, Session, User, db
+from . import log, mails
 from .rows import held
 from .sessions import revoke
 
 PUBLIC = ("username", "name", "avatar_hash")
 IN_TOKENS = ("username", "avatar_hash", "role_id", "confirmed", "disabled")
+ADMINISTERED = ("role_id", "disabled", "confirmed", "username", "email", "name", "location", "about_me")
 LAST = "This is the last administrator. Make somebody else an administrator first."
 COUNTED = sa.text(
     "INSERT INTO tallies (kind, n) VALUES ('users', 1) ON CONFLICT (kind) DO UPDATE SET n = tallies.n + 1"
@@ -49,6 +50,7 @@ def register(email: str, username: str, password: str) -> User:
     mails.send_link(user, letters.CONFIRM, email)
     events.user_registered(user)
     db.session.execute(COUNTED)
+    log.note(Kind.REGISTERED, user.id)
     db.session.commit()
     return user
 
@@ -79,7 +81,7 @@ def edit_profile(id: int, changes: Mapping[str, Any]) -> None:
     db.session.commit()
 
 
-def administer(id: int, changes: Mapping[str, Any]) -> None:
+def administer(id: int, changes: Mapping[str, Any], by: int | None = None) -> None:
     """Changes anything of an account.
 
     Raises `Conflict` for a taken name or address, and when no administrator would be left.
@@ -92,13 +94,27 @@ def administer(id: int, changes: Mapping[str, Any]) -> None:
     user = held(id)
     email, username = changes.get("email", user.email), changes.get("username", user.username)
     administered = administers(user)
+    before = {name: getattr(user, name) for name in ADMINISTERED}
     refuse_taken(email, username, but=id)
     with saving(email, username, but=id):
         apply(user, changes)
         db.session.flush()
     if administered and not administers(user) and not administrators:
         raise Conflict(LAST)
+    note_changes(user, before, by)
     db.session.commit()
+
+
+def note_changes(user: User, before: Mapping[str, Any], by: int | None) -> None:
+    """For the log: which fields; of roles, which it was and is. Never what was in them."""
+    changed = [name for name, value in before.items() if getattr(user, name) != value]
+    if "role_id" in changed:
+        names = {role.id: role.name for role in db.session.execute(sa.select(Role.id, Role.name))}
+        log.note(Kind.ROLE_CHANGED, user.id, by, was=names[before["role_id"]], role=names[user.role_id])
+    if "disabled" in changed:
+        log.note(Kind.DISABLED if user.disabled else Kind.ENABLED, user.id, by)
+    if others := [name for name in changed if name not in ("role_id", "disabled")]:
+        log.note(Kind.ACCOUNT_EDITED, user.id, by, fields=others)
 
 
 def apply(user: User, changes: Mapping[str, Any]) -> None:

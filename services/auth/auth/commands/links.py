@@ -11,8 +11,8 @@ from chassis.settings import settings
 from chassis.tokens import Actor
 
 from .. import events, letters, passwords, queries, tokens
-from ..models import ADMINISTRATOR, Mail, MailToken, Role, Session, User, db
-from . import guesses, mails
+from ..models import ADMINISTRATOR, Kind, Mail, MailToken, Role, Session, User, db
+from . import guesses, log, mails
 from .accounts import refuse_taken, saving
 from .proofs import proven
 from .rows import held
@@ -37,6 +37,7 @@ def confirm(token: str, by: Actor | None = None) -> int:
     user.confirmed = True
     make_administrator_if_due(user)
     user.raise_ver(now())
+    log.note(Kind.CONFIRMED, user.id)
     db.session.commit()
     return user.id
 
@@ -44,6 +45,8 @@ def confirm(token: str, by: Actor | None = None) -> int:
 def make_administrator_if_due(user: User) -> None:
     """Whoever proves to read the administrator's mail is the administrator."""
     if settings.admin and user.email == settings.admin.strip().lower():
+        was = db.session.scalar(sa.select(Role.name).where(Role.id == user.role_id))
+        log.note(Kind.ROLE_CHANGED, user.id, was=was, role=ADMINISTRATOR)
         user.role_id = db.session.scalars(sa.select(Role.id).where(Role.name == ADMINISTRATOR)).one()
 
 
@@ -71,6 +74,7 @@ def reset_password(token: str, password: str) -> int:
     user = used(token, letters.RESET)
     set_password(user, hash)
     revoke(Session.user_id == user.id)
+    log.note(Kind.PASSWORD_RESET, user.id)
     db.session.commit()
     return user.id
 
@@ -85,6 +89,7 @@ def change_password(actor: Actor, old: str, new: str, address: str) -> None:
         raise Conflict
     set_password(user, hash)
     revoke(Session.user_id == user.id, Session.sid != actor.session)
+    log.note(Kind.PASSWORD_CHANGED, user.id)
     db.session.commit()
 
 
@@ -117,6 +122,7 @@ def propose_email(actor: Actor, email: str, password: str, address: str) -> None
     guesses.note([*guesses.mail_keys(email), f"mails of:{actor.id}"], guesses.mails_rule())
     user = held(actor.id)
     mails.send_link(user, letters.CHANGE_EMAIL, email)
+    log.note(Kind.EMAIL_ASKED, user.id)
     db.session.commit()
 
 
@@ -134,6 +140,7 @@ def change_email(token: str) -> int:
         user.version += 1
         events.user_changed(user)
         db.session.flush()
+    log.note(Kind.EMAIL_CHANGED, user.id)
     db.session.commit()
     return user.id
 

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from chassis.problems import Refusal, Unauthenticated, Unavailable
 
 from .. import passwords, queries
-from ..models import User, db
-from . import guesses
+from ..models import Kind, User, db
+from . import guesses, log
 
 
 def prove(email: str, password: str, address: str, device: str = "") -> queries.Row:
@@ -30,6 +30,8 @@ def proven(email: str, password: str, keys: list[str]) -> queries.Row:
         guesses.take_back(guess)
         raise
     if not right or account is None or account["disabled"]:
+        log.note(Kind.SIGN_IN_FAILED, account["id"] if account else None)
+        db.session.commit()
         raise Unauthenticated
     guesses.take_back(guess)
     return with_current_hash(account, password)

@@ -5,8 +5,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from chassis.events import now
+from chassis.settings import settings
 
-from ..models import Guesses, Mail, MailToken, RefreshToken, Session, db
+from ..models import Challenge, Entry, Guesses, Mail, MailToken, RefreshToken, Session, db
 
 KEEP_MAILS = timedelta(days=30)
 KEEP_ENDED = timedelta(hours=2)  # longer than `/internal/changes` looks back
@@ -23,6 +24,8 @@ def prune() -> None:
         sa.delete(Session).where(
             sa.or_(Session.expires_at < at - KEEP_ENDED, Session.revoked_at < at - KEEP_ENDED)
         ),
+        sa.delete(Challenge).where(Challenge.expires_at < at),
+        sa.delete(Entry).where(Entry.at < at - timedelta(days=settings.audit_days)),
         sa.delete(Mail).where(Mail.created_at < at - KEEP_MAILS),
     ):
         db.session.execute(over.execution_options(synchronize_session=False))

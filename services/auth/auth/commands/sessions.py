@@ -3,28 +3,32 @@
 import logging
 import secrets
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from chassis.events import now
-from chassis.problems import Invalid, NotAllowed, Unauthenticated
+from chassis.problems import Invalid, NotAllowed, SecondStepNeeded, TooMany, Unauthenticated
 from chassis.tokens import Actor
 
-from .. import queries, tokens
-from ..models import RefreshToken, Session, db
-from . import guesses
+from .. import origin, queries, tokens
+from ..models import Kind, RefreshToken, Session, db
+from . import guesses, log
 from .proofs import prove
 from .rows import held
+from .second import SIGN_IN, Second, begin_challenge, pending, prove_second, use_up
 
-log = logging.getLogger(__name__)
+warnings = logging.getLogger(__name__)
 REMEMBERED = timedelta(days=365)
 IDLE = timedelta(hours=12)
 REFRESH = timedelta(seconds=tokens.REFRESH_LIFE)
 NOTED_EVERY = timedelta(minutes=5)
 GRACE = timedelta(seconds=20)
 BROWSER, API = "browser", "api"
+ONCE_AN_HOUR = guesses.Rule(1, 3600.0, "")
+CODE_NEEDED = 'This account has a second factor. Send a code of it as `otp` in the body: {"otp": "123456"}.'
 
 
 class SignedIn(NamedTuple):
@@ -35,31 +39,55 @@ class SignedIn(NamedTuple):
     device: str
 
 
-def sign_in(
-    email: str, password: str, *, remember: bool, address: str, agent: str, device: str = ""
-) -> SignedIn:
-    """Opens a browser's session, and makes the browser known (`device` is its cookie). Raises as `prove`."""
-    account, cookie = prove(email, password, address, device), tokens.new_secret()
-    session = new_session(account["id"], BROWSER, address, agent, REMEMBERED if remember else IDLE)
+class Begun(NamedTuple):
+    """The password was right; `pending` is what the second step is sent with."""
+
+    pending: str
+
+
+def sign_in(email: str, password: str, *, remember: bool, device: str = "") -> SignedIn | Begun:
+    """Opens a browser's session, unless a second step is needed first. Raises as `prove`."""
+    account = prove(email, password, origin.current().address, device)
+    if account["second_factor"]:
+        token, _ = begin_challenge(account["id"], SIGN_IN, remember)
+        db.session.commit()
+        return Begun(token)
+    return opened(account, remember, device, "password")
+
+
+def finish_sign_in(token: str, shown: Second, *, device: str = "") -> SignedIn:
+    """The second step. Raises `Invalid` when it comes too late, else as `prove_second`."""
+    begun = pending(token, SIGN_IN)
+    account = queries.account(begun["user_id"])
+    if account["disabled"]:
+        raise Unauthenticated
+    way = prove_second(account, shown, begun["challenge"], device)
+    use_up(token)
+    return opened(account, begun["remember"], device, way)
+
+
+def opened(account: queries.Row, remember: bool, device: str, way: str) -> SignedIn:
+    """A session for a browser, which is known from now on (`device` is its cookie)."""
+    cookie, life = tokens.new_secret(), REMEMBERED if remember else IDLE
+    session = new_session(account["id"], BROWSER, life)
     session.cookie_hash = tokens.fingerprint(cookie)
     session.idle_seconds = None if remember else int(IDLE.total_seconds())
     sid = session.sid
+    log.note(Kind.SIGNED_IN, account["id"], way=way)
     db.session.commit()
     token, _ = tokens.sign(account, ["session"], session=sid)
     known = guesses.remembered_device(account["email"], device)
-    return SignedIn(
-        cookie, int(REMEMBERED.total_seconds()) if remember else None, token, account["id"], known
-    )
+    return SignedIn(cookie, int(life.total_seconds()) if remember else None, token, account["id"], known)
 
 
-def new_session(user_id: int, kind: str, address: str, agent: str, life: timedelta) -> Session:
-    at = now()
+def new_session(user_id: int, kind: str, life: timedelta) -> Session:
+    at, came = now(), origin.current()
     session = Session(
         sid=secrets.token_hex(16),
         user_id=user_id,
         kind=kind,
-        address=address[:64],
-        agent=agent[:256],
+        address=came.address,
+        agent=came.agent,
         created_at=at,
         last_seen=at,
         expires_at=at + life,
@@ -69,8 +97,16 @@ def new_session(user_id: int, kind: str, address: str, agent: str, life: timedel
 
 
 def exchange_password(email: str, password: str, address: str) -> tuple[str, int]:
-    """A short-lived token for a password. Raises as `prove`."""
-    return tokens.sign(prove(email, password, address), ["pwd"])
+    """A short-lived token for a password. Raises as `prove`.
+
+    The log tells it once an hour for each address.
+    """
+    account = prove(email, password, address)
+    with suppress(TooMany):
+        guesses.note([f"used:{account['id']}:{guesses.network(address)}"], ONCE_AN_HOUR)
+        log.note(Kind.PASSWORD_USED, account["id"])
+        db.session.commit()
+    return tokens.sign(account, ["pwd"])
 
 
 def exchange_session(cookie: str) -> tuple[str, int]:
@@ -117,11 +153,20 @@ def standing(actor: Actor) -> queries.Row:
     return row
 
 
-def issue_tokens(actor: Actor, *, address: str, agent: str) -> dict[str, Any]:
-    """A token and a refresh token for an API client, in a session of their own."""
+def issue_tokens(actor: Actor, otp: str | None = None) -> dict[str, Any]:
+    """A token and a refresh token for an API client, in a session of their own.
+
+    Raises `SecondStepNeeded` when the account has a second factor and no code was sent, else as
+    `prove_second`.
+    """
     account = confirmed(standing(actor))
-    session, secret = new_session(account["id"], API, address, agent, REFRESH), tokens.new_secret()
+    if account["second_factor"]:
+        if not otp:
+            raise SecondStepNeeded(CODE_NEEDED)
+        prove_second(account, Second(otp=otp))
+    session, secret = new_session(account["id"], API, REFRESH), tokens.new_secret()
     sid = session.sid
+    log.note(Kind.TOKENS_ISSUED, account["id"])
     db.session.flush()
     add_refresh_token(sid, secret, now())
     db.session.commit()
@@ -174,8 +219,9 @@ def refresh(secret: str) -> dict[str, Any]:
 
 
 def end_stolen(row: queries.Row) -> None:
-    log.warning("a used refresh token came again; its session ends", extra={"user": row["id"]})
+    warnings.warning("a used refresh token came again; its session ends", extra={"user": row["id"]})
     revoke(Session.sid == row["sid"])
+    log.note(Kind.TOKEN_REUSED, row["id"])
     db.session.commit()
     raise Unauthenticated
 
@@ -185,6 +231,7 @@ def end_session(actor: Actor, sid: str) -> None:
     if not sid:
         raise Invalid("Send the token that is to end: these credentials have no session.")
     revoke(Session.user_id == actor.id, Session.sid == sid)
+    log.note(Kind.SESSION_ENDED, actor.id)
     db.session.commit()
 
 
@@ -193,6 +240,7 @@ def end_all_sessions(actor: Actor) -> None:
     user = held(actor.id)
     revoke(Session.user_id == user.id)
     user.raise_ver(now())
+    log.note(Kind.SESSIONS_ENDED, user.id)
     db.session.commit()
 
 

@@ -44,6 +44,7 @@ Address = Annotated[
 Email = Annotated[Address, AfterValidator(email)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST), AfterValidator(clean)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(one_line)]
+Code = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(one_line)]
 Jwt = Annotated[str, StringConstraints(max_length=4096), AfterValidator(one_line)]
 Short = Annotated[str, StringConstraints(max_length=64), AfterValidator(one_line)]
 Agent = Annotated[str, StringConstraints(max_length=1024), AfterValidator(one_line)]

@@ -1,13 +1,13 @@
 """What the world, and the other processes of the installation, send to auth."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from chassis.paging import Paging
 from chassis.shapes import Id, Line, Query, Shape, clean
 
-from .fields import AboutMe, Address, Agent, Email, Jwt, Password, RoleName, Secret, Short, Username
+from .fields import AboutMe, Address, Agent, Code, Email, Jwt, Password, RoleName, Secret, Short, Username
 
 
 class Registration(Shape):
@@ -78,6 +78,60 @@ class NewEmail(Shape):
 
     email: Email
     password: Password
+
+
+class Step(Shape):
+    """`otp`: a code of an authenticator app, or a recovery code; for accounts with a second factor."""
+
+    optional: ClassVar[bool] = True
+    otp: Code | None = None
+
+
+class Confirmation(Shape):
+    """The password once more."""
+
+    password: Password
+
+
+class FirstCode(Shape):
+    code: Code
+
+
+class NewPasskey(Shape):
+    """What the browser made (WebAuthn, `PublicKeyCredential.toJSON()`), and a name for it."""
+
+    pending: Secret
+    name: Annotated[Line, Field(min_length=1)]
+    credential: dict[str, Any]
+
+
+class OwnLooking(Query):
+    """`before`: the id from which on to go back; `kind`: one kind of entries."""
+
+    before: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    kind: Annotated[str, Field(max_length=32), AfterValidator(clean)] | None = None
+
+
+class Looking(OwnLooking):
+    """`user`: the id of a person."""
+
+    user: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+
+
+class Pending(Shape):
+    """Internal: a sign-in that was begun."""
+
+    pending: Secret
+
+
+class SecondStep(Pending):
+    """Internal: a code, or what the browser's passkey made, and the browser."""
+
+    otp: Annotated[str, Field(max_length=64), AfterValidator(clean)] = ""
+    passkey: dict[str, Any] | None = None
+    address: Short = ""
+    agent: Agent = ""
+    device: Agent = ""
 
 
 class Refresh(Shape):

@@ -1,11 +1,14 @@
 """What the world gets from auth."""
 
+import json
 from typing import Any
+from urllib.parse import urlencode
 
 from chassis.links import absolute, avatar_url
 from chassis.paging import collection_of
 from chassis.shapes import Moment, Shape, utc
 
+from .. import agents
 from .incoming import Profile
 
 
@@ -62,16 +65,86 @@ class Account(UserProfile):
 
 
 class Session(Shape):
-    """Where somebody is signed in. `current` is the one that asks."""
+    """Where somebody is signed in, `name` in words. `current` is the one that asks."""
 
     id: str
     kind: str
+    name: str
     agent: str
     address: str
     created: Moment
     last_seen: Moment
     expires: Moment
     current: bool
+
+
+class Passkey(Shape):
+    id: int
+    name: str
+    created: Moment
+    last_used: Moment | None
+
+
+class SecondFactor(Shape):
+    """`required`: the role asks for one, and without it its rights rest."""
+
+    enabled: bool
+    required: bool
+    totp: bool
+    passkeys: list[Passkey]
+    recovery_codes: int
+
+
+class NewTotp(Shape):
+    """For an authenticator app: the secret as text, and as the address that its QR code holds."""
+
+    secret: str
+    uri: str
+
+
+class RecoveryCodes(Shape):
+    """Shown once; empty if you have some already."""
+
+    recovery_codes: list[str]
+
+
+class PasskeyOptions(Shape):
+    """`options` for `navigator.credentials.create`; `pending` is sent back with what it makes."""
+
+    pending: str
+    options: dict[str, Any]
+
+
+class MadePasskey(RecoveryCodes):
+    id: int
+
+
+class Somebody(Shape):
+    """`username` is null for who is no longer there."""
+
+    id: int
+    username: str | None
+
+
+class LogEntry(Shape):
+    """`user`: whom it concerns; `by`: who did it, if another. From where is told of one's own doing."""
+
+    id: int
+    at: Moment
+    kind: str
+    user: Somebody | None
+    by: Somebody | None
+    address: str
+    agent: str
+    detail: dict[str, Any]
+
+
+class Log(Shape):
+    """The next page begins before the last entry of this one; there are no totals."""
+
+    entries: list[LogEntry]
+    next_url: str | None
+    next: str | None
 
 
 Users = collection_of("users", User, "Users")
@@ -115,6 +188,7 @@ def session(row: Any, current: str) -> dict[str, Any]:
     return {
         "id": row["sid"],
         "kind": row["kind"],
+        "name": agents.named(row["agent"]),
         "agent": row["agent"],
         "address": row["address"],
         "created": utc(row["created_at"]),
@@ -122,3 +196,62 @@ def session(row: Any, current: str) -> dict[str, Any]:
         "expires": utc(row["expires_at"]),
         "current": row["sid"] == current,
     }
+
+
+def second_factor(account: Any, totp: bool, keys: Any, codes: int, required: bool) -> dict[str, Any]:
+    return {
+        "enabled": bool(account["second_factor"]),
+        "required": required,
+        "totp": totp,
+        "passkeys": [passkey(row) for row in keys],
+        "recovery_codes": codes,
+    }
+
+
+def passkey(row: Any) -> dict[str, Any]:
+    used = row["last_used_at"]
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "created": utc(row["created_at"]),
+        "last_used": utc(used) if used else None,
+    }
+
+
+def log(
+    rows: Any,
+    size: int,
+    path: str,
+    told: dict[str, Any],
+    *,
+    viewer: int = 0,
+    for_administrators: bool = False,
+) -> dict[str, Any]:
+    """One page; `rows` may hold one more, which tells that there is another."""
+    shown = [entry(row, for_administrators or viewer == (row["actor_id"] or row["user_id"])) for row in rows]
+    following = None
+    if len(shown) > size:
+        chosen = {name: value for name, value in told.items() if value is not None}
+        query = urlencode({**chosen, "before": shown[size - 1]["id"]})
+        following = absolute(f"{path}?{query}")
+    return {"entries": shown[:size], "next_url": following, "next": following}
+
+
+def entry(row: Any, with_origin: bool) -> dict[str, Any]:
+    """From where somebody else acted is nobody's business but the administrators'. Who failed to sign in
+    was perhaps the owner, perhaps not: that is told.
+    """
+    return {
+        "id": row["id"],
+        "at": utc(row["at"]),
+        "kind": row["kind"],
+        "user": somebody(row["user_id"], row["username"]),
+        "by": somebody(row["actor_id"], row["actor_name"]),
+        "address": row["address"] if with_origin else "",
+        "agent": agents.named(row["agent"]) if with_origin and row["agent"] else "",
+        "detail": json.loads(row["detail"]),
+    }
+
+
+def somebody(id: int | None, username: str | None) -> dict[str, Any] | None:
+    return None if id is None else {"id": id, "username": username}

@@ -2,17 +2,34 @@
 
 import re
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from cachetools import TTLCache
 
 from chassis.problems import Unavailable
 
 from .calls import ask
-from .shapes import Account, Page, Person, Profile, Role, Session, SignedIn, one
+from .shapes import (
+    Account,
+    Begun,
+    Log,
+    NewTotp,
+    Page,
+    PasskeyOptions,
+    Person,
+    Profile,
+    RecoveryCodes,
+    Role,
+    SecondFactor,
+    Session,
+    SignedIn,
+    Ways,
+    one,
+)
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 USERS, ME = "/api/v1/users/", "/api/v1/users/me"
+FACTOR = f"{ME}/second-factor"
 _known: TTLCache[str, Person | None] = TTLCache(4096, ttl=3600)
 
 
@@ -68,10 +85,69 @@ def register(email: str, username: str, password: str) -> None:
     ask("auth", "POST", USERS, {"email": email, "username": username, "password": password})
 
 
-def sign_in(email: str, password: str, **browser: Any) -> SignedIn:
+def sign_in(email: str, password: str, **browser: Any) -> SignedIn | Begun:
     """`browser`: remember, address, agent, device. Raises `Unauthenticated` or `TooMany`."""
     sent = {"email": email, "password": password, **browser}
-    return one(SignedIn, ask("auth", "POST", "/internal/sessions", sent, insider=True))
+    reply = ask("auth", "POST", "/internal/sessions", sent, insider=True)
+    return one(Begun, reply) if reply.status == 202 else one(SignedIn, reply)
+
+
+def ways(pending: str) -> Ways:
+    """Raises `Invalid` when the sign-in is over."""
+    return one(Ways, ask("auth", "POST", "/internal/sessions/ways", {"pending": pending}, insider=True))
+
+
+def finish_sign_in(pending: str, **shown: Any) -> SignedIn:
+    """`shown`: otp or passkey, and the browser. Raises `Unauthenticated`, `TooMany` or `Invalid`."""
+    sent = {"pending": pending, **shown}
+    return one(SignedIn, ask("auth", "POST", "/internal/sessions/second", sent, insider=True))
+
+
+def second_factor() -> SecondFactor:
+    return one(SecondFactor, ask("auth", "GET", FACTOR))
+
+
+def begin_totp(password: str) -> NewTotp:
+    return one(NewTotp, ask("auth", "POST", f"{FACTOR}/totp", {"password": password}))
+
+
+def confirm_totp(code: str) -> list[str]:
+    return one(RecoveryCodes, ask("auth", "PUT", f"{FACTOR}/totp", {"code": code})).recovery_codes
+
+
+def remove_totp(password: str) -> None:
+    ask("auth", "DELETE", f"{FACTOR}/totp", {"password": password})
+
+
+def renew_codes(password: str) -> list[str]:
+    reply = ask("auth", "POST", f"{FACTOR}/recovery-codes", {"password": password})
+    return one(RecoveryCodes, reply).recovery_codes
+
+
+def begin_passkey(password: str) -> PasskeyOptions:
+    return one(PasskeyOptions, ask("auth", "POST", f"{FACTOR}/passkeys/options", {"password": password}))
+
+
+def add_passkey(pending: str, name: str, credential: dict[str, Any]) -> list[str]:
+    sent = {"pending": pending, "name": name, "credential": credential}
+    return one(RecoveryCodes, ask("auth", "POST", f"{FACTOR}/passkeys/", sent)).recovery_codes
+
+
+def remove_passkey(id: int, password: str) -> None:
+    ask("auth", "DELETE", f"{FACTOR}/passkeys/{id}", {"password": password})
+
+
+def own_log(**asked: Any) -> Log:
+    return one(Log, ask("auth", "GET", f"{ME}/log/?{_query(asked)}"))
+
+
+def whole_log(**asked: Any) -> Log:
+    """For administrators."""
+    return one(Log, ask("auth", "GET", f"/api/v1/log/?{_query(asked)}"))
+
+
+def _query(asked: dict[str, Any]) -> str:
+    return urlencode({name: value for name, value in asked.items() if value})
 
 
 def sessions(page: int) -> Page[Session]:

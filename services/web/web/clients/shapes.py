@@ -73,6 +73,7 @@ class Account(Profile):
 class Session(Shape):
     id: str
     kind: str
+    name: str
     agent: str
     address: str
     created: datetime
@@ -87,6 +88,69 @@ class SignedIn(Shape):
     max_age: int | None
     user_id: int
     device: str
+
+
+class Begun(Shape):
+    """A sign-in that needs a second step."""
+
+    pending: str
+
+
+class Ways(Shape):
+    """How the second step may be done; `passkey` is what the browser is asked."""
+
+    totp: bool
+    passkey: dict[str, Any] | None
+
+
+class Passkey(Shape):
+    id: int
+    name: str
+    created: datetime
+    last_used: datetime | None
+
+
+class SecondFactor(Shape):
+    enabled: bool
+    required: bool
+    totp: bool
+    passkeys: list[Passkey]
+    recovery_codes: int
+
+
+class NewTotp(Shape):
+    secret: str
+    uri: str
+
+
+class RecoveryCodes(Shape):
+    recovery_codes: list[str]
+
+
+class PasskeyOptions(Shape):
+    pending: str
+    options: dict[str, Any]
+
+
+class Somebody(Shape):
+    id: int
+    username: str | None
+
+
+class LogEntry(Shape):
+    id: int
+    at: datetime
+    kind: str
+    user: Somebody | None
+    by: Somebody | None
+    address: str
+    agent: str
+    detail: dict[str, Any]
+
+
+class Log(Shape):
+    entries: list[LogEntry]
+    next: str | None
 
 
 class Relationship(Shape):

@@ -1,6 +1,6 @@
 """HTTP in: the pages, by noun."""
 
-from . import account, files, home, machines, moderation, people, posts
+from . import account, factors, files, home, log, machines, moderation, people, posts
 
 blueprints = [
     home.pages,
@@ -8,6 +8,8 @@ blueprints = [
     posts.pages,
     moderation.pages,
     account.pages,
+    factors.pages,
+    log.pages,
     machines.pages,
     files.pages,
 ]

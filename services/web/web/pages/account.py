@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Response, request, session
 
@@ -10,6 +11,7 @@ from chassis.problems import Conflict, Invalid, NotFound, Refusal, TooMany, Unau
 from chassis.settings import settings
 
 from ..clients import auth, maybe
+from ..clients.shapes import SignedIn
 from ..forms import (
     ChangeEmailForm,
     ChangePasswordForm,
@@ -53,14 +55,25 @@ def login() -> Response:
 
 
 def _signed_in(form: LoginForm) -> Response:
-    opened = auth.sign_in(
-        form.email.data or "",
-        form.password.data or "",
-        remember=bool(form.remember_me.data),
-        address=request.headers.get("X-Forwarded-For", request.remote_addr or "")[:64],
-        agent="".join(filter(str.isprintable, request.headers.get("User-Agent", "")))[:256],
-        device=_device(),
-    )
+    email, password = form.email.data or "", form.password.data or ""
+    done = auth.sign_in(email, password, remember=bool(form.remember_me.data), **browser())
+    if isinstance(done, SignedIn):
+        return arrived(done)
+    session["pending"] = done.pending
+    return onward(f"/auth/login/second?next={quote(safe_path(request.args.get('next')), safe='/')}")
+
+
+def browser() -> dict[str, str]:
+    """Where somebody signs in, as the log and the list of sessions tell it."""
+    return {
+        "address": request.headers.get("X-Forwarded-For", request.remote_addr or "")[:64],
+        "agent": "".join(filter(str.isprintable, request.headers.get("User-Agent", "")))[:256],
+        "device": _device(),
+    }
+
+
+def arrived(opened: SignedIn) -> Response:
+    """Signed in: the browser gets its cookies, and goes on to where it was going."""
     response = onward(safe_path(request.args.get("next")))
     _set_session(response, opened.session, opened.max_age)
     _set_device(response, opened.device)
@@ -119,7 +132,7 @@ def register() -> Response:
         try:
             auth.register(form.email.data or "", form.username.data or "", form.password.data or "")
         except Refusal as refusal:
-            status = _told(form, refusal)
+            status = told(form, refusal)
         else:
             return onward(LOGIN, "A confirmation email has been sent to you by email.")
     elif form.is_submitted():
@@ -127,7 +140,7 @@ def register() -> Response:
     return show("auth/register.html", status, form=form)
 
 
-def _told(form: Form, refusal: Refusal) -> int:
+def told(form: Form, refusal: Refusal) -> int:
     """A refusal's words go into the form: at their fields, or above it. Returns the status of the page."""
     if isinstance(refusal, Unauthenticated):
         raise refusal
@@ -180,7 +193,7 @@ def change_password() -> Response:
         try:
             auth.change_password(form.old_password.data or "", form.password.data or "")
         except Refusal as refusal:
-            status = _told(form, refusal)
+            status = told(form, refusal)
         else:
             return onward("/", "Your password has been updated.")
     elif form.is_submitted():
@@ -198,7 +211,7 @@ def ask_reset() -> Response:
         try:
             auth.ask_reset(form.email.data or "")
         except Refusal as refusal:
-            status = _told(form, refusal)
+            status = told(form, refusal)
         else:
             sent = "An email with instructions to reset your password has been sent to you."
             return onward(LOGIN, sent)
@@ -220,7 +233,7 @@ def reset(token: str) -> Response:
         except Refusal as refusal:
             if _is_about_the_link(refusal):
                 return onward("/auth/reset", BAD_LINK)
-            status = _told(form, refusal)
+            status = told(form, refusal)
         else:
             return onward(LOGIN, "Your password has been updated.")
     elif form.is_submitted():
@@ -240,7 +253,7 @@ def propose_email() -> Response:
         try:
             auth.propose_email(form.email.data or "", form.password.data or "")
         except Refusal as refusal:
-            status = _told(form, refusal)
+            status = told(form, refusal)
         else:
             sent = "An email with instructions to confirm your new email address has been sent to you."
             return onward("/", sent)

@@ -231,7 +231,50 @@ function dropSentDraft() {
 }
 
 dropSentDraft();
+// A passkey: the browser is asked, and its answer goes into the form as JSON (WebAuthn, level 3).
+const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
+const letters = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+
+function asked(options) {
+  const known = (list) => (list || []).map((one) => ({ ...one, id: bytes(one.id) }));
+  const made = { ...options, challenge: bytes(options.challenge) };
+  if (options.user) made.user = { ...options.user, id: bytes(options.user.id) };
+  if (options.excludeCredentials) made.excludeCredentials = known(options.excludeCredentials);
+  if (options.allowCredentials) made.allowCredentials = known(options.allowCredentials);
+  return { publicKey: made };
+}
+
+function answered(credential) {
+  const response = {};
+  for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
+    if (credential.response[name]) response[name] = letters(credential.response[name]);
+  }
+  return JSON.stringify({ id: credential.id, rawId: letters(credential.rawId), type: credential.type, response });
+}
+
+class PasskeyButton extends HTMLElement {
+  connectedCallback() {
+    if (!window.PublicKeyCredential) return;
+    this.hidden = false;
+    this.querySelector("button").addEventListener("click", () => this.ask());
+  }
+
+  async ask() {
+    const form = this.closest("form");
+    const said = this.querySelector(".passkey-said");
+    said.textContent = "";
+    try {
+      const credential = await navigator.credentials[this.dataset.kind](asked(JSON.parse(this.dataset.options)));
+      form.elements[this.dataset.field].value = answered(credential);
+      HTMLFormElement.prototype.submit.call(form);
+    } catch {
+      said.textContent = "That did not work, or you stopped it. You can try again.";
+    }
+  }
+}
+
 customElements.define("local-time", LocalTime);
+customElements.define("passkey-button", PasskeyButton);
 customElements.define("theme-switch", ThemeSwitch);
 customElements.define("text-editor", TextEditor);
 customElements.define("new-posts", NewPosts);

@@ -1,0 +1,42 @@
+"""The audit log: who did what, when and from where, written in the transaction of what it tells of.
+
+Only what this code names goes in: never a password, a token, a code, or what somebody typed.
+"""
+
+import json
+
+import sqlalchemy as sa
+
+from chassis.events import now
+
+from .. import origin
+from ..models import Entry, Kind, db
+
+INSERT = sa.insert(Entry.__table__)
+
+
+def note(kind: Kind, user: int | None, by: int | None = None, **detail: object) -> None:
+    """Adds an entry to the transaction.
+
+    Args:
+        user: the account that it concerns; None if there is no such account.
+        by: who did it, if not that person.
+    """
+    came = origin.current()
+    entry = {"at": now(), "kind": kind.value, "user_id": user, "actor_id": by if by != user else None}
+    entry |= {"address": came.address, "agent": came.agent, "detail": json.dumps(detail)}
+    db.session.execute(INSERT, entry)
+
+
+def note_moderation(comment: int, author: int, moderator: int, disabled: bool) -> None:
+    """What another service tells of: a comment was hidden, or shown again."""
+    note(Kind.COMMENT_DISABLED if disabled else Kind.COMMENT_ENABLED, author, moderator, comment=comment)
+
+
+def forget_in_log(user: int) -> None:
+    """Nothing that tells of a removed person stays: what they did and what was done to them remains, with a
+    number that leads nowhere; addresses, programs and details go.
+    """
+    own = sa.or_(Entry.user_id == user, Entry.actor_id == user)
+    blank = {"address": "", "agent": "", "detail": "{}"}
+    db.session.execute(sa.update(Entry.__table__).where(own).values(blank))
