@@ -1,6 +1,6 @@
 """What the API gives and takes, as types. Written by generate.py, not by hand."""
 
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Account(TypedDict):
@@ -65,6 +65,12 @@ class Comments(TypedDict):
     prev_url: NotRequired[str | None]
 
 
+class Confirmation(TypedDict):
+    """The password once more."""
+
+    password: str
+
+
 class Draft(TypedDict):
     """A post's text in Markdown. Everything else in the body is ignored (API-21)."""
 
@@ -74,6 +80,10 @@ class Draft(TypedDict):
 class FieldProblem(TypedDict):
     field: str
     message: str
+
+
+class FirstCode(TypedDict):
+    code: str
 
 
 class Followers(TypedDict):
@@ -103,6 +113,32 @@ class ListedRole(TypedDict):
     permissions: int
 
 
+class Log(TypedDict):
+    """The next page begins before the last entry of this one; there are no totals."""
+
+    entries: list["LogEntry"]
+    next: str | None
+    next_url: str | None
+
+
+class LogEntry(TypedDict):
+    """`user`: whom it concerns; `by`: who did it, if another. From where is told of one's own doing."""
+
+    address: str
+    agent: str
+    at: str
+    by: "Somebody | None"
+    detail: dict[str, Any]
+    id: int
+    kind: str
+    user: "Somebody | None"
+
+
+class MadePasskey(TypedDict):
+    id: int
+    recovery_codes: list[str]
+
+
 class MailedToken(TypedDict):
     """The last part of the link in the mail."""
 
@@ -116,9 +152,38 @@ class NewEmail(TypedDict):
     password: str
 
 
+class NewPasskey(TypedDict):
+    """What the browser made (WebAuthn, `PublicKeyCredential.toJSON()`), and a name for it."""
+
+    credential: dict[str, Any]
+    name: str
+    pending: str
+
+
 class NewPassword(TypedDict):
     old_password: str
     password: str
+
+
+class NewTotp(TypedDict):
+    """For an authenticator app: the secret as text, and as the address that its QR code holds."""
+
+    secret: str
+    uri: str
+
+
+class Passkey(TypedDict):
+    created: str
+    id: int
+    last_used: str | None
+    name: str
+
+
+class PasskeyOptions(TypedDict):
+    """`options` for `navigator.credentials.create`; `pending` is sent back with what it makes."""
+
+    options: dict[str, Any]
+    pending: str
 
 
 class Post(TypedDict):
@@ -183,6 +248,12 @@ class Profile(TypedDict):
     name: NotRequired[str | None]
 
 
+class RecoveryCodes(TypedDict):
+    """Shown once; empty if you have some already."""
+
+    recovery_codes: list[str]
+
+
 class Refresh(TypedDict):
     refresh_token: str
 
@@ -239,8 +310,18 @@ class Roles(TypedDict):
     roles: list["ListedRole"]
 
 
+class SecondFactor(TypedDict):
+    """`required`: the role asks for one, and without it its rights rest."""
+
+    enabled: bool
+    passkeys: list["Passkey"]
+    recovery_codes: int
+    required: bool
+    totp: bool
+
+
 class Session(TypedDict):
-    """Where somebody is signed in. `current` is the one that asks."""
+    """Where somebody is signed in, `name` in words. `current` is the one that asks."""
 
     address: str
     agent: str
@@ -250,6 +331,7 @@ class Session(TypedDict):
     id: str
     kind: str
     last_seen: str
+    name: str
 
 
 class Sessions(TypedDict):
@@ -259,6 +341,19 @@ class Sessions(TypedDict):
     prev: NotRequired[str | None]
     prev_url: NotRequired[str | None]
     sessions: list["Session"]
+
+
+class Somebody(TypedDict):
+    """`username` is null for who is no longer there."""
+
+    id: int
+    username: str | None
+
+
+class Step(TypedDict):
+    """`otp`: a code of an authenticator app, or a recovery code; for accounts with a second factor."""
+
+    otp: NotRequired[str | None]
 
 
 class Tie(TypedDict):
