@@ -27,6 +27,14 @@ SERVICES := $(notdir $(wildcard services/*))
 COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-emit-options
 
+# One machine with Docker. Compose 2 and 1.29 read the same file; each image bears the commit it was built from.
+VERSION ?= $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
+DOCKER ?= docker
+COMPOSE ?= $(shell $(DOCKER) compose version >/dev/null 2>&1 && echo "$(DOCKER) compose" || echo docker-compose)
+IMAGES ?= $(SERVICES) mail
+# Where packages come from and how to get there, if the caller's environment says so. Nothing of it stays in an image.
+PASSED := PIP_INDEX_URL PIP_EXTRA_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
+
 # Every target that says what it is for, and the two that only serve others.
 .PHONY: $(shell awk -F: '/^[a-z-]+:.*## / { print $$1 }' Makefile) paths parts
 
@@ -87,6 +95,29 @@ compat: $(VENV)/dev.stamp paths ## today's code beside the last releases of the 
 
 new-service: $(VENV)/dev.stamp ## a service with every room of the house, from the template: NAME=likes
 	@$(PY) -m deploy.new_service.make "$(NAME)" && $(MAKE) paths
+
+images: ## build the images: [IMAGES="posts web"] [VERSION=the commit] [BUILD="--network host"]
+	@for image in $(IMAGES); do \
+		file=services/$$image/Dockerfile; [ -e $$file ] || file=deploy/$$image/Dockerfile; \
+		echo "flasky-$$image:$(VERSION)"; \
+		$(DOCKER) build --quiet $(PASSED:%=--build-arg %) $(BUILD) --label org.opencontainers.image.version=$(VERSION) \
+			--file $$file --tag flasky-$$image:$(VERSION) --tag flasky-$$image:latest . >/dev/null || exit 1; \
+	done
+
+secrets: ## make the secrets that docker-compose.yml wants; those that are there stay as they are
+	@deploy/compose/secrets.sh
+
+up: .env secrets ## start the blog of docker-compose.yml, or bring it up to date: [ARGS=posts]
+	$(COMPOSE) up --detach --remove-orphans $(ARGS)
+
+down: ## end it; its data stay
+	$(COMPOSE) down $(ARGS)
+
+logs: ## follow what its containers say: [ARGS=posts]
+	$(COMPOSE) logs --follow --tail 100 $(ARGS)
+
+.env:
+	@cp .env.example .env && echo "Made .env from .env.example: look through it before the blog goes public."
 
 clean: ## remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) $(CHECKS) "$(DATA)" .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov

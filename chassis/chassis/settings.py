@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from flask import current_app
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -28,6 +29,7 @@ WELL_KNOWN = {
     "development-only-secret",
 }
 SHORTEST_SECRET = 16
+DATABASES = "postgresql+psycopg://user:password@host:port/name or sqlite:////folder/file.sqlite"
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -94,9 +96,14 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def with_our_driver(cls, url: str) -> str:
-        """Operators and hosts hand out plain `postgresql://` addresses; the driver is our business."""
-        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+    def a_database_we_know(cls, url: str) -> str:
+        """Other programs write `postgres://…` or `postgresql://…`; the driver is ours to name. The message
+        never shows the address: there is a password in it.
+        """
+        url = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", url)
+        if url and not complete(url):
+            raise ValueError(f"must be {DATABASES}")
+        return url
 
     @model_validator(mode="after")
     def production_has_no_failpoints(self) -> Self:
@@ -127,6 +134,19 @@ class Settings(BaseSettings):
             raise SystemExit(f"{service}: cannot start: {reasons}") from None
         except OSError as error:
             raise SystemExit(f"{service}: cannot start: {error}") from None
+
+
+def complete(database_url: str) -> bool:
+    """Whether it says all that is needed to connect, in a form that can be read."""
+    try:
+        url = urlsplit(database_url)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        return False
+    if url.scheme == "sqlite":
+        return not url.netloc and len(url.path) > 1
+    in_query = "host=" in url.query  # a socket's folder
+    return url.scheme == "postgresql+psycopg" and bool(host or in_query) and len(url.path) > 1
 
 
 def variable(name: str, field: FieldInfo) -> str:

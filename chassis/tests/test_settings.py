@@ -48,6 +48,36 @@ def test_production_starts_with_its_own_secrets(outside):
     assert Settings.load("shop").environment == "production"
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "hunter2",
+        "mysql://ann:hunter2@db/shop",
+        "postgresql+psycopg2://ann:hunter2@db/shop",
+        "postgresql://ann:hunter2@db",
+        "postgresql://ann:hunter2@db:port/shop",
+        "postgresql:///shop",
+        "postgresql://ann:hun/ter2@db:5432/shop",
+        "sqlite://",
+        "sqlite://shop.sqlite",
+    ],
+)
+def test_a_database_url_that_cannot_be_right_is_named_but_not_shown(outside, wrong):
+    outside.setenv("DATABASE_URL", wrong)
+    with pytest.raises(SystemExit, match="shop: cannot start: DATABASE_URL: must be postgresql") as stopped:
+        Settings.load("shop")
+    assert "\n" not in str(stopped.value)
+    assert "hun" not in str(stopped.value)
+
+
+@pytest.mark.parametrize("spelt", ["postgres://", "postgresql://", "postgresql+psycopg://"])
+def test_a_database_url_may_be_spelt_as_others_do(outside, spelt):
+    outside.setenv("DATABASE_URL", f"{spelt}ann:pass@db:5432/shop?sslmode=require")
+    assert Settings.load("shop").database_url == "postgresql+psycopg://ann:pass@db:5432/shop?sslmode=require"
+    outside.setenv("DATABASE_URL", f"{spelt}/shop?host=/run/postgresql")
+    assert Settings.load("shop").database_url == "postgresql+psycopg:///shop?host=/run/postgresql"
+
+
 def test_a_value_of_the_wrong_kind_is_named_but_not_shown(outside):
     outside.setenv("PORT", "hunter2")
     with pytest.raises(SystemExit, match="PORT: ") as stopped:

@@ -49,6 +49,14 @@ class Settings(chassis.settings.Settings):
         return self.keys_dir or self.data / "keys"
 
     @model_validator(mode="after")
+    def passwords_do_not_travel_in_the_clear(self) -> Self:
+        if self.environment == "production" and self.mail_username and not self.mail_use_tls:
+            raise ValueError(
+                "MAIL_USERNAME is set and MAIL_USE_TLS is off: the password would travel in the clear"
+            )
+        return self
+
+    @model_validator(mode="after")
     def only_tests_hash_cheaply(self) -> Self:
         if self.environment != "testing" and (self.password_memory < 19456 or self.password_rounds < 2):
             raise ValueError("PASSWORD_MEMORY and PASSWORD_ROUNDS must be at least 19456 and 2")

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from auth.app import Settings
 from auth.commands.mails import WAITS
 from auth.mailer import Smtp
 
@@ -215,3 +216,11 @@ def test_without_its_table_the_measures_are_left_out(auth):
     text = auth.anonymous().get("/metrics").text
     assert "mails_failed" not in text
     assert "database_up 1.0" in text
+
+
+def test_production_sends_no_password_in_the_clear():
+    secrets = {"environment": "production", "secret_key": "s" * 32, "internal_secret": "i" * 32}
+    with pytest.raises(ValueError, match="MAIL_USE_TLS is off"):
+        Settings(**secrets, mail_username="flasky", mail_use_tls=False)
+    assert Settings(**secrets, mail_username="flasky").mail_use_tls
+    assert not Settings(**secrets, mail_use_tls=False).mail_username

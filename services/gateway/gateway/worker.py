@@ -7,12 +7,14 @@ import errno
 import logging
 import os
 import socket
+import sys
 from http import HTTPStatus
 from typing import Any
 
 import gevent
 import orjson
 from gevent import monkey
+from gunicorn.arbiter import Arbiter
 from gunicorn.http import errors
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
@@ -45,6 +47,14 @@ class EdgeWorker(GeventWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._idle: set[Any] = set()
+
+    def load_wsgi(self) -> None:
+        """Settings that cannot work end the server with their one line: it would start workers for ever."""
+        try:
+            super().load_wsgi()
+        except SystemExit as stop:
+            sys.stderr.write(f"{stop.code}\n")
+            sys.exit(Arbiter.APP_LOAD_ERROR)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         client.settimeout(SLOWEST)

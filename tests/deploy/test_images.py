@@ -1,0 +1,153 @@
+"""The Dockerfiles, read and checked; tests/system/compose builds them and looks inside."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from deploy.images.needs import needs
+
+ROOT = Path(__file__).parents[2]
+CHECKS = ROOT / ".checks" / "bin"
+SERVICES = ("auth", "posts", "social", "gateway", "web")
+WITHOUT_DATA = ("gateway", "web")
+FILES = [*(ROOT / "services" / name / "Dockerfile" for name in SERVICES), ROOT / "deploy/mail/Dockerfile"]
+LOWEST_UID = 10_000
+
+
+def instructions(path):
+    """The instructions of a Dockerfile, continued lines joined."""
+    text = re.sub(r"^#.*\n", "", path.read_text(), flags=re.M).replace("\\\n", " ")
+    return [line.split(None, 1) for line in text.splitlines() if line.strip()]
+
+
+def own(words):
+    return [value for word, value in instructions(words) if word == "COPY" and "--from" not in value]
+
+
+def check(program, *arguments):
+    assert (CHECKS / program).exists(), "the checks are not installed: make .checks/stamp"
+    return subprocess.run(
+        [CHECKS / program, *map(str, arguments)], capture_output=True, text=True, timeout=300
+    )
+
+
+def test_every_service_has_its_image():
+    assert sorted(path.parent.name for path in (ROOT / "services").glob("*/Dockerfile")) == sorted(SERVICES)
+
+
+def test_hadolint_has_nothing_to_say():
+    said = check("hadolint", *FILES)
+    assert (said.returncode, said.stdout) == (0, "")
+
+
+def test_checkov_has_nothing_to_say():
+    named = [word for path in FILES for word in ("--file", path)]
+    said = check(
+        "checkov",
+        "--skip-download",
+        "--compact",
+        "--quiet",
+        "--framework",
+        "dockerfile",
+        "-o",
+        "json",
+        *named,
+    )
+    told = json.loads(said.stdout)
+    assert told["summary"]["failed"] == 0, told["results"]["failed_checks"]
+    assert told["summary"]["passed"] > 10 * len(FILES)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
+def test_the_image_runs_as_nobody_in_particular_and_says_how_it_is(path):
+    found = instructions(path)
+    stages = [value.split()[0] for word, value in found if word == "FROM"]
+    last = found[max(place for place, (word, _) in enumerate(found) if word == "FROM") :]
+    told = dict(last)
+    uid, gid = map(int, told["USER"].split(":"))
+    assert stages == ["python:3.12-slim"] * 2
+    assert min(uid, gid) > LOWEST_UID
+    assert json.loads(told["CMD"])  # the exec form: the program itself is process 1
+    assert re.search(r"CMD \[", told["HEALTHCHECK"])
+    assert any(word == "RUN" and "rm -rf" in value and "bin/pip" in value for word, value in last)
+    assert not [word for word, value in last if word in ("ARG", "ADD", "VOLUME", "ENTRYPOINT")]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_gunicorn_serves(name):
+    command = next(
+        value for word, value in instructions(ROOT / f"services/{name}/Dockerfile") if word == "CMD"
+    )
+    lines = (ROOT / "Procfile").read_text()
+    local = re.search(rf'^{name}: gunicorn -c (\S+) "(\S+)"$', lines, re.M)
+    assert json.loads(command) == ["gunicorn", "-c", *local.groups()]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_image_takes_its_service_and_the_chassis_and_nothing_else(name):
+    taken = {word for value in own(ROOT / f"services/{name}/Dockerfile") for word in value.split()[:-1]}
+    code = {"chassis/chassis", f"services/{name}/{name}"}
+    if name not in WITHOUT_DATA:
+        code.add(f"services/{name}/migrations")
+    pins = {
+        "requirements/run.txt",
+        "deploy/images/needs.py",
+        "chassis/pyproject.toml",
+        f"services/{name}/pyproject.toml",
+    }
+    assert taken == code | pins
+
+
+def test_the_build_is_sent_nothing_that_it_does_not_take():
+    """.dockerignore lets in exactly what some Dockerfile copies."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    let_in = {line[1:] for line in lines if line.startswith("!")}
+    taken = {word for path in FILES for value in own(path) for word in value.split()[:-1]}
+    several = {word for word in taken if re.fullmatch(r"services/\w+/pyproject.toml", word)}
+    assert "*" in lines
+    assert let_in == taken - several | {"services/*/pyproject.toml"}
+
+
+def distribution(requirement):
+    return re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-")
+
+
+def imported(folder):
+    """The outside packages that code imports, wherever in it."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(node.module.split(".")[0])
+    return found - sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_names_every_package_that_it_imports(name):
+    folder = ROOT / "services" / name
+    named = {distribution(line) for line in needs(folder / "pyproject.toml", ROOT / "chassis/pyproject.toml")}
+    # What Flask and PyJWT bring is Flask's and PyJWT's to name.
+    named |= {"werkzeug", "jinja2", "markupsafe", "click", "wtforms", "cryptography", "alembic"}
+    known = packages_distributions()
+    wanted = {distribution(known[module][0]) for module in imported(folder / name) - {name, "chassis"}}
+    assert wanted <= named
+
+
+@pytest.mark.parametrize("name", WITHOUT_DATA)
+def test_a_service_without_data_installs_no_database(name):
+    folder = ROOT / "services" / name
+    named = {distribution(line) for line in needs(folder / "pyproject.toml", ROOT / "chassis/pyproject.toml")}
+    assert not named & {"sqlalchemy", "flask-sqlalchemy", "flask-migrate", "psycopg", "pika"}
+
+
+def test_the_gateways_gunicorn_comes_with_what_its_gevent_worker_imports():
+    wanted = needs(ROOT / "services/gateway/pyproject.toml", ROOT / "chassis/pyproject.toml")
+    assert "gunicorn[gevent]>=23" in list(wanted)

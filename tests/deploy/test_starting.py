@@ -1,0 +1,172 @@
+"""What a process in production says when it is told something wrong.
+
+One clear line and the right exit; or it waits, and says for what.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from chassis.testing.parts import Databases, Vhosts, free_port
+from chassis.testing.polling import eventually
+
+ROOT = Path(__file__).parents[2]
+SERVE = 'gunicorn -c python:chassis.gunicorn "posts.app:create_app()"'
+COMMANDS = {
+    "api": SERVE,
+    "worker": "flask --app posts.app work",
+    "prepare": "flask --app posts.app prepare --wait 0",
+}
+SECRET = "a-secret-of-our-own-0123456789"
+each = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+
+
+@pytest.fixture
+def good(tmp_path):
+    """The settings of a production that could start, on files."""
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "FLASK_CONFIG": "production",
+        "INTERNAL_SECRET": SECRET,
+        "DATABASE_URL": f"sqlite:///{tmp_path}/posts.sqlite",
+        "BUS_URL": f"sqlite:///{tmp_path}/bus.sqlite",
+        "JWKS_URL": "http://127.0.0.1:9/keys",
+        "PORT": str(free_port()),
+        "WORKER_PORT": str(free_port()),
+    }
+
+
+@pytest.fixture
+def started(tmp_path):
+    running = []
+
+    def start(command, environment):
+        process = subprocess.Popen(
+            shlex.split(command),
+            env=environment,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def last_words(process):
+    """The lines that a person reads (ours are JSON), and the exit."""
+    said, _ = process.communicate(timeout=60)
+    return [
+        line for line in said.splitlines() if line.strip() and not line.startswith("{")
+    ], process.returncode
+
+
+def health(environment, name="PORT"):
+    try:
+        answer = requests.get(f"http://127.0.0.1:{environment[name]}/readyz", timeout=5)
+    except requests.ConnectionError:
+        return None
+    return answer.status_code, answer.json()["checks"]
+
+
+@each
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (
+            {"INTERNAL_SECRET": ""},
+            "INTERNAL_SECRET is missing or well known; production needs a secret of its own",
+        ),
+        ({"INTERNAL_SECRET_FILE": "/nowhere/secret"}, "No such file or directory: '/nowhere/secret'"),
+        ({"DATABASE_URL": ""}, "DATABASE_URL is missing"),
+        ({"DATABASE_URL": "mysql://ann:hunter2@db/posts"}, "DATABASE_URL: must be postgresql"),
+        ({"BUS_URL": "kafka://ann:hunter2@bus"}, "BUS_URL must be amqp://"),
+        ({"FAILPOINTS": "relay.sent=die"}, "FAILPOINTS is set; it is for tests"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_can_never_work_is_told_in_one_line(started, good, command, wrong, told):
+    lines, code = last_words(started(command, good | wrong))
+    assert code == 1
+    assert len(lines) == 1
+    assert told in lines[0]
+    assert "hunter2" not in lines[0]
+
+
+def test_prepare_names_what_is_away_and_gives_up(started, good):
+    nowhere = f"127.0.0.1:{free_port()}"
+    for wrong, told in (
+        ({"DATABASE_URL": f"postgresql://posts:hunter2@{nowhere}/posts"}, "the database does not answer"),
+        ({"BUS_URL": f"amqp://posts:hunter2@{nowhere}/"}, "RabbitMQ: "),
+    ):
+        lines, code = last_words(started(COMMANDS["prepare"], good | wrong))
+        assert (code, len(lines)) == (1, 1)
+        assert re.search(rf"^Error: posts: {told}.*Check DATABASE_URL and BUS_URL", lines[0])
+
+
+def test_prepare_waits_for_what_is_away(started, good):
+    """It says so once for each try, and goes on when the address is right after all."""
+    process = started(
+        "flask --app posts.app prepare", good | {"BUS_URL": f"amqp://a:b@127.0.0.1:{free_port()}/"}
+    )
+    assert "trying again in 2 s" in process.stdout.readline() + process.stdout.readline()
+    assert process.poll() is None
+
+
+def test_a_wrong_password_of_the_database_is_told_by_prepare(started, good, stack):
+    if stack == "embedded":
+        return  # a file has no password
+    url = Databases.from_environment().database("posts_refused")
+    wrong = re.sub(r"://([^:]+):[^@]+@", r"://\1:hunter2@", url)
+    lines, code = last_words(started(COMMANDS["prepare"], good | {"DATABASE_URL": wrong}))
+    assert (code, len(lines)) == (1, 1)
+    assert "refuses the address or password" in lines[0]
+
+
+@pytest.mark.parametrize("kind", ["api", "worker"])
+def test_on_an_older_schema_a_process_waits_and_says_what_to_run(started, good, kind):
+    started(COMMANDS[kind], good)
+    port = "PORT" if kind == "api" else "WORKER_PORT"
+    status, checks = eventually(lambda: health(good, port), within=30)
+    assert status == 503
+    assert re.fullmatch(r"the schema is at None, this code needs \d{4}: run prepare", checks["schema"])
+    _, code = last_words(started(COMMANDS["prepare"], good))
+    assert code == 0
+    eventually(lambda: health(good, port)[0] == 200, within=30)
+
+
+def test_without_its_bus_a_service_answers_and_says_so(started, good, stack):
+    url = (
+        good["DATABASE_URL"] if stack == "embedded" else Databases.from_environment().database("posts_alone")
+    )
+    there = Vhosts.from_environment().vhost() if stack == "real" else good["BUS_URL"]
+    _, code = last_words(started(COMMANDS["prepare"], good | {"DATABASE_URL": url, "BUS_URL": there}))
+    assert code == 0
+    away = f"amqp://posts:hunter2@127.0.0.1:{free_port()}/"
+    started(SERVE, good | {"DATABASE_URL": url, "BUS_URL": away})
+    status, checks = eventually(lambda: health(good), within=30)
+    assert (status, checks["bus"]) == (200, "the bus does not answer; events wait")
+
+
+def test_the_gateway_and_web_say_which_secret_they_miss(started, good):
+    for command in (
+        SERVE.replace("posts.", "web."),
+        'gunicorn -c python:gateway.gunicorn "gateway.app:create_app()"',
+    ):
+        lines, code = last_words(started(command, good | {"INTERNAL_SECRET": ""}))
+        told = [line for line in lines if "cannot start" in line]
+        assert code != 0
+        assert len(told) == 1
+        assert "INTERNAL_SECRET is missing" in told[0]
