@@ -49,6 +49,7 @@ class Access:
     refuses: tuple[int, ...] = ()
     takes: type[BaseModel] | None = None
     asks: type[Query] | None = None
+    fed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
         strangers: also for pages that show it to people who are not signed in; they ask with the internal
             credential, and the actor is `STRANGER`.
         lacking: also with a token that lacks a second step, which is done there.
+        fed: services of whose events the answer is made; it then says its age in `X-Freshness`.
         first: called with the actor and the path values before the body is read; refuses by raising.
     """
     return _declare("signed in", functools.reduce(int.__or__, bits, 0), **declared)
@@ -115,12 +117,21 @@ def _declare(
             _reach("write.parsed")
             response = current_app.extensions["once"](actor, act, again) if keyed else act()
             _reach("write.answer")
+            if access.fed:
+                _date(response, access.fed)
             return response  # type: ignore[no-any-return]
 
         guarded.access = access  # type: ignore[attr-defined]
         return guarded
 
     return around
+
+
+def _date(response: Response, sources: tuple[str, ...]) -> None:
+    """Says how long ago what the answer is made of was last known to be right: the oldest source's age."""
+    ages = current_app.extensions["ages"]()
+    if known := [ages[source] for source in sources if source in ages]:
+        response.headers["X-Freshness"] = str(int(max(known)))
 
 
 def _reach(place: str) -> None:

@@ -14,18 +14,22 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from flask import Flask, current_app
+from flask import Blueprint, Flask, current_app
 
+from .access import internal
 from .bus import Message, Publisher
 from .database import Timestamp, database
 from .events import WATERMARK, Event, iso, new_id, now
 
 log = logging.getLogger(__name__)
 EVERY = 2.0
+api = Blueprint("freshness", __name__, url_prefix="/internal")
 NOTE = sa.text(
     "INSERT INTO freshness (source, as_of) VALUES (:source, :as_of)"
     " ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of WHERE freshness.as_of < excluded.as_of"
@@ -100,7 +104,9 @@ def _said(body: bytes, failed_at: datetime) -> tuple[str, datetime]:
 
 
 class Ages:
-    """The age of each source, read at most about once a second however many ask."""
+    """The age of each source, read at most about once a second however many ask; what was known before while
+    the database does not answer.
+    """
 
     def __init__(self) -> None:
         self._lock, self._known, self._read_at = threading.Lock(), dict[str, datetime](), float("-inf")
@@ -108,10 +114,14 @@ class Ages:
     def __call__(self) -> dict[str, float]:
         with self._lock:
             if time.monotonic() - self._read_at > 1:
-                self._known, self._read_at = known(), time.monotonic()
+                self._read_at = time.monotonic()
+                with suppress(sa.exc.SQLAlchemyError):
+                    self._known = known()
         return {source: max((now() - at).total_seconds(), 0.0) for source, at in self._known.items()}
 
 
-def ages() -> dict[str, float]:
+@api.get("/freshness")
+@internal()
+def ages() -> Any:
     """Seconds since each source's copies were last known to be right; nothing of one that never spoke."""
-    return current_app.extensions["ages"]()  # type: ignore[no-any-return]
+    return {"ages": current_app.extensions["ages"]()}

@@ -72,6 +72,13 @@ def document(app: Flask, version: str) -> dict[str, Any]:
     }
 
 
+FRESHNESS = {
+    "X-Freshness": {
+        "description": "Seconds since everything that this answer is made of was last known to have arrived."
+        " Absent while nothing is known.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+}
 SECURITY = {
     "basic": {
         "type": "http",
@@ -143,7 +150,7 @@ def query_parameters(access: Access) -> list[dict[str, Any]]:
 
 
 def responses(access: Access, refs: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {"headers": FRESHNESS} if access.fed else {}
     if access.gives:
         given["content"] = {"application/json": {"schema": refs[(access.gives, "serialization")]}}
     told = {

@@ -30,6 +30,7 @@ def install(app: Flask, db: Database, settings: Settings, consumers: inbox.Consu
     if consumers and consumers.copies and settings.audit_every:
         app.extensions["jobs"].append(Job("audit", Auditor(), settings.audit_every))
     app.register_blueprint(snapshots.api)
+    app.register_blueprint(freshness.api)
     app.extensions["metrics"].register(Waiting(app))  # type: ignore[arg-type]
     app.extensions["checks"] |= {
         "database": (database_answers, True),
@@ -169,7 +170,7 @@ class Waiting:
 
     def _ages(self) -> dict[str, float]:
         with self._app.app_context():
-            return freshness.ages()
+            return self._app.extensions["ages"]()  # type: ignore[no-any-return]
 
     @staticmethod
     def _of_copies(name: str, said: str, values: dict[str, float]) -> GaugeMetricFamily:

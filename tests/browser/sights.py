@@ -81,6 +81,7 @@ STRANGERS = (
     Sight("register-refused", "/auth/register", then=sent),
     Sight("reset", "/auth/reset"),
     Sight("reset-link", "/auth/reset/not-a-token"),
+    Sight("status", "/status"),
     Sight("error-404", "/nothing/here", status=404),
     Sight("error-405", "/preview", status=405),
     Sight("error-400", "/user/a%00b", status=400),

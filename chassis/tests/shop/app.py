@@ -69,7 +69,7 @@ def exists(_: Actor, id: int) -> None:
 
 
 @api.get("/boxes/")
-@needs(gives=Boxes)
+@needs(gives=Boxes, fed=("shop",))
 def boxes(paging: Paging) -> Any:
     found = db.rows(sa.select(Box.id, Box.label).order_by(Box.id).limit(2).offset(paging.offset(2)))
     count = db.value(sa.select(sa.func.count()).select_from(Box))

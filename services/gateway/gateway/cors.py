@@ -15,7 +15,7 @@ REQUEST_HEADERS = (
 )
 EXPOSED = (
     "Location, ETag, Link, Retry-After, X-Request-Id, WWW-Authenticate, "
-    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy"
+    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy, X-Freshness"
 )
 MAX_AGE = "600"
 

@@ -139,6 +139,7 @@ ROUTES = tuple(
         ("/auth/change-email",                  "web",     OPTIONAL),
         ("/auth/change-email/<token>",          "web",     OPTIONAL),
         ("/auth/sessions",                      "web",     OPTIONAL),
+        ("/status",                             "web",     PUBLIC),
         ("/feed.atom",                          "web",     PUBLIC),
         ("/sitemap.xml",                        "web",     PUBLIC),
         ("/robots.txt",                         "web",     PUBLIC),

@@ -18,7 +18,7 @@ api = Blueprint("api", __name__, url_prefix="/api/v1")
 
 
 @api.get("/posts/")
-@needs(strangers=True, gives=shapes.Posts)
+@needs(strangers=True, gives=shapes.Posts, fed=("auth",))
 def posts(paging: Paging) -> Any:
     """Everybody's posts, newest first."""
     size = settings.posts_per_page
@@ -40,7 +40,7 @@ def publish(author: Actor, draft: shapes.Draft) -> Answer:
 
 
 @api.get("/posts/<int:id>")
-@needs(strangers=True, gives=shapes.Post, refuses=(404,))
+@needs(strangers=True, gives=shapes.Post, refuses=(404,), fed=("auth",))
 def post(id: int) -> Answer:
     """One post."""
     return tagged(queries.post(id))
@@ -63,7 +63,7 @@ def remove(id: int) -> Answer:
 
 
 @api.get("/users/<int:id>/posts/")
-@needs(strangers=True, gives=shapes.PostsOf, refuses=(404,))
+@needs(strangers=True, gives=shapes.PostsOf, refuses=(404,), fed=("auth",))
 def posts_of(reader: Actor, id: int, paging: Paging) -> Any:
     """One person's posts, newest first; and how many comments they have written."""
     size, (count, comment_count) = settings.posts_per_page, queries.counts_of(id, reader)
@@ -74,7 +74,7 @@ def posts_of(reader: Actor, id: int, paging: Paging) -> Any:
 
 
 @api.get("/posts/<int:id>/comments/")
-@needs(strangers=True, gives=shapes.Comments, refuses=(404,))
+@needs(strangers=True, gives=shapes.Comments, refuses=(404,), fed=("auth",))
 def comments_of(id: int, paging: Paging) -> Any:
     """The comments of a post, oldest first."""
     size, count = settings.comments_per_page, queries.post(id)["comment_count"]
@@ -96,7 +96,7 @@ def comment_on(author: Actor, id: int, remark: shapes.Remark) -> Answer:
 
 
 @api.get("/comments/")
-@needs(gives=shapes.Comments)
+@needs(gives=shapes.Comments, fed=("auth",))
 def comments(reader: Actor, asked: shapes.Moderation) -> Any:
     """All comments, newest first; `moderate=true` is for moderators."""
     if asked.moderate and not reader.can(MODERATE):
@@ -108,7 +108,7 @@ def comments(reader: Actor, asked: shapes.Moderation) -> Any:
 
 
 @api.get("/comments/<int:id>")
-@needs(gives=shapes.Comment, refuses=(404,))
+@needs(gives=shapes.Comment, refuses=(404,), fed=("auth",))
 def comment(id: int) -> Any:
     """One comment."""
     return shapes.comment(queries.comment(id))

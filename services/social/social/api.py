@@ -17,7 +17,7 @@ api = Blueprint("api", __name__, url_prefix="/api/v1")
 
 
 @api.get("/users/<int:id>/timeline/")
-@needs(gives=shapes.Timeline, refuses=(404,))
+@needs(gives=shapes.Timeline, refuses=(404,), fed=("auth", "posts"))
 def timeline(reader: Actor, id: int, paging: Paging) -> Any:
     """The posts of the people whom somebody follows, and their own, newest first."""
     size = settings.posts_per_page
@@ -29,7 +29,7 @@ def timeline(reader: Actor, id: int, paging: Paging) -> Any:
 
 
 @api.get("/users/<int:id>/followers/")
-@needs(strangers=True, gives=shapes.Followers, refuses=(404,))
+@needs(strangers=True, gives=shapes.Followers, refuses=(404,), fed=("auth",))
 def followers(reader: Actor, id: int, paging: Paging) -> Any:
     """Who follows somebody, longest first."""
     size, count = settings.followers_per_page, queries.counts(id, reader)["follower_count"]
@@ -39,7 +39,7 @@ def followers(reader: Actor, id: int, paging: Paging) -> Any:
 
 
 @api.get("/users/<int:id>/following/")
-@needs(strangers=True, gives=shapes.Following, refuses=(404,))
+@needs(strangers=True, gives=shapes.Following, refuses=(404,), fed=("auth",))
 def following(reader: Actor, id: int, paging: Paging) -> Any:
     """Whom somebody follows, longest first."""
     size, count = settings.followers_per_page, queries.counts(id, reader)["following_count"]
@@ -49,7 +49,7 @@ def following(reader: Actor, id: int, paging: Paging) -> Any:
 
 
 @api.get("/users/<int:id>/relationship")
-@needs(strangers=True, gives=shapes.Relationship, refuses=(404,))
+@needs(strangers=True, gives=shapes.Relationship, refuses=(404,), fed=("auth",))
 def relationship(reader: Actor, id: int) -> Any:
     """How you and somebody stand to each other."""
     return shapes.relationship(queries.relationship(reader, id))

@@ -23,6 +23,7 @@ class Settings(chassis.settings.Settings):
     call_seconds: float = Field(3.0, gt=0)
     request_seconds: float = Field(4.5, gt=0)
     form_hours: float = Field(12.0, gt=0)
+    stale_after: float = Field(30.0, gt=0)
     posts_per_page: int = Field(20, alias="FLASKY_POSTS_PER_PAGE", ge=1, le=100)
     comments_per_page: int = Field(30, alias="FLASKY_COMMENTS_PER_PAGE", ge=1, le=100)
     followers_per_page: int = Field(50, alias="FLASKY_FOLLOWERS_PER_PAGE", ge=1, le=100)

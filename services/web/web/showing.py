@@ -107,10 +107,24 @@ def _shared(template: str, mimetype: str, context: dict[str, Any]) -> Response:
 
 def _tag() -> str:
     """Names all that a page for strangers depends on: what the services said, the address, the look."""
-    seen = hashlib.blake2b(f"{BUILD}{request.full_path}{theme()}".encode(), digest_size=12)
+    seen = hashlib.blake2b(f"{BUILD}{request.full_path}{theme()}{late()}".encode(), digest_size=12)
     for key, digest in sorted(g.calls.seen.items() if "calls" in g else ()):
         seen.update(key.encode() + digest)
     return seen.hexdigest()
+
+
+def late() -> str:
+    """For how long news has not arrived of which this page is made, in words; nothing while that is usual."""
+    age = g.calls.age if "calls" in g else 0
+    return about(age) if age > settings.stale_after else ""
+
+
+def about(seconds: float) -> str:
+    """A time as people say it. It changes seldom, so that a page that says it can be kept."""
+    for length, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= 1.5 * length or (unit == "minute" and seconds >= length):
+            return f"about {plural(round(seconds / length), unit)}"
+    return "less than a minute"
 
 
 def theme() -> str:
@@ -176,6 +190,8 @@ def install(app: Flask) -> None:
     }
     app.jinja_env.globals |= {
         "absolute": absolute,
+        "about": about,
+        "late": late,
         "avatar_url": avatar_url,
         "folded": FOLDED,
         "login_address": login_address,

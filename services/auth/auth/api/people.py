@@ -30,7 +30,7 @@ def registered(id: int) -> Answer:
 
 
 @api.get("/users/")
-@needs(strangers=True, gives=shapes.Users)
+@needs(strangers=True, gives=shapes.Users, fed=("posts",))
 def users(finding: shapes.Finding) -> Any:
     """Everybody in the order of registration, or the one of a username."""
     path, size = "/api/v1/users/", settings.users_per_page
@@ -43,14 +43,14 @@ def users(finding: shapes.Finding) -> Any:
 
 
 @api.get("/users/<int:id>")
-@needs(strangers=True, gives=shapes.User, refuses=(404,))
+@needs(strangers=True, gives=shapes.User, refuses=(404,), fed=("posts",))
 def user(id: int) -> Any:
     """One person."""
     return shapes.user(queries.user(id))
 
 
 @api.get("/users/<int:id>/profile")
-@needs(strangers=True, gives=shapes.UserProfile, refuses=(404,))
+@needs(strangers=True, gives=shapes.UserProfile, refuses=(404,), fed=("posts",))
 def profile(id: int) -> Any:
     """One person, with what they say of themselves."""
     return shapes.profile(queries.user(id))

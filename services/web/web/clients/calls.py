@@ -72,11 +72,13 @@ class Calls:
         self.events: list[str] = []
         self.changed: list[str] = []
         self.seen: dict[str, bytes] = {}
+        self.age = 0  # seconds; of the oldest that the page is made of
         self.headers = {"X-Request-Id": g.request_id, "traceparent": g.traceparent}
         self.headers |= {name: request.headers[name] for name in PASSED_ON if name in request.headers}
 
     def note(self, key: str, reply: Reply) -> None:
         self.seen[key] = hashlib.blake2b(reply.body, digest_size=16).digest()
+        self.age = max(self.age, int(reply.headers.get("X-Freshness") or 0))
         if events := reply.headers.get("Event-Ids"):
             self.events.append(events)
         if changed := reply.headers.get("Identity-Changed"):

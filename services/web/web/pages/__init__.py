@@ -1,6 +1,6 @@
 """HTTP in: the pages, by noun."""
 
-from . import account, factors, files, home, log, machines, moderation, people, posts
+from . import account, factors, files, home, log, machines, moderation, people, posts, status
 
 blueprints = [
     home.pages,
@@ -11,5 +11,6 @@ blueprints = [
     factors.pages,
     log.pages,
     machines.pages,
+    status.pages,
     files.pages,
 ]
