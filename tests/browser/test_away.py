@@ -1,6 +1,8 @@
 """When a service is away, a page still comes, with a sentence in place of what is missing."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -57,6 +59,21 @@ def away(page: Page, path: str, *sentences: str, status: int = 200) -> None:
     for sentence in sentences:
         expect(page.locator("main")).to_contain_text(sentence)
     assert flaws(page, f"away{path.replace('/', '-')}") == []
+
+
+def test_news_that_does_not_arrive_is_said(reading: Page, fragile: Blog):
+    fragile.stack.stop("auth-worker")
+    with closing(sqlite3.connect(fragile.stack.data / "posts.sqlite", timeout=10)) as posts:
+        posts.execute("UPDATE freshness SET as_of = '2026-01-01 00:00:00.000000'")
+        posts.commit()
+    eventually(lambda: reading.reload() and reading.locator("#late").count(), every=0.2)
+    away(reading, "/", "The newest may be missing here", "has not arrived for about")
+    reading.get_by_role("link", name="How the site is doing").click()
+    expect(reading.locator("main")).to_contain_text("Works, but news has not arrived for about")
+    assert flaws(reading, "status-behind") == []
+    fragile.stack.stop("social", "social-worker")
+    eventually(lambda: reading.goto("/status") and reading.locator(".state-away").count(), every=0.5)
+    assert flaws(reading, "status-away") == []
 
 
 def test_social_is_away(reading: Page, fragile: Blog):

@@ -1,6 +1,7 @@
 """Events in and out."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
@@ -77,3 +78,13 @@ def test_events_are_as_their_schemas_say(auth):
 def test_the_contract_is_up_to_date(auth):
     for path, content in contract(auth.app).items():
         assert json.loads((CONTRACT / path).read_text()) == content, f"{path}: run flask openapi"
+
+
+def test_answers_say_how_old_the_numbers_in_them_may_be(auth):
+    id = auth.person("susan")
+    at = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
+    auth.receive("posts.watermark.v1", "posts", 0, {"as_of": at})
+    auth.app.extensions["ages"]._read_at = float("-inf")
+    for path in ("", f"{id}", f"{id}/profile"):
+        answer = auth.signed_in("susan").get(f"/api/v1/users/{path}")
+        assert int(answer.headers["X-Freshness"]) // 60 == 10, path

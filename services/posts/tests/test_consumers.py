@@ -1,5 +1,7 @@
 """What auth says of people."""
 
+from datetime import UTC, datetime, timedelta
+
 from .states import USER, a_person, a_post
 
 
@@ -43,3 +45,13 @@ def test_a_removed_person_leaves_no_name_and_does_not_come_back(posts):
 def test_members_that_are_not_read_may_be_anything(posts):
     a_person(posts, 1, "ann", colour="green", member_since=3)
     assert posts.parked() == []
+
+
+def test_answers_say_how_old_the_names_in_them_may_be(posts):
+    a_post(posts)
+    assert "X-Freshness" not in posts.as_("ann").get("/api/v1/posts/1").headers
+    at = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
+    posts.receive("auth.watermark.v1", "auth", 0, {"as_of": at})
+    posts.app.extensions["ages"]._read_at = float("-inf")
+    for path in ("/posts/", "/posts/1", "/users/1/posts/", "/posts/1/comments/", "/comments/"):
+        assert int(posts.as_("ann").get(f"/api/v1{path}").headers["X-Freshness"]) // 60 == 10, path

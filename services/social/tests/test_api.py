@@ -1,5 +1,7 @@
 """Follows over HTTP."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from .states import (
@@ -247,3 +249,18 @@ def test_pages_read_for_strangers_by_the_internal_credential(social):
     assert stranger.get(path(SUSAN, "following/")).json["count"] == 1
     assert stranger.get(path(JOHN, "timeline/")).status_code == 401
     assert stranger.put(path(JOHN)).status_code == 401
+
+
+def test_answers_say_how_old_what_they_are_made_of_may_be(social):
+    """The oldest of what the answer shows: names come from auth, posts from posts."""
+    the_golden_example(social)
+    assert "X-Freshness" not in as_(social, JOHN).get(f"/api/v1/users/{JOHN}/timeline/").headers
+    for source, minutes in (("auth", 1), ("posts", 10)):
+        at = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
+        social.receive(f"{source}.watermark.v1", source, 0, {"as_of": at})
+    social.app.extensions["ages"]._read_at = float("-inf")
+    ages = {
+        what: int(as_(social, JOHN).get(f"/api/v1/users/{JOHN}/{what}").headers["X-Freshness"])
+        for what in ("timeline/", "followers/", "relationship")
+    }
+    assert [age // 60 for age in ages.values()] == [10, 1, 1]
