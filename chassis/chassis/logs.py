@@ -78,9 +78,15 @@ def _begin() -> None:
     g.traceparent = traceparent(request.headers.get("traceparent"))
 
 
+def _is_quiet(response: Response) -> bool:
+    """Platforms ask for health, and audits for pages, every few seconds for ever."""
+    audited = request.blueprint == "snapshots" and response.status_code < 400
+    return request.path in QUIET or audited
+
+
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
-    if request.path not in QUIET:
+    if not _is_quiet(response):
         log.info(
             "request",
             extra={

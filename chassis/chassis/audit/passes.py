@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from .looks import Look
 from .mending import STUCK, WAITS
 
 log = logging.getLogger(__name__)
+REST = 10.0  # seconds until an owner that did not answer is asked again
 PATIENCE = 60.0  # seconds that the worker's pass stays at a page whose news is on its way
 IN_A_HURRY = 10.0  # seconds that `flask audit` waits for a watermark, once
 PAGE, WINDOW = 100, 50
@@ -43,28 +44,33 @@ def keep(name: str, cursor: int | None) -> None:
 
 
 class Auditor:
-    """The worker's job: at each call one small page, or the second look at the last one."""
+    """The worker's job: at each call one small page, or the second look at the last one. An owner that does
+    not answer keeps only its own copies waiting.
+    """
 
     def __init__(self) -> None:
         self._open: Look | None = None
-        self._opened, self._away = 0.0, ""
+        self._opened = 0.0
+        self._resting: dict[str, float] = {}
 
     def __call__(self, app: Flask) -> None:
-        try:
-            if self._open:
-                self._second(self._open)
-            else:
-                self._first()
-            self._away = ""
-        except Unavailable as error:
-            if self._away != error.message:
-                log.warning("audit waits", extra={"reason": error.message})
-            self._away = error.message
+        if self._open:
+            self._unless_away(self._open.copy, lambda look=self._open: self._second(look))
+        elif next_one := self._due():
+            check, cursor = next_one
+            self._unless_away(check, lambda: self._first(check, cursor))
 
-    def _first(self) -> None:
-        if not (next_one := self._due()):
-            return
-        check, cursor = next_one
+    def _unless_away(self, check: Copy | Kept, step: Callable[[], None]) -> None:
+        try:
+            step()
+            self._resting.pop(check.name, None)
+        except Unavailable as error:
+            if check.name not in self._resting:
+                log.warning("audit waits", extra={"copy": check.name, "reason": error.message})
+            self._resting[check.name] = time.monotonic() + REST
+            self._open = None
+
+    def _first(self, check: Copy | Kept, cursor: int) -> None:
         if isinstance(check, Kept):
             found, wrong = looks.miscounted(check, cursor, settings.audit_page)
             for id in wrong:
@@ -84,13 +90,13 @@ class Auditor:
             keep(look.copy.name, look.until)
             self._open = None
 
-    @staticmethod
-    def _due() -> tuple[Copy | Kept, int] | None:
+    def _due(self) -> tuple[Copy | Kept, int] | None:
         """What was through longest ago, and how far it has come now."""
         known = {row["name"]: row for row in database.rows(sa.select(database.audit_passes))}
-        waiting = [(check, known.get(check.name)) for check in checks()]
+        ready = [check for check in checks() if self._resting.get(check.name, 0) < time.monotonic()]
+        passes = [(check, known.get(check.name)) for check in ready]
         never = now().replace(year=1970)
-        oldest = min(waiting, key=lambda one: (one[1] and one[1]["finished_at"]) or never, default=None)
+        oldest = min(passes, key=lambda one: (one[1] and one[1]["finished_at"]) or never, default=None)
         return oldest and (oldest[0], oldest[1]["cursor"] if oldest[1] else 0)
 
 
