@@ -96,7 +96,7 @@ def test_the_page_comes_when_everything_is_away(fresh):
 
 
 def test_what_is_behind_is_said_there_and_on_the_pages_made_of_it(fresh, ann):
-    long_ago(fresh, "posts", "auth", 150)
+    long_ago(fresh, "posts", "auth", 125)
     page = fresh.stranger().text("/status")
     assert "Works, but news has not arrived for about 2 minutes" in page
     assert states(fresh)["Posts"] == "behind"
@@ -109,7 +109,7 @@ def test_what_is_behind_is_said_there_and_on_the_pages_made_of_it(fresh, ann):
 
 def test_an_unchanged_page_is_sent_again_when_it_is_behind_and_when_it_no_longer_is(fresh):
     usual = fresh.stranger().get("/").headers["ETag"]
-    long_ago(fresh, "posts", "auth", 150)
+    long_ago(fresh, "posts", "auth", 125)
     behind = fresh.stranger().get("/", headers={"If-None-Match": usual})
     assert (behind.status_code, BEHIND in behind.text) == (200, True)
     heard(fresh, "posts", "auth", 0)
