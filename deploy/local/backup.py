@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,10 +51,10 @@ def restore(stack: Stack, given: Mapping[str, str]) -> None:
 
 def converge(stack: Stack, given: Mapping[str, str]) -> None:
     """Every owner says its state again; then every copy is compared with it."""
-    for service in SERVICES:
-        flask(stack, service, "resend")
-    for service in SERVICES:
-        flask(stack, service, "audit")
+    for step in ("resend", "audit"):
+        with ThreadPoolExecutor(len(SERVICES)) as all_at_once:
+            for done in [all_at_once.submit(flask, stack, service, step) for service in SERVICES]:
+                done.result()
 
 
 def file_of(folder: Path, service: str) -> Path:

@@ -6,6 +6,7 @@ import pytest
 from ..rig.blog import Rig
 
 HERE = Path(__file__).parent
+OWN_RIGS = ("test_f08_f09_disorder", "test_f20_backup")
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +31,9 @@ def disarmed(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs all of a stack, in a row: a test of the other stack in between would end the rig."""
+    """One process runs all of a stack that share its rig, in a row; beside them what has one of its own."""
     for item in items:
         stack = item.callspec.params.get("stack") if hasattr(item, "callspec") else None
         if stack and item.path.parent == HERE:
-            item.add_marker(pytest.mark.xdist_group(f"rig-{stack}"))
+            alone = item.path.stem in OWN_RIGS
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem if alone else 'rig'}-{stack}"))
