@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from chassis.backup.restoring import epoch
 from chassis.events import now
 
-from ..models import Mail, MailToken, RefreshToken, Session, User, db
+from ..models import Challenge, Mail, MailToken, RefreshToken, Session, User, db
 
 
 def end_the_past() -> None:
@@ -19,6 +19,7 @@ def end_the_past() -> None:
         sa.update(Session).where(Session.revoked_at.is_(None)).values(revoked_at=at),
         sa.delete(RefreshToken),
         sa.delete(MailToken),
+        sa.delete(Challenge),
         sa.update(User).values(ver=epoch(), password_ver=epoch(), ver_changed_at=at),
         sa.update(Mail)
         .where(Mail.state.in_(("queued", "asked")))
