@@ -118,7 +118,7 @@ def reader() -> sa.Engine:
 
 def outbox_table(metadata: sa.MetaData) -> sa.Table:
     """Events of this service, written in the transaction of their cause. `sent_at` stays empty until the
-    bus has confirmed.
+    bus has confirmed; `about` is the person whose data the event carries, if it is anybody's.
     """
     table = sa.Table(
         "outbox",
@@ -130,10 +130,12 @@ def outbox_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("created_at", Timestamp, nullable=False),
         sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
         sa.Column("sent_at", Timestamp),
+        sa.Column("about", BigId),
     )
     unsent = table.c.sent_at.is_(None)
     sa.Index("ix_outbox_unsent", table.c.tries, table.c.id, postgresql_where=unsent, sqlite_where=unsent)
     sa.Index("ix_outbox_sent_at", table.c.sent_at)
+    _index_about(table)
     return table
 
 
@@ -150,7 +152,7 @@ def inbox_table(metadata: sa.MetaData) -> sa.Table:
 
 def parked_table(metadata: sa.MetaData) -> sa.Table:
     """Messages that could not be handled: waiting for their next try, or (without one) for a person."""
-    return sa.Table(
+    table = sa.Table(
         "parked",
         metadata,
         sa.Column("id", BigId, primary_key=True),
@@ -161,9 +163,17 @@ def parked_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("code_version", sa.String(40), nullable=False),
         sa.Column("tries", sa.Integer, nullable=False),
         sa.Column("first_failed_at", Timestamp, nullable=False),
-        sa.Column("last_failed_at", Timestamp, nullable=False),
+        sa.Column("last_failed_at", Timestamp, nullable=False, index=True),
         sa.Column("next_try_at", Timestamp, index=True),
+        sa.Column("about", BigId),
     )
+    _index_about(table)
+    return table
+
+
+def _index_about(table: sa.Table) -> None:
+    known = table.c.about.isnot(None)
+    sa.Index(f"ix_{table.name}_about", table.c.about, postgresql_where=known, sqlite_where=known)
 
 
 def idempotency_table(metadata: sa.MetaData) -> sa.Table:
@@ -288,7 +298,8 @@ def _still_there(engine: sa.Engine, connection: Any, record: Any, _: Any) -> Non
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None
-    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    durable = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON")  # what is deleted is overwritten
+    for pragma in (f"busy_timeout={BUSY_MS}", *durable, "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -1,9 +1,9 @@
 """Events: facts that have happened, in CloudEvents 1.0 envelopes (structured JSON mode).
 
 Extensions beside the specification's attributes: `version` of the subject (an integer that only grows),
-`traceparent` (W3C) and
-`requestid`. The envelope only ever gains members, so that any two versions of this package understand each
-other.
+`traceparent` (W3C), `requestid` and `about`: the number of the person whose data is in it, if it is
+anybody's, so that whoever keeps the event for a while finds it when that person goes. The envelope only ever
+gains members, so that any two versions of this package understand each other.
 """
 
 import uuid
@@ -34,13 +34,15 @@ class Event:
     time: str = ""
     traceparent: str = ""
     requestid: str = ""
+    about: int | None = None
 
     def to_json(self) -> bytes:
         return orjson.dumps(self.members())
 
     def members(self) -> dict[str, Any]:
         """The envelope."""
-        return {
+        about = {} if self.about is None else {"about": self.about}
+        return about | {
             "specversion": "1.0",
             "id": self.id,
             "source": self.source,
@@ -82,7 +84,13 @@ class Event:
             raise Unreadable("the member 'data' is not an object")
         optional = {name: str(members.get(name) or "") for name in ("time", "traceparent", "requestid")}
         named = {name: members[name] for name in ("type", "subject", "version", "data", "source", "id")}
-        return cls(**named, **optional)
+        return cls(**named, **optional, about=_number(members.get("about")))
+
+
+def _number(value: Any) -> int | None:
+    """A person's number; what is not one is nobody's."""
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
+    return value if good else None
 
 
 def is_watermark(type: str) -> bool:

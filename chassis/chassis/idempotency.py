@@ -11,20 +11,18 @@ import hmac
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, Response, g, has_request_context, request
+from flask import Response, g, has_request_context, request
 
 from .access import Answer, respond
-from .database import Database, database
+from .database import database
 from .events import now
 from .problems import Invalid, Refusal
 from .settings import settings
 from .tokens import Actor
 
-KEEP = timedelta(hours=24)
 KEY = re.compile(r"[\x21-\x7e]{1,128}")
 STRANGERS = 0  # owns the keys of those who are not signed in
 CLAIM = sa.text(
@@ -133,11 +131,3 @@ def repeated(row: Any, fingerprint: str, again: Callable[[int], Answer]) -> Resp
         response.headers["Location"] = row["location"]
     response.headers["Idempotency-Replayed"] = "true"
     return response
-
-
-def prune(app: Flask) -> None:
-    """Forgets keys after a day."""
-    db: Database = app.extensions["sqlalchemy"]
-    with db.engine.begin() as connection:
-        keys = db.idempotency_keys
-        connection.execute(sa.delete(keys).where(keys.c.made_at < now() - KEEP))

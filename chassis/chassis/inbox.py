@@ -28,14 +28,13 @@ from sqlalchemy import exc as database_errors
 from . import __version__, failpoints, freshness
 from .audit import Copy, Kept
 from .bus import Away, Delivery
-from .database import Database, database
+from .database import database
 from .events import Event, Unreadable, is_watermark, new_id, now
 from .metrics import DELAY, FAILED, HANDLED, IN_HAND, REPEATED
 from .settings import settings
 
 log = logging.getLogger(__name__)
 WAITS = (1, 5, 25)
-KEEP_HANDLED = timedelta(days=7)
 STALLED = "newest event when a request waited in vain"
 Handler = Callable[[Event], None]
 
@@ -212,7 +211,8 @@ def put_aside(event: Event, body: bytes, reason: str) -> None:
     """Keeps an event for its next try; the same event again changes nothing."""
     parked = database.parked
     if not database.session.execute(sa.select(parked.c.id).where(parked.c.event_id == event.id)).first():
-        row = _row(event.id, event.type, body, reason) | {"next_try_at": now() + timedelta(seconds=WAITS[0])}
+        due = {"next_try_at": now() + timedelta(seconds=WAITS[0]), "about": event.about}
+        row = _row(event.id, event.type, body, reason) | due
         database.session.execute(sa.insert(parked).values(row))
     database.session.commit()
 
@@ -255,13 +255,6 @@ def retry(row: Any) -> str:
     database.session.execute(change.where(parked.c.id == row["id"]))
     database.session.commit()
     return failure
-
-
-def prune(app: Flask) -> None:
-    """Forgets ids handled long ago; versions protect against anything that comes later still."""
-    db: Database = app.extensions["sqlalchemy"]
-    with db.engine.begin() as connection:
-        connection.execute(sa.delete(db.inbox).where(db.inbox.c.handled_at < now() - KEEP_HANDLED))
 
 
 def await_events() -> None:

@@ -1,8 +1,8 @@
 """Logs: one JSON object a line on standard output, one line a request, never a secret in it.
 
 Request id and W3C trace context come from the caller when they are well formed, and are made otherwise. The
-path is logged without its
-query string; bodies, headers and values of statements are not logged at all.
+path is logged without its query string and without names of people or secrets in it; bodies, headers and
+values of statements are not logged at all.
 """
 
 import logging
@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, g, has_request_context, request
+from werkzeug.routing import BaseConverter, UnicodeConverter
 
 log = logging.getLogger("request")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -91,7 +92,7 @@ def _end(response: Response) -> Response:
             "request",
             extra={
                 "method": request.method,
-                "path": request.path,
+                "path": shown_path(),
                 "status": response.status_code,
                 "ms": round((time.perf_counter() - g.started) * 1000, 2),
                 "user": g.actor.id if "actor" in g else None,
@@ -99,6 +100,24 @@ def _end(response: Response) -> Response:
             },
         )
     return response
+
+
+def shown_path() -> str:
+    """The path, but with the names of its parts where those are words: names of people, links from mails,
+    digests of addresses. Numbers stay.
+    """
+    rule, values = request.url_rule, request.view_args or {}
+    if rule is None or not any(map(_is_word, rule._converters.values())):
+        return request.path
+    shown = rule.rule
+    for name, converter in rule._converters.items():
+        if not _is_word(converter):
+            shown = re.sub(rf"<(?:[^<>:]*:)?{name}>", lambda _, name=name: str(values[name]), shown)
+    return shown
+
+
+def _is_word(converter: BaseConverter) -> bool:
+    return isinstance(converter, UnicodeConverter)
 
 
 def install(app: Flask) -> None:

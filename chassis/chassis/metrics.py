@@ -48,6 +48,7 @@ DELAY = Histogram(
     "event_delay_seconds", "From the fact to its committed effect here.", ["type"], buckets=DELAYS
 )
 FAILED = Counter("events_failed_total", "Tries of an event that failed.", ["type"])
+FORGOTTEN = Counter("rows_forgotten_total", "Rows whose time to be kept was over.", ["table"])
 RELAYS = Gauge("relays_running", "Relays running in this process.", multiprocess_mode="livesum")
 CONSUMERS = Gauge("consumers_running", "Consumers running in this process.", multiprocess_mode="livesum")
 DRIFT = Counter(

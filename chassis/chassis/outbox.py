@@ -6,7 +6,6 @@ afterwards.
 
 import logging
 import time
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,10 +21,9 @@ from .metrics import SENT, UNROUTABLE
 log = logging.getLogger(__name__)
 BATCH = 100
 TELL_EVERY = 30.0
-KEEP_SENT = timedelta(days=2)
 
 
-def event(type: str, subject: Any, version: int, data: BaseModel) -> Event:
+def event(type: str, subject: Any, version: int, data: BaseModel, about: int | None = None) -> Event:
     """An event of this service, as of now."""
     trace = (
         {"traceparent": g.get("traceparent", ""), "requestid": g.get("request_id", "")}
@@ -40,24 +38,23 @@ def event(type: str, subject: Any, version: int, data: BaseModel) -> Event:
         source=f"/{current_app.name}",
         id=new_id(),
         time=iso(now()),
+        about=about,
         **trace,
     )
 
 
-def add(type: str, subject: Any, version: int, data: BaseModel) -> Event:
+def add(type: str, subject: Any, version: int, data: BaseModel, about: int | None = None) -> Event:
     """Writes an event into the current transaction; it goes out after the commit.
 
     Args:
         type: `service.thing_happened.vN`.
         subject: whose state it is; `version` only grows for one subject.
         data: that whole state, for everybody to read.
+        about: the person whose data that is, if it is anybody's.
     """
-    happened = event(type, subject, version, data)
-    database.session.execute(
-        sa.insert(database.outbox).values(
-            event_id=happened.id, type=type, body=happened.to_json(), created_at=now()
-        )
-    )
+    happened = event(type, subject, version, data, about)
+    row = {"event_id": happened.id, "type": type, "body": happened.to_json(), "about": about}
+    database.session.execute(sa.insert(database.outbox).values(row | {"created_at": now()}))
     failpoints.reach("write.outbox-row")
     database.happened(type)
     database.ring()
@@ -131,10 +128,3 @@ def _mark(db: Database, sent: list[int], unsent: list[int], connection: sa.Conne
     if unsent:
         connection.execute(sa.update(outbox).where(outbox.c.id.in_(unsent)).values(tries=outbox.c.tries + 1))
     return len(sent)
-
-
-def prune(app: Flask) -> None:
-    """Forgets events sent long ago."""
-    db: Database = app.extensions["sqlalchemy"]
-    with db.engine.begin() as connection:
-        connection.execute(sa.delete(db.outbox).where(db.outbox.c.sent_at < now() - KEEP_SENT))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .backup import Restoring
     from .database import Database
     from .inbox import Consumers
+    from .retention import Kept
     from .snapshots import Snapshot
     from .worker import Job
 
@@ -45,6 +46,7 @@ def create_service(
     seeds: Iterable[Callable[[], None]] = (),
     jobs: "Iterable[Job]" = (),
     restoring: "Restoring | None" = None,
+    keeps: "Iterable[Kept]" = (),
 ) -> Flask:
     """A Flask application with everything a service here has.
 
@@ -56,6 +58,7 @@ def create_service(
         seeds: steps of `flask prepare` after the migration; each safe to repeat.
         jobs: what its worker does besides events.
         restoring: what holds when its database was put back from a backup.
+        keeps: how long rows of its own tables are kept; those of the chassis are known.
     """
     app = Flask(name, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -85,6 +88,7 @@ def create_service(
             "seeds": list(seeds),
             "jobs": list(jobs),
             "restoring": restoring,
+            "keeps": list(keeps),
         }
         stateful.install(app, db, settings, consumers)
     for api in apis:

@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = 256 * 1024
     audit_every: float = Field(3.0, ge=0)
     audit_page: int = Field(50, ge=1, le=500)
+    keep_sent_days: float = Field(2, ge=0)
+    keep_handled_days: float = Field(7, ge=0)
+    keep_parked_days: float = Field(90, ge=0)
 
     @classmethod
     def settings_customise_sources(

@@ -14,7 +14,8 @@ class Shape(BaseModel):
 
     optional: ClassVar[bool] = False
 
-    model_config = ConfigDict(extra="ignore", from_attributes=True)
+    # What people wrote is in no error text: those are logged.
+    model_config = ConfigDict(extra="ignore", from_attributes=True, hide_input_in_errors=True)
 
 
 class Query(Shape):

@@ -23,7 +23,7 @@ from flask import Flask
 from sqlalchemy import exc as database_errors
 from werkzeug.serving import make_server
 
-from . import idempotency, inbox, outbox
+from . import inbox, outbox, retention
 from .bell import bell_of
 from .bus import Away, Blocked, Bus, Delivery
 from .freshness import Teller, watermarks
@@ -36,7 +36,7 @@ SLOWEST_RETRY, BLOCKED_RETRY = 2.0, 5.0
 TELL_EVERY = 30.0
 HANG = 20.0
 HUNG = "HUNG_EVENTS"
-PRUNE_EVERY = 600.0
+FORGET_EVERY = 60.0
 TOLD = (Away, database_errors.SQLAlchemyError)
 
 
@@ -66,9 +66,7 @@ class Worker:
         self._bus: Bus = app.extensions["bus"]
         self._jobs = [
             Job("retry", inbox.retry_due, 0.5),
-            Job("prune outbox", outbox.prune, PRUNE_EVERY),
-            Job("prune inbox", inbox.prune, PRUNE_EVERY),
-            Job("prune keys", idempotency.prune, PRUNE_EVERY),
+            Job("forget", retention.forget_old, FORGET_EVERY),
             *jobs,
         ]
         self._stopping = threading.Event()

@@ -3,8 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import sqlalchemy as sa
-from shop.app import PACK, db
+from shop.app import PACK
 
 from chassis import idempotency
 
@@ -91,11 +90,3 @@ def test_a_failure_before_the_commit_leaves_no_key(shop, monkeypatch):
     monkeypatch.undo()
     assert make(shop).status_code == 201
     assert count(shop) == 1
-
-
-def test_keys_are_forgotten_after_a_day(shop, monkeypatch):
-    make(shop)
-    monkeypatch.setattr(idempotency, "KEEP", idempotency.timedelta(0))
-    with shop.app.app_context():
-        idempotency.prune(shop.app)
-        assert db.value(sa.select(sa.func.count()).select_from(db.idempotency_keys)) == 0

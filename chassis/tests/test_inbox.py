@@ -152,14 +152,6 @@ def test_a_write_tells_the_ids_of_its_events_and_a_refused_one_does_not(shop):
     assert "Event-Ids" not in shop.as_("ann", PACK).post("/api/v1/boxes/", json={}).headers
 
 
-def test_old_ids_are_forgotten(shop, monkeypatch):
-    shop.receive(MADE, 1, 1, {"id": 1, "label": "one"})
-    monkeypatch.setattr(inbox, "KEEP_HANDLED", inbox.timedelta(0))
-    with shop.app.app_context():
-        inbox.prune(shop.app)
-        assert db.value(sa.select(sa.func.count()).select_from(db.inbox)) == 0
-
-
 def test_two_handlers_for_one_type_are_refused():
     consumers = inbox.Consumers()
     consumers.on("a.b.v1", reads=Event)(print)

@@ -48,6 +48,12 @@ def unfollowed(doors: Doors) -> None:
     assert social.as_(doors, social.JOHN).delete(f"/api/v1/users/{social.SUSAN}/follow").status_code < 300
 
 
+def forgotten(doors: Doors) -> None:
+    """auth has said that the account is gone, and the worker has done what it does then."""
+    doors.receive("auth.user_removed.v1", "1", 9, {"id": 1})
+    doors.job("forget people")
+
+
 STATES: dict[tuple[str, str], State] = {
     ("posts", "ann has published a post"): published,
     ("posts", "ann has edited her post"): edited,
@@ -55,6 +61,9 @@ STATES: dict[tuple[str, str], State] = {
     ("posts", "ben has commented on ann's post"): commented,
     ("posts", "a moderator has disabled ben's comment"): disabled,
     ("posts", "ben has removed his comment"): uncommented,
+    ("posts", "ann's account is gone"): forgotten,
+    ("social", "ann's account is gone"): forgotten,
+    ("auth", "ann has removed her account"): lambda doors: auth.removed(doors, ANN, PASSWORD),
     ("auth", "ann has registered"): lambda doors: auth.registered(doors, ANN, PASSWORD),
     ("auth", "ann has set her name"): lambda doors: auth.named(doors, ANN, PASSWORD),
     ("auth", "ann is confirmed and her password is 'correct horse 7'"): lambda doors: auth.confirmed(

@@ -112,19 +112,14 @@ def test_the_consumer_cannot_do_without_any_member(name, request):
 def test_whoever_listens_has_an_agreement(service, request):
     listens = set(request.getfixturevalue(service).app.extensions["consumers"].types)
     agreed = {agreement["event"]["type"] for agreement in EVENTS.values() if agreement["consumer"] == service}
-    assert listens - agreed <= NOT_YET_SAID
-    assert agreed <= listens
-
-
-NOT_YET_SAID = {"auth.user_removed.v1"}
-"""Handled already, so that services can be upgraded one by one; said once accounts can be removed."""
+    assert listens == agreed
 
 
 @pytest.mark.parametrize("service", ["auth", "posts", "social"])
 def test_what_nobody_listens_to_is_declared_and_nothing_else(service, request):
     """Or an event that lost its queue would count as sent, or one without listeners would wait for ever."""
     app = request.getfixturevalue(service).app
-    heard = {event["event"]["type"] for event in EVENTS.values()} | NOT_YET_SAID
+    heard = {event["event"]["type"] for event in EVENTS.values()}
     assert set(app.extensions["unheard"]) == set(app.extensions["publishes"]) - heard
 
 

@@ -53,6 +53,7 @@ class EmbeddedBus:
             kept = sqlite3.connect(self._path, timeout=2.5, isolation_level=None)
             kept.execute("PRAGMA journal_mode=WAL")
             kept.execute(f"PRAGMA synchronous={synchronous}")
+            kept.execute("PRAGMA secure_delete=ON")
             kept.executescript(SCHEMA)
             setattr(self._local, synchronous, kept)
             self._local.file = self._file()

@@ -248,6 +248,12 @@ class Profile(TypedDict):
     name: NotRequired[str | None]
 
 
+class Proof(TypedDict):
+    """The current password."""
+
+    password: str
+
+
 class RecoveryCodes(TypedDict):
     """Shown once; empty if you have some already."""
 
@@ -281,6 +287,13 @@ class Remark(TypedDict):
     """A comment's text in Markdown."""
 
     body: NotRequired[str | None]
+
+
+class Removal(TypedDict):
+    """What becomes of an account that was removed."""
+
+    message: str
+    state: str
 
 
 class Rendered(TypedDict):

@@ -10,7 +10,7 @@ import chassis.settings
 from chassis.service import create_service
 from chassis.worker import Job
 
-from . import __version__, api, cli, commands, consumers, events, keys, mailer, metrics
+from . import __version__, api, cli, commands, consumers, events, keys, mailer, metrics, retention
 from .api import answers
 from .fake import fake
 from .models import db
@@ -32,6 +32,7 @@ class Settings(chassis.settings.Settings):
     mail_use_tls: bool = True
     mail_username: str = ""
     mail_password: str = Field("", repr=False)
+    keep_mails_days: float = Field(30, ge=0)
     password_min_length: int = Field(8, ge=8, le=64)
     password_memory: int = Field(19456, ge=8)
     password_rounds: int = Field(2, ge=1)
@@ -79,8 +80,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         seeds=[commands.seed_roles, keys.make_first],
         jobs=[
             Job("mail", mailer.deliver, on_ring=True),
-            Job("forget", lambda app: commands.prune(), every=600.0),
+            Job("removals", lambda app: commands.go_on_removing(), every=0.5),
         ],
+        keeps=retention.KEEPS,
     )
     ring = keys.Keyring(settings.keys_folder, settings.keys_ahead)
     app.extensions |= {
@@ -88,7 +90,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         "verifier": OwnVerifier(ring, settings.token_issuer, settings.token_audience),
         "hasher": Hasher(settings.password_memory, settings.password_rounds),
     }
-    app.extensions["metrics"].register(metrics.Mails(app))
+    for figures in (metrics.Mails, metrics.Removals):
+        app.extensions["metrics"].register(figures(app))
     app.before_request(answers.note_origin)
     for command in (cli.keys, cli.users, fake):
         app.cli.add_command(command)

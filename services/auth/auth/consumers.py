@@ -1,4 +1,4 @@
-"""Events in: how many posts people have."""
+"""Events in: how many posts people have; who has forgotten somebody."""
 
 from typing import Any
 
@@ -11,6 +11,10 @@ from . import commands
 from .models import User
 
 consumers = Consumers()
+
+
+class Forgotten(Shape):
+    id: int
 
 
 class Counted(Shape):
@@ -45,3 +49,9 @@ consumers.keeps(
         absent={"post_count": 0, "post_count_version": 0},
     )
 )
+
+
+@consumers.on("posts.user_forgotten.v1", "social.user_forgotten.v1", reads=Forgotten)
+def note_forgotten(event: Event) -> None:
+    """The service that says it is the first part of the type."""
+    commands.note_forgotten(event.data.id, event.type.partition(".")[0])

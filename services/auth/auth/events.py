@@ -11,6 +11,7 @@ from .models import User, db
 
 USER_REGISTERED = "auth.user_registered.v1"
 USER_CHANGED = "auth.user_changed.v1"
+USER_REMOVED = "auth.user_removed.v1"
 
 
 class UserState(Shape):
@@ -23,24 +24,38 @@ class UserState(Shape):
     member_since: Moment
 
 
-PUBLISHES = {USER_REGISTERED: UserState, USER_CHANGED: UserState}
+class UserGone(Shape):
+    """A removed account: everybody erases what they hold of this person, and says so."""
+
+    id: int
+
+
+PUBLISHES = {USER_REGISTERED: UserState, USER_CHANGED: UserState, USER_REMOVED: UserGone}
 
 
 def user_registered(user: User) -> None:
-    outbox.add(USER_REGISTERED, user.id, user.version, UserState.model_validate(user))
+    outbox.add(USER_REGISTERED, user.id, user.version, UserState.model_validate(user), about=user.id)
 
 
 def user_changed(user: User) -> None:
-    outbox.add(USER_CHANGED, user.id, user.version, UserState.model_validate(user))
+    outbox.add(USER_CHANGED, user.id, user.version, UserState.model_validate(user), about=user.id)
+
+
+def user_removed(user: User) -> None:
+    """Said again, with the same version, to whoever has not answered."""
+    outbox.add(USER_REMOVED, user.id, user.version, UserGone(id=user.id))
+
+
+def state_of(user: User) -> Event:
+    if user.removed_at is not None:
+        return outbox.event(USER_REMOVED, user.id, user.version, UserGone(id=user.id))
+    return outbox.event(USER_CHANGED, user.id, user.version, UserState.model_validate(user), about=user.id)
 
 
 def users_now(after: str, limit: int) -> list[Event]:
-    """A page of everybody as they now are."""
+    """A page of everybody as they now are, removed ones as removed."""
     query = sa.select(User).where(User.id > number(after)).order_by(User.id).limit(limit)
-    users = (row.User for row in db.objects(query))
-    return [
-        outbox.event(USER_CHANGED, user.id, user.version, UserState.model_validate(user)) for user in users
-    ]
+    return [state_of(row.User) for row in db.objects(query)]
 
 
 SNAPSHOTS = {USER_CHANGED: users_now}

@@ -11,6 +11,25 @@ from chassis.events import now
 from . import queries
 
 
+class Removals:
+    """Accounts that somebody has asked to be removed, and that are not yet."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        try:
+            with self._app.app_context():
+                waiting = queries.removals_waiting()
+        except sa.exc.SQLAlchemyError:
+            return
+        age = (now() - waiting["oldest"]).total_seconds() if waiting["oldest"] else 0.0
+        yield GaugeMetricFamily("removals_waiting", "Accounts being removed.", value=waiting["people"])
+        yield GaugeMetricFamily(
+            "removals_oldest_waiting_age_seconds", "Age of the oldest removal that is not done.", value=age
+        )
+
+
 class Mails:
     """Read from the database at the moment of the scrape."""
 

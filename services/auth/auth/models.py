@@ -47,6 +47,8 @@ class User(db.Model):
 
     Tokens carry `ver`: one with an older number has to be exchanged. A token that was given for a password is
     worth nothing once `password_ver`, the `ver` at which the password was set, has passed it.
+
+    A removed account leaves its row as a tombstone: its number is never given again, its versions only grow.
     """
 
     __tablename__ = "users"
@@ -73,6 +75,7 @@ class User(db.Model):
     second_factor: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     post_count: Mapped[int] = mapped_column(BigId, default=0)
     post_count_version: Mapped[int] = mapped_column(BigId, default=0)
+    removed_at: Mapped[datetime | None] = mapped_column(Timestamp)
 
     role: Mapped[Role] = relationship()
 
@@ -87,6 +90,40 @@ class User(db.Model):
     def raise_ver(self, at: datetime) -> None:
         """From now on every token given before has to be exchanged."""
         self.ver, self.ver_changed_at = self.ver + 1, at
+
+    def close(self, at: datetime) -> None:
+        """Nobody signs in any more, and nobody sees it; what it holds is still to be erased."""
+        self.disabled, self.removed_at, self.version = True, at, self.version + 1
+        self.raise_ver(at)
+
+    def erase(self) -> None:
+        """Nothing of the person is left. No name and no address can be `#7`, so what was taken is free."""
+        self.username, self.username_key, self.email = "", f"#{self.id}", f"#{self.id}"
+        self.name = self.location = self.about_me = None
+        self.password_hash = self.avatar_hash = ""
+        self.confirmed = False
+        self.member_since = self.last_seen = self.removed_at
+
+
+class Removal(db.Model):
+    """What one service has to do with the removal of an account: it has been asked, and says when it is done.
+
+    auth has a part itself, the last one.
+    """
+
+    __tablename__ = "removals"
+
+    user_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("users.id"), primary_key=True)
+    service: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    requested_at: Mapped[datetime] = mapped_column(Timestamp)
+    requested_by: Mapped[int] = mapped_column(BigId)
+    asked_at: Mapped[datetime] = mapped_column(Timestamp)
+    asked: Mapped[int] = mapped_column(default=1)
+    done_at: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
+WAITING = sa.text("done_at IS NULL")
+sa.Index("ix_removals_waiting", Removal.asked_at, postgresql_where=WAITING, sqlite_where=WAITING)
 
 
 def avatar_hash(email: str) -> str:
@@ -138,19 +175,24 @@ class MailToken(db.Model):
 
 
 class Mail(db.Model):
-    """A mail: queued, sent, failed, or asked: nobody has looked yet whether there is such an account."""
+    """A mail: queued, sent, failed, or asked: nobody has looked yet whether there is such an account.
+
+    After the `last` one to somebody, the receipt of a removal, the address goes too.
+    """
 
     __tablename__ = "mails"
     __table_args__ = (sa.Index("ix_mails_state", "state", "created_at"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    to: Mapped[str] = mapped_column(sa.String(254))
+    to: Mapped[str] = mapped_column(sa.String(254), index=True)
+    user_id: Mapped[int | None] = mapped_column(BigId, index=True)
+    last: Mapped[bool] = mapped_column(server_default=sa.false())
     subject: Mapped[str] = mapped_column(sa.String(200), default="")
     text: Mapped[str] = mapped_column(sa.Text, default="")
     html: Mapped[str] = mapped_column(sa.Text, default="")
     state: Mapped[str] = mapped_column(sa.String(8), default="queued")
     tries: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime] = mapped_column(Timestamp)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, index=True)
     next_try_at: Mapped[datetime | None] = mapped_column(Timestamp, index=True)
     sent_at: Mapped[datetime | None] = mapped_column(Timestamp)
     error: Mapped[str | None] = mapped_column(sa.String(500))

@@ -13,6 +13,7 @@ from chassis.problems import NotFound, Unauthenticated
 from chassis.tokens import Actor
 
 from .models import (
+    WAITING,
     Challenge,
     Entry,
     Guesses,
@@ -20,6 +21,7 @@ from .models import (
     MailToken,
     Passkey,
     RecoveryCode,
+    Removal,
     Role,
     Session,
     Tally,
@@ -35,7 +37,7 @@ LONGEST_TOKEN = timedelta(seconds=3700)
 USERS = sa.select(
     User.id, User.username, User.member_since, User.last_seen, User.avatar_hash, User.post_count,
     User.name, User.location, User.about_me,
-)  # fmt: skip
+).where(User.removed_at.is_(None))  # fmt: skip
 ACCOUNTS = USERS.add_columns(
     User.email, User.password_hash, User.confirmed, User.disabled, User.ver, User.password_ver,
     User.second_factor,
@@ -88,6 +90,25 @@ MAILS_DUE = (
     sa.select(Mail.id)
     .where(Mail.next_try_at <= sa.bindparam("now"), Mail.state == sa.bindparam("state"))
     .limit(1)
+)
+REMOVALS_WAITING = sa.select(
+    sa.func.min(Removal.requested_at).label("oldest"),
+    sa.func.count(sa.distinct(Removal.user_id)).label("people"),
+).where(WAITING)
+REMOVALS_READY = (
+    sa.select(Removal.user_id)
+    .where(WAITING)
+    .group_by(Removal.user_id)
+    .having(sa.func.max(sa.case((Removal.service == "auth", 0), else_=1)) == 0)
+    .order_by(Removal.user_id)
+    .limit(50)
+)
+REMOVALS_SILENT = (
+    sa.select(Removal.user_id)
+    .where(WAITING, Removal.service != "auth", Removal.asked_at < sa.bindparam("before"))
+    .group_by(Removal.user_id)
+    .order_by(sa.func.min(Removal.asked_at))
+    .limit(50)
 )
 MAILS_WAITING = sa.select(sa.func.min(Mail.created_at)).where(Mail.state.in_(("asked", "queued")))
 MAILS_FAILED = sa.select(sa.func.count()).where(Mail.state == "failed")
@@ -275,6 +296,21 @@ def detail(row: Row) -> dict[str, Any]:
 def mails_due(state: str) -> bool:
     """Whether a mail waits for its turn."""
     return db.value(MAILS_DUE, {"now": now(), "state": state}) is not None
+
+
+def removals_waiting() -> Row:
+    """How many accounts are being removed, and since when the oldest."""
+    return found(db.row(REMOVALS_WAITING))
+
+
+def removals_ready() -> list[int]:
+    """Whom all other services have forgotten, so that it is auth's turn."""
+    return [row["user_id"] for row in db.rows(REMOVALS_READY)]
+
+
+def removals_silent(before: datetime) -> list[int]:
+    """Whom some service has not forgotten, although it was asked that long ago."""
+    return [row["user_id"] for row in db.rows(REMOVALS_SILENT, {"before": before})]
 
 
 def mails_waiting_since() -> datetime | None:

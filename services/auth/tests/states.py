@@ -136,6 +136,12 @@ def named(doors: Doors, username: str, password: str) -> None:
     assert auth.signed_in(username, password).patch("/api/v1/users/me", json=sent).status_code == 200
 
 
+def removed(doors: Doors, username: str, password: str) -> None:
+    auth = confirmed(doors, username, password)
+    sent = {"password": password}
+    assert auth.signed_in(username, password).delete("/api/v1/users/me", json=sent).status_code == 202
+
+
 def changed(doors: Doors, username: str, password: str) -> None:
     """Made a moderator, and one session has ended."""
     auth = confirmed(doors, username, password)

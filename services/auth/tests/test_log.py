@@ -3,10 +3,10 @@
 import json
 
 from auth.commands import forget_in_log
+from chassis import retention
 
 from .states import email_of, password_of
 from .test_factors import code, finish, with_app
-from .test_migrations import job
 
 OWN, ALL = "/api/v1/users/me/log/", "/api/v1/log/"
 ADDRESS = {"X-Forwarded-For": "192.0.2.9", "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}
@@ -125,7 +125,7 @@ def test_old_entries_are_forgotten(auth):
     auth.change("UPDATE audit SET at = :at", at="2020-01-01 00:00:00+00:00")
     auth.newcomer("john")
     with auth.app.app_context():
-        job(auth, "forget").run(auth.app)
+        retention.forget_old(auth.app)
     assert len(auth.rows("audit")) == 1
 
 

@@ -8,8 +8,9 @@ from pydantic import Field
 import chassis.settings
 from chassis.backup import Restoring
 from chassis.service import create_service
+from chassis.worker import Job
 
-from . import __version__, api, consumers, events
+from . import __version__, api, commands, consumers, events
 from .models import OWNS, db
 
 
@@ -31,4 +32,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         publishes=events.PUBLISHES,
         snapshots=events.SNAPSHOTS,
         restoring=Restoring(owns=OWNS),
+        jobs=[Job("forget people", lambda app: commands.go_on_forgetting(), every=0.5)],
     )

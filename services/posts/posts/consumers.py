@@ -39,9 +39,8 @@ def keep_person(event: Event) -> None:
 
 @consumers.on("auth.user_removed.v1", reads=PersonGone)
 def forget_person(event: Event) -> None:
-    """A tombstone: a late "changed" has a lower version and cannot bring the person back."""
-    blank = {"username": None, "name": None, "avatar_hash": None, "removed": True}
-    commands.keep_person(event.data.id, event.version, **blank)
+    """Also when it is asked again: what was erased before is said once more."""
+    commands.forget_person(event.data.id, event.version)
 
 
 def person_of(event: Event) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from chassis.events import Event
 from chassis.shapes import Moment, Shape
 from chassis.snapshots import number
 
-from .models import Comment, Post, Tally, db
+from .models import Comment, Person, Post, Tally, db
 
 POST_PUBLISHED = "posts.post_published.v1"
 POST_EDITED = "posts.post_edited.v1"
@@ -15,6 +15,7 @@ POST_REMOVED = "posts.post_removed.v1"
 COMMENT_PUBLISHED = "posts.comment_published.v1"
 COMMENT_MODERATED = "posts.comment_moderated.v1"
 COMMENT_REMOVED = "posts.comment_removed.v1"
+USER_FORGOTTEN = "posts.user_forgotten.v1"
 AUTHOR_COUNTS = "posts.author_counts"
 
 
@@ -64,6 +65,12 @@ class AuthorCount(Shape):
     author_post_count_version: int
 
 
+class PersonForgotten(Shape):
+    """Of this person, whose account is gone, there is nothing here any more."""
+
+    id: int
+
+
 PUBLISHES = {
     POST_PUBLISHED: PostState,
     POST_EDITED: PostState,
@@ -71,15 +78,16 @@ PUBLISHES = {
     COMMENT_PUBLISHED: CommentState,
     COMMENT_MODERATED: CommentState,
     COMMENT_REMOVED: CommentState,
+    USER_FORGOTTEN: PersonForgotten,
 }
 
 
 def post_published(post: Post, count: sa.Row) -> None:  # type: ignore[type-arg]
-    outbox.add(POST_PUBLISHED, post.id, post.version, post_state(post, count))
+    outbox.add(POST_PUBLISHED, post.id, post.version, post_state(post, count), about=post.author_id)
 
 
 def post_edited(post: Post, count: sa.Row) -> None:  # type: ignore[type-arg]
-    outbox.add(POST_EDITED, post.id, post.version, post_state(post, count))
+    outbox.add(POST_EDITED, post.id, post.version, post_state(post, count), about=post.author_id)
 
 
 def post_removed(post: Post, count: sa.Row) -> None:  # type: ignore[type-arg]
@@ -87,16 +95,23 @@ def post_removed(post: Post, count: sa.Row) -> None:  # type: ignore[type-arg]
 
 
 def comment_published(comment: Comment, post: Post) -> None:
-    outbox.add(COMMENT_PUBLISHED, comment.id, comment.version, comment_state(comment, post))
+    state = comment_state(comment, post)
+    outbox.add(COMMENT_PUBLISHED, comment.id, comment.version, state, about=comment.author_id)
 
 
 def comment_moderated(comment: Comment, post: Post) -> None:
     """Also said when its author changes the text."""
-    outbox.add(COMMENT_MODERATED, comment.id, comment.version, comment_state(comment, post))
+    state = comment_state(comment, post)
+    outbox.add(COMMENT_MODERATED, comment.id, comment.version, state, about=comment.author_id)
 
 
 def comment_removed(comment: Comment, post: Post) -> None:
     outbox.add(COMMENT_REMOVED, comment.id, comment.version, comment_state(comment, post))
+
+
+def user_forgotten(person: Person) -> None:
+    """Said again whenever it is asked again."""
+    outbox.add(USER_FORGOTTEN, person.id, person.version, PersonForgotten(id=person.id))
 
 
 def post_state(post: Post, count: sa.Row) -> PostState:  # type: ignore[type-arg]
@@ -138,7 +153,8 @@ def posts_now(after: str, limit: int) -> list[Event]:
 
 def _post_now(post: Post, count: sa.Row) -> Event:  # type: ignore[type-arg]
     if post.removed_at is None:
-        return outbox.event(POST_PUBLISHED, post.id, post.version, post_state(post, count))
+        state = post_state(post, count)
+        return outbox.event(POST_PUBLISHED, post.id, post.version, state, about=post.author_id)
     return outbox.event(POST_REMOVED, post.id, post.version, post_gone(post, count))
 
 
@@ -151,7 +167,8 @@ def comments_now(after: str, limit: int) -> list[Event]:
 
 def _comment_now(comment: Comment, post: Post) -> Event:
     type = COMMENT_PUBLISHED if comment.removed_at is None else COMMENT_REMOVED
-    return outbox.event(type, comment.id, comment.version, comment_state(comment, post))
+    state = comment_state(comment, post)
+    return outbox.event(type, comment.id, comment.version, state, about=comment.author_id)
 
 
 def author_counts_now(after: str, limit: int) -> list[Event]:

@@ -24,7 +24,7 @@ class Permission(IntFlag):
 
 class Person(db.Model):
     """A copy of what auth says of a person. Version 0: known from a token only, the event is still on its
-    way.
+    way. Somebody who is `removed` and not yet forgotten has writings that are being erased.
     """
 
     __tablename__ = "people"
@@ -35,6 +35,7 @@ class Person(db.Model):
     avatar_hash: Mapped[str | None] = mapped_column(sa.String(64))
     version: Mapped[int] = mapped_column(BigId, default=0)
     removed: Mapped[bool] = mapped_column(default=False)
+    forgotten_at: Mapped[datetime | None] = mapped_column(Timestamp)
 
 
 class Post(db.Model):
@@ -104,7 +105,10 @@ def index(name: str, where: sa.ColumnElement[bool], *columns: sa.orm.Instrumente
     return sa.Index(name, *columns, postgresql_where=where, sqlite_where=where)
 
 
+LEAVING = sa.text("removed AND forgotten_at IS NULL")
+sa.Index("ix_people_leaving", Person.id, postgresql_where=LEAVING, sqlite_where=LEAVING)
 index("ix_posts_newest", LIVE_POSTS, Post.published_at, Post.id)
 index("ix_posts_author", LIVE_POSTS, Post.author_id, Post.published_at, Post.id)
 index("ix_comments_newest", LIVE_COMMENTS, Comment.published_at, Comment.id)
+index("ix_comments_author", LIVE_COMMENTS, Comment.author_id, Comment.post_id, Comment.id)
 index("ix_comments_post", LIVE_COMMENTS, Comment.post_id, Comment.published_at, Comment.id)

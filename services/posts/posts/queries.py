@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from chassis.problems import NotAllowed, NotFound
 from chassis.tokens import Actor
 
-from .models import Comment, Permission, Person, Post, Tally, db
+from .models import LEAVING, Comment, Permission, Person, Post, Tally, db
 
 AUTHOR = (Person.username, Person.avatar_hash, Person.version.label("person_version"))
 POSTS = (
@@ -79,6 +79,8 @@ COUNTS_OF = (
     .where(Person.id == sa.bindparam("author"), Person.removed.is_(False))
 )
 
+LEAVERS = sa.select(Person.id).where(LEAVING).order_by(Person.id).limit(20)
+
 Rows = Sequence[sa.RowMapping]
 
 
@@ -110,6 +112,11 @@ def comments_of(post: int, size: int, offset: int) -> Rows:
 def comment(id: int) -> sa.RowMapping:
     """One comment. Raises `NotFound`."""
     return found(db.row(ONE_COMMENT, {"id": id}))
+
+
+def leaving() -> list[int]:
+    """Some people who are gone, and of whom there still is something."""
+    return [row["id"] for row in db.rows(LEAVERS)]
 
 
 def total(kind: str) -> int:

@@ -38,7 +38,8 @@ def test_a_removed_person_leaves_no_name_and_does_not_come_back(posts):
     a_post(posts)
     posts.receive("auth.user_removed.v1", 1, 9, {"id": 1})
     a_person(posts, 1, "ann", version=8)
-    posts.as_("ann", USER).post("/api/v1/posts/", json={"body": "a ghost"})
+    ghost = posts.as_("ann", USER).post("/api/v1/posts/", json={"body": "a ghost"})
+    assert ghost.status_code == 401
     assert name_of(posts) is None
 
 

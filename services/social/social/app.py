@@ -8,8 +8,9 @@ from pydantic import Field
 import chassis.settings
 from chassis.backup import Restoring
 from chassis.service import create_service
+from chassis.worker import Job
 
-from . import __version__, api, consumers, events
+from . import __version__, api, commands, consumers, events
 from .models import OWNS, db
 from .queries.merging import keep_to_indexes
 
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         unheard=events.UNHEARD,
         snapshots=events.SNAPSHOTS,
         restoring=Restoring(owns=OWNS),
+        jobs=[Job("forget people", lambda app: commands.go_on_forgetting(), every=0.5)],
     )
     if not told.database_pooler:  # there it is set for the role
         keep_to_indexes(app.extensions["reader"])

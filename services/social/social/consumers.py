@@ -74,7 +74,7 @@ def keep_person(event: Event) -> None:
 
 @consumers.on("auth.user_removed.v1", reads=PersonGone)
 def forget_person(event: Event) -> None:
-    """A tombstone: a late "changed" has a lower version and cannot bring the person back."""
+    """A tombstone: neither late news of them nor a late post brings anything back."""
     commands.forget_person(event.data.id, event.version)
 
 

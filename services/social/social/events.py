@@ -7,10 +7,11 @@ from chassis.events import Event
 from chassis.shapes import Moment, Shape
 from chassis.snapshots import number
 
-from .models import Follow, db
+from .models import Follow, Person, db
 
 USER_FOLLOWED = "social.user_followed.v1"
 USER_UNFOLLOWED = "social.user_unfollowed.v1"
+USER_FORGOTTEN = "social.user_forgotten.v1"
 
 
 class FollowState(Shape):
@@ -21,8 +22,14 @@ class FollowState(Shape):
     since: Moment
 
 
-PUBLISHES = {USER_FOLLOWED: FollowState, USER_UNFOLLOWED: FollowState}
-UNHEARD = frozenset(PUBLISHES)
+class PersonForgotten(Shape):
+    """Of this person, whose account is gone, there is nothing here any more."""
+
+    id: int
+
+
+PUBLISHES = {USER_FOLLOWED: FollowState, USER_UNFOLLOWED: FollowState, USER_FORGOTTEN: PersonForgotten}
+UNHEARD = frozenset((USER_FOLLOWED, USER_UNFOLLOWED))
 """Nobody listens to these yet; a test takes a type out of here as soon as an agreement names it."""
 
 
@@ -32,6 +39,11 @@ def user_followed(tie: Follow) -> None:
 
 def user_unfollowed(tie: Follow) -> None:
     outbox.add(USER_UNFOLLOWED, subject(tie), tie.version, FollowState.model_validate(tie))
+
+
+def user_forgotten(person: Person) -> None:
+    """Said again whenever it is asked again."""
+    outbox.add(USER_FORGOTTEN, person.id, person.version, PersonForgotten(id=person.id))
 
 
 def subject(tie: Follow) -> str:

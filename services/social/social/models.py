@@ -20,7 +20,8 @@ class Permission(IntFlag):
 
 class Person(db.Model):
     """A copy of what auth says of a person, and what is kept of them here. Version 0: known from a token or a
-    card only, the event is still on its way.
+    card only, the event is still on its way. Somebody who is `removed` and not yet forgotten has follows and
+    cards that are being erased.
     """
 
     __tablename__ = "people"
@@ -31,6 +32,7 @@ class Person(db.Model):
     avatar_hash: Mapped[str | None] = mapped_column(sa.String(64))
     version: Mapped[int] = mapped_column(BigId, server_default="0")
     removed: Mapped[bool] = mapped_column(server_default=sa.false())
+    forgotten_at: Mapped[datetime | None] = mapped_column(Timestamp)
     post_count: Mapped[int] = mapped_column(BigId, server_default="0")
     post_count_version: Mapped[int] = mapped_column(BigId, server_default="0")
     latest_at: Mapped[datetime | None] = mapped_column(Timestamp)
@@ -108,10 +110,14 @@ ACTIVE = sa.text(
 )  # as text, because SQLAlchemy says "active = 1" to SQLite, which is another condition
 
 
+LEAVING = sa.text("removed AND forgotten_at IS NULL")
+
+
 def index(name: str, where: sa.TextClause, *columns: sa.orm.InstrumentedAttribute) -> sa.Index:  # type: ignore[type-arg]
     return sa.Index(name, *columns, postgresql_where=where, sqlite_where=where)
 
 
+index("ix_people_leaving", LEAVING, Person.id)
 index("ix_cards_author", SHOWN, Card.author_id, Card.published_at, Card.id)
 index("ix_follows_followers", ACTIVE, Follow.followed_id, Follow.since, Follow.follower_id)
 index("ix_follows_following", ACTIVE, Follow.follower_id, Follow.since, Follow.followed_id)

@@ -162,7 +162,16 @@ def history(some):
         said += [happens(some, id, open_posts[id], counts, versions)]
     if some.random() < 0.3:
         said.append(("auth.user_removed.v1", 3, 3, {"id": 3}))
+        mine = [(id, post) for id, post in open_posts.items() if post["by"] == 3 and post["version"] > 0]
+        said += [removed(id, post, counts, versions) for id, post in mine]
     return [event for event in said if event]
+
+
+def removed(id, post, counts, versions):
+    """Posts says so of each post of somebody who is gone."""
+    counts[3], versions[3] = counts[3] - 1, versions[3] + 1
+    numbers = {"author_post_count": counts[3], "author_post_count_version": versions[3]}
+    return ("posts.post_removed.v1", id, post["version"] + 1, {"id": id, "author_id": 3} | numbers)
 
 
 def happens(some, id, post, counts, versions):

@@ -30,6 +30,14 @@ def edit_me(owner: Actor, profile: shapes.Profile) -> Any:
     return shapes.account(queries.account_of(owner))
 
 
+@api.delete("/me")
+@needs(confirmed=False, gives=shapes.Removal, status=202, refuses=(409, 429))
+def remove_me(owner: Actor, proof: shapes.Proof) -> Answer:
+    """Remove your account and everything you have written; asks for your password, and cannot be undone."""
+    commands.remove_me(owner, proof.password, address())
+    return identity_changed(owner.id, shapes.removal(), 202)
+
+
 @api.put("/me/password")
 @needs(confirmed=False, status=204, refuses=(409, 429))
 def change_password(owner: Actor, wish: shapes.NewPassword) -> Answer:

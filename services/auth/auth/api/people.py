@@ -71,6 +71,14 @@ def administer(administrator: Actor, id: int, wish: shapes.Administration) -> An
     return identity_changed(id, shapes.account(queries.account(id)))
 
 
+@api.delete("/users/<int:id>")
+@needs(ADMIN, gives=shapes.Removal, status=202, refuses=(404, 409), first=queries.user_exists)
+def remove(administrator: Actor, id: int) -> Answer:
+    """Remove somebody's account and everything they have written; for administrators."""
+    commands.remove(id, administrator)
+    return identity_changed(id, shapes.removal(), 202)
+
+
 @api.delete("/users/<int:id>/second-factor")
 @needs(ADMIN, status=204, refuses=(404,), first=queries.user_exists)
 def drop_factors(administrator: Actor, id: int) -> Answer:

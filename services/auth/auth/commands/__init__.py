@@ -24,7 +24,7 @@ from .links import (
 )
 from .log import forget_in_log, note_moderation
 from .mails import answer_asked, claim_mail, mail_failed, mail_sent
-from .pruning import prune
+from .removals import go_on_removing, note_forgotten, remove, remove_me
 from .restoring import end_the_past
 from .second import Second, ways
 from .sessions import (
@@ -67,16 +67,19 @@ __all__ = [
     "finish_sign_in",
     "forget_factors",
     "forget_in_log",
+    "go_on_removing",
     "grant",
     "issue_tokens",
     "mail_failed",
     "mail_sent",
+    "note_forgotten",
     "note_moderation",
     "note_seen",
     "propose_email",
-    "prune",
     "refresh",
     "register",
+    "remove",
+    "remove_me",
     "remove_passkey",
     "remove_totp",
     "renew_codes",

@@ -171,7 +171,7 @@ def grant(email: str, role: str) -> None:
 def note_seen(moments: Mapping[int, datetime]) -> None:
     """Moves `last_seen` forward, never back; in one order, so that two at once cannot block each other."""
     at = sa.bindparam("at", type_=User.last_seen.type)
-    earlier = (User.id == sa.bindparam("user"), User.last_seen < at)
+    earlier = (User.id == sa.bindparam("user"), User.last_seen < at, User.removed_at.is_(None))
     change = sa.update(User.__table__).where(*earlier).values(last_seen=at)
     values = [{"user": id, "at": min(moment, now())} for id, moment in sorted(moments.items())]
     if values:

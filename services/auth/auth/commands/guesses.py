@@ -103,6 +103,12 @@ def mail_keys(email: str) -> list[str]:
     return [f"mail:{of_address(email)}"]
 
 
+def of_account(id: int, email: str) -> tuple[list[str], str]:
+    """Every key of an account, and how those of its browsers begin. What an address has tried is nobody's."""
+    keys = [f"account:{of_address(email)}", *mail_keys(email), f"mails of:{id}"]
+    return keys, f"device:{device_owner(email)}-"
+
+
 def of_address(email: str) -> str:
     return tokens.keyed("guesses", email.strip().lower())
 

@@ -1,6 +1,6 @@
 """Mails: rows, written in the transaction of their cause, sent by the worker, and emptied once sent."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -44,8 +44,25 @@ def fill(mail: Mail, user: User, purpose: str) -> None:
             expires_at=now() + TOKEN_LIFE,
         )
     )
+    mail.user_id = user.id
     mail.subject, mail.text, mail.html = letters.write(purpose, user.username, token)
     mail.state, mail.next_try_at = "queued", now()
+
+
+def send_receipt(user: User, requested: datetime) -> None:
+    """Adds the last mail to somebody: what was removed, and when. Its address is kept until it is sent."""
+    at = now()
+    subject, text, html = letters.receipt(user.username, requested, at)
+    mail = Mail(to=user.email, subject=subject, text=text, html=html, last=True)
+    mail.created_at = mail.next_try_at = at
+    db.session.add(mail)
+    db.ring()
+
+
+def forget_mails(user: User) -> None:
+    """Sent or not, to whatever address: nothing that was written to somebody stays."""
+    theirs = sa.or_(Mail.user_id == user.id, Mail.to == user.email), sa.not_(Mail.last)
+    db.session.execute(sa.delete(Mail).where(*theirs).execution_options(synchronize_session=False))
 
 
 def void_links(user_id: int, *purposes: str) -> None:
@@ -96,15 +113,20 @@ def mail_sent(id: int) -> None:
 
 def mail_failed(id: int, error: str, *, for_good: bool = False) -> None:
     """Tries again later, after growing waits, unless that is hopeless or was often enough."""
-    mail = db.session.get_one(Mail, id, with_for_update=True, populate_existing=True)
-    if for_good or mail.tries > len(WAITS):
-        finish(id, state="failed", error=error[:500])
+    mail = db.session.get(Mail, id, with_for_update=True, populate_existing=True)
+    if mail is None:  # its account was removed meanwhile
+        db.session.rollback()
         return
-    mail.error, mail.next_try_at = error[:500], now() + timedelta(seconds=WAITS[mail.tries - 1])
+    said = error[:500] if not mail.last else error.partition(":")[0]  # servers repeat the address
+    if for_good or mail.tries > len(WAITS):
+        finish(id, state="failed", error=said)
+        return
+    mail.error, mail.next_try_at = said, now() + timedelta(seconds=WAITS[mail.tries - 1])
     db.session.commit()
 
 
 def finish(id: int, **values: object) -> None:
-    change = {"text": "", "html": "", "next_try_at": None, **values}
+    kept = sa.case((Mail.last, ""), else_=Mail.to)
+    change = {"text": "", "html": "", "to": kept, "next_try_at": None, **values}
     db.session.execute(sa.update(Mail).where(Mail.id == id).values(change))
     db.session.commit()

@@ -73,6 +73,12 @@ class NewPassword(Shape):
     password: Password
 
 
+class Proof(Shape):
+    """The current password."""
+
+    password: Password
+
+
 class NewEmail(Shape):
     """The new address, and the current password."""
 

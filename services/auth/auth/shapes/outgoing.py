@@ -11,6 +11,12 @@ from chassis.shapes import Moment, Shape, utc
 from .. import agents
 from .incoming import Profile
 
+REMOVING = (
+    "The account is closed: nobody can sign in with it any more. Its profile, posts, comments and follows are"
+    " being erased everywhere, which takes a few seconds or, where there is very much, minutes. A mail to its"
+    " address says when that is done. It cannot be undone."
+)
+
 
 class Tokens(Shape):
     """`expiration` and `refresh_expiration` in seconds."""
@@ -62,6 +68,13 @@ class Account(UserProfile):
     role: Role
     confirmed: bool
     disabled: bool
+
+
+class Removal(Shape):
+    """What becomes of an account that was removed."""
+
+    state: str
+    message: str
 
 
 class Session(Shape):
@@ -181,6 +194,10 @@ def account(row: Any) -> dict[str, Any]:
 
 def role(row: Any) -> dict[str, Any]:
     return {name: row[name] for name in ListedRole.model_fields} | {"default": bool(row["default"])}
+
+
+def removal() -> dict[str, Any]:
+    return {"state": "removing", "message": REMOVING}
 
 
 def session(row: Any, current: str) -> dict[str, Any]:

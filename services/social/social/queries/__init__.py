@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from chassis.problems import NotFound
 from chassis.tokens import Actor
 
-from ..models import ACTIVE, Follow, Person, db
+from ..models import ACTIVE, LEAVING, Follow, Person, db
 from .merging import PAGE_OF
 
 Rows = Sequence[sa.RowMapping]
@@ -52,6 +52,7 @@ RELATIONSHIP = (
     .outerjoin(MINE, I_FOLLOW)
     .outerjoin(THEIRS, THEY_FOLLOW)
 )
+LEAVERS = sa.select(Person.id).where(LEAVING).order_by(Person.id).limit(20)
 NEW = {"follower_count": 0, "following_count": 0, "since": None, "followed_by": False}
 
 
@@ -85,6 +86,11 @@ def relationship(reader: Actor, person: int) -> Mapping[str, Any]:
     """How the reader and a person stand to each other. Raises `NotFound` for nobody."""
     row = db.row(RELATIONSHIP, {"person": person, "reader": reader.id})
     return row or nobody_but(reader, person)
+
+
+def leaving() -> list[int]:
+    """Some people who are gone, and of whom there still is something."""
+    return [row["id"] for row in db.rows(LEAVERS)]
 
 
 def nobody_but(reader: Actor, person: int) -> Mapping[str, Any]:

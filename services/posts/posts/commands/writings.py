@@ -1,6 +1,5 @@
-"""Every write of posts: one function, one transaction, its events inside."""
+"""Posts and comments: writing, changing, moderating and removing them."""
 
-import random
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,19 +8,10 @@ from chassis.events import now
 from chassis.problems import Conflict, Invalid, NotFound
 from chassis.tokens import Actor
 
-from . import events
-from .models import Comment, Person, Post, db
-
-SHARDS = 8
-BUMP = sa.text(
-    "INSERT INTO tallies (kind, subject, shard, n, version) VALUES (:kind, :subject, :shard, :by, 1)"
-    " ON CONFLICT (kind, subject, shard) DO UPDATE SET n = tallies.n + :by, version = tallies.version + 1"
-    " RETURNING n, version"
-)
-MEET = sa.text(
-    "INSERT INTO people (id, username, avatar_hash, version, removed)"
-    " VALUES (:id, :username, :avatar, 0, false) ON CONFLICT (id) DO NOTHING"
-)
+from .. import events
+from ..models import Comment, Post, db
+from .people import meet
+from .tallies import bump, bump_total, recount
 
 
 def publish(author: Actor, body: str | None) -> Post:
@@ -120,9 +110,11 @@ def said(body: str | None, otherwise: str) -> str:
     return body
 
 
-def meet(actor: Actor) -> None:
-    """Somebody may write before the event that tells of them has come; their token tells enough."""
-    db.session.execute(MEET, {"id": actor.id, "username": actor.username, "avatar": actor.avatar})
+def comment_authors(post: int) -> list[tuple[int, int]]:
+    """Who has commented on a post, and how often; always in one order, so that two never block."""
+    live = (Comment.post_id == post, Comment.removed_at.is_(None))
+    counted = sa.select(Comment.author_id, sa.func.count()).where(*live).group_by(Comment.author_id)
+    return [(row[0], row[1]) for row in db.session.execute(counted.order_by(Comment.author_id))]
 
 
 def held(model: type[Any], id: int) -> Any:
@@ -142,38 +134,3 @@ def held_comment(id: int) -> tuple[Comment, Post]:
         raise NotFound
     post = held(Post, remark.post_id)
     return held(Comment, id), post
-
-
-def comment_authors(post: int) -> list[tuple[int, int]]:
-    """Who has commented on a post, and how often; always in one order, so that two never block."""
-    live = (Comment.post_id == post, Comment.removed_at.is_(None))
-    counted = sa.select(Comment.author_id, sa.func.count()).where(*live).group_by(Comment.author_id)
-    return [(row[0], row[1]) for row in db.session.execute(counted.order_by(Comment.author_id))]
-
-
-def recount(post: Post, by: int) -> None:
-    """The post is locked: its number of comments and that number's version move together."""
-    post.comment_count += by
-    post.comment_count_version += 1
-    bump_total("comments", by)
-
-
-def bump(kind: str, subject: int, by: int, shard: int = 0) -> sa.Row:  # type: ignore[type-arg]
-    """Moves a tally; returns its new number and version."""
-    values = {"kind": kind, "subject": subject, "shard": shard, "by": by}
-    return db.session.execute(BUMP, values).one()
-
-
-def bump_total(kind: str, by: int) -> None:
-    bump(kind, 0, by, random.randrange(SHARDS))
-
-
-def keep_person(id: int, version: int, **known: Any) -> None:
-    """Takes over what auth says of a person, unless something newer is known."""
-    person = db.session.get(Person, id, with_for_update=True)
-    if person is None:
-        db.session.add(Person(id=id, version=version, **known))
-    elif person.version <= version:
-        person.version = version
-        for name, value in known.items():
-            setattr(person, name, value)

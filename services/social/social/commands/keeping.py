@@ -1,4 +1,4 @@
-"""Every write of social: one function, one transaction, its events inside.
+"""Follows, and the copies of people and posts.
 
 Locks are taken in one order: people by id, then a follow or a card. What consumers call does not commit: the
 effect of an event and its row in the inbox are one transaction.
@@ -12,8 +12,8 @@ from chassis.events import now
 from chassis.problems import Conflict, NotFound, Unauthenticated
 from chassis.tokens import Actor
 
-from . import events
-from .models import Card, Follow, Person, db
+from .. import events
+from ..models import Card, Follow, Person, db
 
 
 def counted(whose: Any) -> sa.ScalarSelect[int]:
@@ -48,6 +48,7 @@ COUNTED = {
     "latest_at": NEWEST.with_only_columns(Card.published_at).scalar_subquery(),
     "latest_id": NEWEST.with_only_columns(Card.id).scalar_subquery(),
 }
+BLANK_CARD = {"body": None, "body_html": None, "published_at": None, "edited_at": None, "removed": True}
 ONESELF = "You cannot follow yourself: your own posts are in your timeline anyway."
 
 
@@ -135,18 +136,6 @@ def keep_person(id: int, version: int, **known: Any) -> None:
     held(Person, id).keep(version, known)
 
 
-def forget_person(id: int, version: int) -> None:
-    """Keeps nothing of a person but a tombstone, and ends their follows in both directions.
-
-    It says no event for each end, of which there may be very many: auth has said that the account is gone.
-    """
-    hold_with_ties(id)
-    person = held(Person, id)
-    person.keep(version, {"username": None, "name": None, "avatar_hash": None, "removed": True})
-    if person.removed:
-        end_follows(person)
-
-
 def hold_with_ties(id: int) -> None:
     """Locks a person and everybody whose numbers change when their follows end."""
     db.session.execute(EXPECT[Person], {"id": id})
@@ -183,9 +172,13 @@ def end_follows(person: Person) -> None:
 
 
 def keep_card(id: int, author: int, version: int, posts: Count, comments: Count, **known: Any) -> None:
-    """Takes over what posts says of a post and its author's number of posts, unless newer is known."""
+    """Takes over what posts says of a post and its author's number of posts, unless newer is known.
+
+    Of a text by somebody who is gone nothing is kept, however late it comes.
+    """
     person, card = held(Person, author), held(Card, id)
-    card.keep(version, known | {"author_id": author, "removed": False})
+    told = BLANK_CARD if person.removed else known | {"removed": False}
+    card.keep(version, told | {"author_id": author})
     card.keep_comment_count(*comments)
     person.keep_post_count(*posts)
     find_latest(author)
@@ -194,8 +187,7 @@ def keep_card(id: int, author: int, version: int, posts: Count, comments: Count,
 def remove_card(id: int, author: int, version: int, posts: Count) -> None:
     """Keeps nothing of a post but a tombstone, which a late "published" cannot bring back."""
     person, card = held(Person, author), held(Card, id)
-    gone = {"body": None, "body_html": None, "published_at": None, "edited_at": None, "removed": True}
-    card.keep(version, gone | {"author_id": author})
+    card.keep(version, BLANK_CARD | {"author_id": author})
     person.keep_post_count(*posts)
     find_latest(author)
 

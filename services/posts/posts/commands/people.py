@@ -1,0 +1,83 @@
+"""People: the copy of what auth says of them, and forgetting those who are gone.
+
+Forgetting takes as many transactions as it needs, each small, and may stop and go on anywhere: what is left
+to do is what is still there. When nothing is left, everybody is told (`posts.user_forgotten.v1`).
+"""
+
+import time
+from typing import Any
+
+import sqlalchemy as sa
+
+from chassis import forgetting
+from chassis.events import now
+from chassis.problems import Unauthenticated
+from chassis.tokens import Actor
+
+from .. import events, queries
+from ..models import Person, db
+from . import erasing
+
+MEET = sa.text(
+    "INSERT INTO people (id, username, avatar_hash, version, removed)"
+    " VALUES (:id, :username, :avatar, 0, false) ON CONFLICT (id) DO NOTHING"
+)
+AT_A_TIME = 5.0  # seconds of forgetting before the worker is told that we are alive
+PAUSE = 0.1  # between two batches: others write, and their events go out, meanwhile
+
+
+def meet(actor: Actor) -> None:
+    """Somebody may write before the event that tells of them has come; their token tells enough.
+
+    Raises `Unauthenticated` when the account is gone, whatever the token says. The row stays locked, shared:
+    what is written now is there for whoever forgets this person, or is not written at all.
+    """
+    gone = is_gone(actor.id)
+    if gone is None:
+        db.session.execute(MEET, {"id": actor.id, "username": actor.username, "avatar": actor.avatar})
+        gone = is_gone(actor.id)
+    if gone:
+        raise Unauthenticated
+
+
+def is_gone(id: int) -> bool | None:
+    return db.session.scalar(sa.select(Person.removed).where(Person.id == id).with_for_update(read=True))
+
+
+def keep_person(id: int, version: int, **known: Any) -> None:
+    """Takes over what auth says of a person, unless something newer is known."""
+    person = db.session.get(Person, id, with_for_update=True)
+    if person is None:
+        db.session.add(Person(id=id, version=version, **known))
+    elif person.version <= version:
+        person.version = version
+        for name, value in known.items():
+            setattr(person, name, value)
+
+
+def forget_person(id: int, version: int) -> None:
+    """A tombstone, which late news cannot bring back; the worker erases the rest. Asked again, it looks
+    again.
+    """
+    blank = {"username": None, "name": None, "avatar_hash": None}
+    keep_person(id, version, **blank, removed=True, forgotten_at=None)
+
+
+def go_on_forgetting() -> None:
+    """The worker's job: erases for some seconds; the next time it goes on."""
+    until = time.monotonic() + AT_A_TIME
+    for id in queries.leaving():
+        while forget_more(id) and time.monotonic() < until:
+            time.sleep(PAUSE)
+
+
+def forget_more(id: int) -> bool:
+    """One batch in one transaction. Tells whether there was one."""
+    person = db.session.get_one(Person, id, with_for_update=True, populate_existing=True)
+    leaving = person.removed and person.forgotten_at is None
+    more = leaving and (erasing.some_posts(id) or erasing.some_comments(id))
+    if leaving and not more and forgetting.forget(id):
+        person.forgotten_at = now()
+        events.user_forgotten(person)
+    db.session.commit()
+    return more

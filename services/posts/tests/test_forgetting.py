@@ -1,0 +1,159 @@
+"""What becomes of the writings of people who are gone."""
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from posts.commands import erasing, people
+from posts.models import Comment, Person, Post, Tally, db
+
+from .states import USER, a_comment, a_person, a_post
+
+ANN, BEN = 1, 2
+
+
+def remove(posts, id=ANN, version=9):
+    posts.receive("auth.user_removed.v1", id, version, {"id": id})
+
+
+def forget(posts):
+    """The worker, until everything that was said has been sent."""
+    posts.job("forget people")
+    said = posts.outbox()
+    posts.job("forget people")
+    return said + posts.outbox()
+
+
+def texts(posts):
+    """Everything that anybody has written, wherever it is kept."""
+    with posts.app.app_context():
+        rows = [db.rows(sa.select(table)) for table in db.metadata.sorted_tables]
+    return repr(
+        [
+            [bytes(v) if isinstance(v, memoryview) else v for v in row.values()]
+            for some in rows
+            for row in some
+        ]
+    )
+
+
+def totals(posts):
+    with posts.app.app_context():
+        query = sa.select(Tally.kind, Tally.subject, sa.func.sum(Tally.n)).group_by(Tally.kind, Tally.subject)
+        return {tuple(row.values())[:2]: int(tuple(row.values())[2]) for row in db.rows(query)}
+
+
+def types(events):
+    return [event.type.split(".")[1] for event in events]
+
+
+def test_posts_go_with_their_comments_and_comments_go_everywhere(posts):
+    for id, name in ((ANN, "ann"), (BEN, "ben")):
+        a_person(posts, id, name)
+    mine, other = a_post(posts, "secret of ann"), a_post(posts, "bens own", by="ben")
+    a_comment(posts, mine, "remark of ben")
+    a_comment(posts, other, "remark of ann", by="ann")
+    a_comment(posts, other, "bens second")
+    posts.outbox()
+    remove(posts)
+    said = forget(posts)
+    reader = posts.as_("ben", USER)
+    assert reader.get(f"/api/v1/posts/{mine['id']}").status_code == 404
+    assert reader.get(f"/api/v1/users/{ANN}/posts/").status_code == 404
+    left = reader.get(f"/api/v1/posts/{other['id']}/comments/").json
+    assert ([comment["body"] for comment in left["comments"]], left["count"]) == (["bens second"], 1)
+    assert reader.get("/api/v1/posts/").json["count"] == 1
+    assert types(said) == ["post_removed", "comment_removed", "user_forgotten"]
+    assert (said[0].data["author_post_count"], said[1].data["post_comment_count"]) == (0, 1)
+    assert (said[2].subject, said[2].version) == ("1", 9)
+    assert totals(posts) == {
+        ("posts", 0): 1, ("comments", 0): 1,
+        ("posts_of", ANN): 0, ("posts_of", BEN): 1, ("comments_of", ANN): 0, ("comments_of", BEN): 1,
+    }  # fmt: skip
+    assert not [word for word in ("secret of ann", "remark of ann") if word in texts(posts)]
+    assert "bens own" in texts(posts)
+
+
+def test_many_posts_go_in_batches_and_numbers_are_right_after_each(posts, monkeypatch):
+    monkeypatch.setattr(erasing, "POSTS", 3)
+    monkeypatch.setattr(erasing, "COMMENTS", 4)
+    a_person(posts, ANN, "ann")
+    written = [a_post(posts, f"text {number}") for number in range(7)]
+    for _ in range(10):
+        a_comment(posts, written[0])
+    remove(posts)
+    steps = 0
+    with posts.app.app_context():
+        while people.forget_more(ANN):
+            steps += 1
+            live = [
+                db.value(sa.select(sa.func.count()).where(of.removed_at.is_(None))) for of in (Post, Comment)
+            ]
+            kept = totals(posts)
+            assert [kept[name, 0] for name in ("posts", "comments")] == live
+            assert (kept["posts_of", ANN], kept["comments_of", BEN]) == tuple(live)
+    assert steps == 5  # two with a part of the comments only, then 3, 3 and 1 posts
+    assert live == [0, 0]
+
+
+def test_it_is_said_only_when_nothing_is_left_not_even_on_its_way(posts):
+    a_post(posts)
+    remove(posts)
+    posts.job("forget people")
+    assert types(posts.outbox()) == ["post_published", "post_removed"]  # nobody had sent them yet
+    posts.job("forget people")
+    assert types(posts.outbox()) == ["user_forgotten"]
+    posts.job("forget people")
+    assert posts.outbox() == []
+
+
+def test_asked_again_it_says_so_again(posts):
+    a_post(posts)
+    for _ in range(2):
+        remove(posts)
+        assert types(forget(posts))[-1:] == ["user_forgotten"]
+
+
+def test_somebody_who_was_never_here_is_forgotten_too(posts):
+    remove(posts)
+    assert types(forget(posts)) == ["user_forgotten"]
+    assert posts.as_("ann", USER).post("/api/v1/posts/", json={"body": "a ghost"}).status_code == 401
+
+
+def test_whoever_is_gone_writes_nothing_with_a_token_that_is_still_good(posts):
+    a_person(posts, BEN, "ben")
+    post = a_post(posts, by="ben")
+    remove(posts)
+    ann = posts.as_("ann", USER)
+    assert ann.post("/api/v1/posts/", json={"body": "late"}).status_code == 401
+    assert ann.post(f"/api/v1/posts/{post['id']}/comments/", json={"body": "late"}).status_code == 401
+    assert "late" not in texts(posts)
+
+
+def test_a_post_that_is_being_written_is_erased_or_not_written(posts):
+    """Eight at once with the news: whatever was in time is found, whatever was not is refused."""
+    a_person(posts, ANN, "ann")
+    ann, statuses = posts.as_("ann", USER), []
+    write = lambda: statuses.append(ann.post("/api/v1/posts/", json={"body": "late"}).status_code)  # noqa: E731
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    threads.insert(4, threading.Thread(target=remove, args=[posts]))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    forget(posts)
+    assert set(statuses) <= {201, 401}
+    with posts.app.app_context():
+        assert db.value(sa.select(sa.func.count()).select_from(Post).where(Post.removed_at.is_(None))) == 0
+    assert "late" not in texts(posts)
+
+
+@pytest.mark.parametrize("version", [1, 8])
+def test_late_news_change_nothing_of_a_forgotten_person(posts, version):
+    remove(posts)
+    forget(posts)
+    a_person(posts, ANN, "ann", version=version)
+    with posts.app.app_context():
+        row = db.row(sa.select(Person.username, Person.removed, Person.version))
+    assert tuple(row.values()) == (None, True, 9)
