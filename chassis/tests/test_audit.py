@@ -236,6 +236,14 @@ def test_a_row_whose_text_is_newer_than_both_looks_is_not_touched(stocked):
     assert seen(stocked)[3] == ("wrong", 1)
 
 
+def test_a_step_repairs_no_longer_than_a_worker_may_be_silent(stocked):
+    sql(stocked, "UPDATE seen SET label = 'wrong' WHERE id IN (3, 4)")
+    with context(stocked):
+        first = look(stocked)
+        assert second(stocked, first, seconds=-1) == {3: "waits", 4: "waits"}
+        assert second(stocked, first) == {3: "changed", 4: "changed"}
+
+
 # The worker's slow pass ---------------------------------------------------------------------------------
 
 

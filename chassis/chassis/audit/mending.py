@@ -1,6 +1,7 @@
 """Repairing: one row, one short transaction, judged again under the row's lock."""
 
 import logging
+import time
 from collections.abc import Iterable
 
 import sqlalchemy as sa
@@ -27,18 +28,23 @@ def arrived(look: Look) -> bool:
     return known is not None and known >= look.as_of
 
 
-def second(look: Look, *, repair: bool, patient: bool = True) -> dict[int, str]:
+def second(
+    look: Look, *, repair: bool, patient: bool = True, seconds: float = float("inf")
+) -> dict[int, str]:
     """Looks again at what looked wrong, and repairs what is. Returns by id: nothing, the kind of drift,
     `WAITS`, or `STUCK` for what the handler cannot repair. Raises `Unavailable`.
 
     Args:
         patient: what is behind may still be on its way; otherwise it is drift, whatever watermarks say.
+        seconds: what is not reached by then waits for another call.
     """
     there = arrived(look) or not patient
     page = owners.page(look.copy, look.after, look.limit)
-    found = {}
+    found, deadline = {}, time.monotonic() + seconds
     for id in look.wrong:
-        if page.covers(id):
+        if time.monotonic() > deadline:
+            found[id] = WAITS
+        elif page.covers(id):
             found[id] = _settled(look, id, page.states.get(id), there, repair)
     return found
 

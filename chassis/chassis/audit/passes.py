@@ -19,6 +19,7 @@ from .looks import Look
 from .mending import STUCK, WAITS
 
 log = logging.getLogger(__name__)
+STEP = 5.0  # seconds of repairing at once; a worker that is silent for longer would be taken for hanging
 REST = 10.0  # seconds until an owner that did not answer is asked again
 PATIENCE = 60.0  # seconds that the worker's pass stays at a page whose news is on its way
 IN_A_HURRY = 10.0  # seconds that `flask audit` waits for a watermark, once
@@ -73,7 +74,10 @@ class Auditor:
     def _first(self, check: Copy | Kept, cursor: int) -> None:
         if isinstance(check, Kept):
             found, wrong = looks.miscounted(check, cursor, settings.audit_page)
+            deadline = time.monotonic() + STEP
             for id in wrong:
+                if time.monotonic() > deadline:
+                    return
                 mending.recount(check, id, repair=True)
             keep(check.name, found[-1] if len(found) == settings.audit_page else None)
             return
@@ -84,7 +88,7 @@ class Auditor:
             keep(check.name, look.until)
 
     def _second(self, look: Look) -> None:
-        found = mending.second(look, repair=True)
+        found = mending.second(look, repair=True, seconds=STEP)
         look.wrong = [id for id, kind in found.items() if kind == WAITS]
         if not look.wrong or time.monotonic() - self._opened > PATIENCE:
             keep(look.copy.name, look.until)
