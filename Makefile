@@ -78,6 +78,9 @@ requirements: $(VENV)/dev.stamp ## compile requirements/*.in to pinned *.txt
 render: $(VENV)/dev.stamp ## print what Kubernetes is given: [OVERLAY=production], or local, scale
 	@$(PY) -m deploy.k8s.render $(OVERLAY)
 
+observability: $(VENV)/dev.stamp ## write the dashboards, and the rules of alarms as Kubernetes wants them
+	@$(PY) -m deploy.observability.build
+
 pin: paths ## write pushed images into the overlays: RELEASE=1.0.1 DIGESTS="auth=sha256:… posts=sha256:… …"
 	@$(PY) -m deploy.k8s.pin $(RELEASE) $(DIGESTS)
 
