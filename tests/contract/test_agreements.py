@@ -208,7 +208,8 @@ def test_the_timeline_shows_the_very_object_that_posts_shows(posts, social):
         service.receive("auth.user_registered.v1", "1", 1, ann)
     STATES["posts", "a moderator has disabled ben's comment"](posts)
     STATES["posts", "ann has edited her post"](posts)
-    for event in posts.outbox():
+    listens = social.app.extensions["consumers"].types
+    for event in (told for told in posts.outbox() if told.type in listens):
         social.receive(event.type, event.subject, event.version, event.data, id=event.id)
     assert social.parked() == []
     shown = social.as_("ann", 1).get("/api/v1/users/1/timeline/").json

@@ -1,4 +1,4 @@
-"""Events in: how many posts people have; who has forgotten somebody."""
+"""Events in: how many posts people have; who has forgotten somebody; what moderators did."""
 
 from typing import Any
 
@@ -27,6 +27,19 @@ class Counted(Shape):
 def keep_count(event: Event) -> None:
     counted = event.data
     commands.count_posts(counted.author_id, counted.author_post_count, counted.author_post_count_version)
+
+
+class Judged(Shape):
+    id: int
+    author_id: int
+    moderator_id: int
+    disabled: bool
+
+
+@consumers.on("posts.comment_judged.v1", reads=Judged)
+def log_moderation(event: Event) -> None:
+    judged = event.data
+    commands.note_moderation(judged.id, judged.author_id, judged.moderator_id, judged.disabled)
 
 
 def count_of(event: Event) -> dict[str, Any]:

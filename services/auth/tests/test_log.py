@@ -137,3 +137,16 @@ def test_nothing_personal_stays_of_who_was_removed(auth):
         forget_in_log(id)
         auth.app.extensions["sqlalchemy"].session.commit()
     assert {(row["address"], row["agent"], row["detail"]) for row in auth.rows("audit")} == {("", "", "{}")}
+
+
+def test_moderation_is_told_to_both(auth):
+    ben, mod = auth.person("ben"), auth.person("mod")
+    told = {"id": 7, "author_id": ben, "moderator_id": mod, "disabled": True}
+    again = auth.receive("posts.comment_judged.v1", 7, 2, told)
+    auth.receive("posts.comment_judged.v1", 7, 2, told, id=again)
+    auth.receive("posts.comment_judged.v1", 7, 3, told | {"disabled": False})
+    for name in ("ben", "mod"):
+        enabled, disabled = auth.in_browser(name).get(OWN).json["entries"][1:3]
+        assert (enabled["kind"], disabled["kind"]) == ("comment-enabled", "comment-disabled")
+        assert (disabled["user"]["username"], disabled["by"]["username"]) == ("ben", "mod")
+        assert disabled["detail"] == {"comment": 7}

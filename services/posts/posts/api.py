@@ -132,17 +132,17 @@ def remove_comment(id: int) -> Answer:
 
 @api.put("/comments/<int:id>/disabled")
 @needs(MODERATE, gives=shapes.Comment, refuses=(404,), first=queries.comment_exists)
-def disable(id: int) -> Any:
+def disable(moderator: Actor, id: int) -> Any:
     """Hide a comment's text from everybody."""
-    commands.moderate(id, disabled=True)
+    commands.moderate(moderator, id, disabled=True)
     return shapes.comment(queries.comment(id))
 
 
 @api.delete("/comments/<int:id>/disabled")
 @needs(MODERATE, gives=shapes.Comment, refuses=(404,), first=queries.comment_exists)
-def enable(id: int) -> Any:
+def enable(moderator: Actor, id: int) -> Any:
     """Show a comment's text again."""
-    commands.moderate(id, disabled=False)
+    commands.moderate(moderator, id, disabled=False)
     return shapes.comment(queries.comment(id))
 
 

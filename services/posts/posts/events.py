@@ -16,6 +16,7 @@ COMMENT_PUBLISHED = "posts.comment_published.v1"
 COMMENT_MODERATED = "posts.comment_moderated.v1"
 COMMENT_REMOVED = "posts.comment_removed.v1"
 USER_FORGOTTEN = "posts.user_forgotten.v1"
+COMMENT_JUDGED = "posts.comment_judged.v1"
 AUTHOR_COUNTS = "posts.author_counts"
 
 
@@ -57,6 +58,15 @@ class CommentState(Shape):
     post_comment_count_version: int
 
 
+class Judgement(Shape):
+    """What a moderator did with a comment; for the log."""
+
+    id: int
+    author_id: int
+    moderator_id: int
+    disabled: bool
+
+
 class AuthorCount(Shape):
     """How many posts somebody has; for audits only."""
 
@@ -79,6 +89,7 @@ PUBLISHES = {
     COMMENT_MODERATED: CommentState,
     COMMENT_REMOVED: CommentState,
     USER_FORGOTTEN: PersonForgotten,
+    COMMENT_JUDGED: Judgement,
 }
 
 
@@ -103,6 +114,14 @@ def comment_moderated(comment: Comment, post: Post) -> None:
     """Also said when its author changes the text."""
     state = comment_state(comment, post)
     outbox.add(COMMENT_MODERATED, comment.id, comment.version, state, about=comment.author_id)
+
+
+def comment_judged(comment: Comment, moderator: int) -> None:
+    """Beside `comment_moderated`, which says how the comment is now and not who made it so."""
+    told = Judgement(
+        id=comment.id, author_id=comment.author_id, moderator_id=moderator, disabled=comment.disabled
+    )
+    outbox.add(COMMENT_JUDGED, comment.id, comment.version, told, about=comment.author_id)
 
 
 def comment_removed(comment: Comment, post: Post) -> None:

@@ -149,6 +149,6 @@ def test_moderators_at_once_each_get_a_version_of_their_own(posts):
     calls = ["put", "delete"] * 6
     hide_or_show = lambda n: getattr(posts.as_("mod", MODERATOR), calls[n])("/api/v1/comments/1/disabled")  # noqa: E731
     assert {answer.status_code for answer in together(len(calls), hide_or_show)} == {200}
-    told = [(event.version, event.data["disabled"]) for event in posts.outbox()]
+    told = [(event.version, event.data["disabled"]) for event in posts.outbox() if "moderated" in event.type]
     assert [version for version, _ in told] == list(range(2, 2 + len(told)))
     assert [disabled for _, disabled in told] == [n % 2 == 0 for n in range(len(told))]

@@ -83,12 +83,13 @@ def edit_comment(id: int, body: str | None) -> None:
     db.session.commit()
 
 
-def moderate(id: int, disabled: bool) -> None:
+def moderate(moderator: Actor, id: int, disabled: bool) -> None:
     """Hides a comment, or shows it again. The same twice changes nothing."""
     remark, post = held_comment(id)
     if remark.disabled != disabled:
         remark.disabled, remark.version = disabled, remark.version + 1
         events.comment_moderated(remark, post)
+        events.comment_judged(remark, moderator.id)
     db.session.commit()
 
 
