@@ -109,6 +109,8 @@ MEMBERS = (
     Sight("change-password-refused", "/auth/change-password", "susan", then=sent),
     Sight("change-email", "/auth/change-email", "susan"),
     Sight("sessions", "/auth/sessions", "susan"),
+    Sight("remove-account", "/auth/remove-account", "susan"),
+    Sight("remove-account-refused", "/auth/remove-account", "susan", then=sent),
     Sight("form-kept", "/", "susan", then=forged),
     Sight("error-413", "/", "susan", then=much_too_long),
     Sight("error-403", "/moderate", "susan", status=403),
@@ -119,6 +121,7 @@ STAFF = (
     Sight("admin-home", "/", "john"),
     Sight("admin-profile", "/user/susan", "john"),
     Sight("admin-edit-profile", "/edit-profile/{susan.id}", "john"),
+    Sight("admin-remove-account", "/remove-account/{susan.id}", "john"),
     Sight("admin-post", "/post/{post[rich]}", "john"),
 )
 SIGHTS = (*STRANGERS, *MEMBERS, *STAFF)

@@ -200,7 +200,8 @@ def _tell(visit: Visit, status: int) -> None:
             "request_id": visit.request_id,
             "trace_id": visit.traceparent[3:35],
             "method": visit.method,
-            "path": visit.path,
+            # names of people, links from mails and digests of addresses are in no log
+            "path": route if visit.route and visit.route.is_personal else visit.path,
             "route": route,
             "upstream": visit.route.service if visit.route else None,
             "status": status,

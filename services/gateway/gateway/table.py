@@ -40,6 +40,11 @@ class Route:
         return PUBLIC if method == "OPTIONS" or method in self.open_methods else self.who
 
     @property
+    def is_personal(self) -> bool:
+        """Whether its paths tell who somebody is, or hold a secret."""
+        return any(f"<{kind}>" in self.pattern for kind in ("username", "hash", "token", "id"))
+
+    @property
     def expression(self) -> str:
         """A collection is known without its last slash too: its service redirects to the right form."""
         filled = re.sub(r"<(\w+)>", lambda kind: KINDS[kind[1]], self.pattern.replace(".", r"\."))
@@ -139,6 +144,8 @@ ROUTES = tuple(
         ("/auth/change-email",                  "web",     OPTIONAL),
         ("/auth/change-email/<token>",          "web",     OPTIONAL),
         ("/auth/sessions",                      "web",     OPTIONAL),
+        ("/auth/remove-account",                "web",     OPTIONAL),
+        ("/remove-account/<int>",               "web",     OPTIONAL),
         ("/status",                             "web",     PUBLIC),
         ("/feed.atom",                          "web",     PUBLIC),
         ("/sitemap.xml",                        "web",     PUBLIC),

@@ -241,3 +241,28 @@ def test_logging_out_by_get_only_asks(site, ann):
 )
 def test_what_needs_an_account_leads_to_the_login(site, path):
     assert site.stranger().get(f"/auth/{path}").headers["Location"] == f"/auth/login?next=/auth/{path}"
+
+
+def test_removing_ones_account_asks_for_the_password_and_says_what_is_lost(site):
+    going = site.member("leaving")
+    page = going.text("/auth/remove-account")
+    assert "This cannot be undone" in page
+    wrong = going.post("/auth/remove-account", password="not this one")
+    assert wrong.status_code == 400
+    assert "Password is not right." in wrong.text
+    answer = going.post("/auth/remove-account", password="correct horse 7")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert "session=;" in answer.headers["Set-Cookie"]
+    assert "Your account is closed" in going.text("/")
+    assert going.log_in().status_code == 400
+    assert site.stranger().get(f"/user/{going.name}").status_code == 404
+
+
+def test_administrators_remove_accounts_but_not_the_last_administrator(site):
+    going, root = site.member("leaving"), site.administrator()
+    page = f"/remove-account/{going.id}"
+    assert "cannot be undone" in root.text(page)
+    assert "is being erased" in root.submit(page)
+    assert root.get(page).status_code == 404
+    assert "Your own account is removed" in root.submit(f"/remove-account/{root.id}")
+    assert site.member("other").get(page).status_code == 403

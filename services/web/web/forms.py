@@ -173,6 +173,11 @@ class ChangePasswordForm(Form):
     submit = SubmitField("Update Password")
 
 
+class RemoveAccountForm(Form):
+    password = password_field("Password", new=False)
+    submit = SubmitField("Remove My Account")
+
+
 class ResetRequestForm(Form):
     email = email_field()
     submit = SubmitField("Reset Password")

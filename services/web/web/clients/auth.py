@@ -81,6 +81,16 @@ def edit_me(**changes: Any) -> None:
     ask("auth", "PATCH", ME, changes)
 
 
+def remove_me(password: str) -> None:
+    """Raises `Invalid` for a wrong password, `Conflict` for the last administrator."""
+    ask("auth", "DELETE", ME, {"password": password})
+
+
+def remove(id: int) -> None:
+    """For administrators. Raises `NotFound`, `NotAllowed`, `Conflict`."""
+    ask("auth", "DELETE", f"{USERS}{id}")
+
+
 def register(email: str, username: str, password: str) -> None:
     ask("auth", "POST", USERS, {"email": email, "username": username, "password": password})
 

@@ -19,6 +19,7 @@ from ..forms import (
     Form,
     LoginForm,
     RegistrationForm,
+    RemoveAccountForm,
     ResetForm,
     ResetRequestForm,
     sentence,
@@ -33,6 +34,11 @@ LOGIN = "/auth/login"
 DEVICE, DEVICE_SECONDS = re.compile(r"[A-Za-z0-9_.~-]{1,512}"), 2 * 365 * 24 * 3600
 BAD_CONFIRMATION = "The confirmation link is invalid or has expired."
 OTHERS_END = "You will stay logged in here and be logged out everywhere else."
+GOES = (
+    "Your profile, your posts with all comments on them, your comments and your follows will be erased, and"
+    " you will be logged out everywhere. This cannot be undone. A last mail will tell you when it is done."
+)
+GONE = "Your account is closed, and everything of it is being erased. A mail will tell you when that is done."
 BAD_LINK = "This link is invalid or has expired. You can ask for a new one here."
 
 
@@ -295,3 +301,19 @@ def _end_sessions(which: str) -> Any:
         return logout()
     auth.end_session(which)
     return onward("/auth/sessions", "That session has ended.")
+
+
+@pages.route("/remove-account", methods=["GET", "POST"])
+@members()
+def remove_account() -> Response:
+    form, status = RemoveAccountForm(), 200
+    if form.validate_on_submit():
+        try:
+            auth.remove_me(form.password.data or "")
+        except Refusal as refusal:
+            status = told(form, refusal)
+        else:
+            return _signed_out(GONE)
+    elif form.is_submitted():
+        status = 400
+    return show("auth/form.html", status, form=form, title="Remove Your Account", lead=GOES, danger=True)

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from chassis.access import public
-from chassis.problems import Conflict, Invalid, NotFound
+from chassis.problems import Conflict, Invalid, NotAllowed, NotFound
 from chassis.settings import settings
 
 from ..clients import auth, maybe, posts, social, together
@@ -139,6 +139,21 @@ def edit_profile_admin(id: int) -> Response:
         status = 400
     back = f"/user/{account.username}"
     return show("edit_profile.html", status, form=form, person=account, back=back)
+
+
+@pages.route("/remove-account/<int:id>", methods=["GET", "POST"])
+@members(ADMIN)
+def remove_account(id: int) -> Response:
+    account = auth.account(id)
+    name, back = account.username, f"/edit-profile/{id}"
+    if request.method != "POST":
+        text = f"All that {name} has written, and the comments on it, will be erased. This cannot be undone."
+        return question(f"Remove {name}", text, "Remove this account", back, danger=True)
+    try:
+        auth.remove(id)
+    except (Conflict, NotAllowed) as refusal:
+        return onward(back, refusal.message)
+    return onward("/", f"The account of {name} is closed, and everything of it is being erased.")
 
 
 def _changes(form: AccountForm, account: Account) -> dict[str, Any]:
