@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,17 @@ import psycopg
 import pytest
 from pika.exceptions import ChannelClosedByBroker, ProbableAccessDeniedError
 
-from chassis.testing.parts import PartFailed, PartMissing, Postgres, RabbitMQ, Server, part_folder
+from chassis.testing.parts import (
+    PartFailed,
+    PartMissing,
+    Postgres,
+    RabbitMQ,
+    Server,
+    free_port,
+    free_ports,
+    part_folder,
+    reserve,
+)
 
 # RabbitMQ needs seconds to start: one worker runs them all.
 pytestmark = pytest.mark.xdist_group("parts")
@@ -182,3 +194,19 @@ def test_a_server_that_cannot_start_shows_its_log(postgres: Postgres, folder: Pa
 def test_a_folder_that_keeps_others_out_is_refused(tmp_path: Path):
     with pytest.raises(PartFailed, match="keeps other accounts out"):
         Postgres(tmp_path / "postgres").start()
+
+
+def test_a_port_is_given_to_one_test_only():
+    """Also before anybody listens there, and also to another process."""
+    mine = free_port()
+    other = "from chassis.testing.parts import reserve; import sys; sys.exit(reserve([int(sys.argv[1])]))"
+    assert subprocess.run([sys.executable, "-c", other, str(mine)]).returncode == 0
+    assert not reserve([mine])
+    assert len({free_port() for _ in range(50)}) == 50
+
+
+def test_neighbouring_ports_are_taken_together_or_not_at_all():
+    block = free_ports(14, [0, 13])
+    assert (len(block), reserve([block[0]]), reserve([block[13]])) == (14, False, False)
+    assert not reserve([block[5], block[13]])
+    assert reserve([block[5]])

@@ -79,14 +79,15 @@ class Ledger:
 class Member:
     """Somebody who writes one thing after another. Retries carry the same Idempotency-Key.
 
-    Whoever is not `keyed` sends none. `most_tries` of one thing within `patience`, `pause` seconds apart.
+    Whoever is not `keyed` sends none. `most_tries` of one thing within `patience`, `pause` seconds apart, or
+    as many as an answer asks for, if he `heeds` that.
     """
 
     def __init__(
         self, person: Person, ledger: Ledger, patience: float = 0.0, others: list[int] | None = None
     ):
         self.person, self.ledger, self.patience = person, ledger, patience
-        self.keyed, self.most_tries, self.pause = True, 1_000_000, 0.1
+        self.keyed, self.most_tries, self.pause, self.heeds = True, 1_000_000, 0.1, False
         self.others = others or []
         self.mine: list[int] = []
         self.seen: list[int] = []
@@ -157,7 +158,7 @@ class Member:
             over = time.monotonic() > deadline or len(promise.tries) == self.most_tries
             if promise.tries[-1].status not in AGAIN or over:
                 return promise
-            time.sleep(self.pause)
+            time.sleep(max(self.pause, self.heeds and float(promise.tries[-1].retry_after or 0)))
 
     def once(self, promise: Promise) -> Try:
         """Sends it once more."""
