@@ -63,9 +63,9 @@ class Detour(Stack):
 
     def listeners(self, name: str) -> int:
         """How many processes listen on the port of this one."""
-        wanted = f"0100007F:{self.ports[name]:04X}"
+        wanted = f":{self.ports[name]:04X}"
         lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
-        return sum(words[1] == wanted and words[3] == "0A" for words in lines)
+        return sum(words[1].endswith(wanted) and words[3] == "0A" for words in lines)
 
 
 class Rig:
