@@ -11,7 +11,7 @@ from services.auth.tests import states as auth_states
 from services.posts.tests.states import USER, a_comment, a_post
 
 PEOPLE = ("ann", "ben", "cleo", "dora")
-LISTENERS = {"auth": ("posts", "social"), "posts": ("auth", "social")}
+LISTENERS = {"auth": ("posts", "social"), "posts": ("auth", "social"), "social": ("auth",)}
 OWNED = {"posts": ("auth",), "auth": ("posts",), "social": ("auth", "posts")}
 
 
@@ -150,3 +150,32 @@ def test_everything_that_is_copied_is_declared(world):
         "posts": ["people"],
         "social": ["people", "numbers of posts", "cards", "numbers of people"],
     }
+
+
+def test_a_removed_account_is_not_drift_and_somebody_brought_back_is(world):
+    auth, posts, social = world["auth"], world["posts"], world["social"]
+    ann = auth_states.of(auth).signed_in("ann", "correct horse 7")
+    gone = ann.delete("/api/v1/users/me", json={"password": "correct horse 7"})
+    assert gone.status_code == 202, gone.text
+    settled(world)
+    for door in world.values():
+        found = audit(door, "--dry-run")
+        assert found.exit_code == 0, found.output
+    for door in (posts, social):
+        assert sql(door, "UPDATE people SET removed = false, username = 'ann', name = 'Ann' WHERE id = 1")
+        assert audit(door).exit_code == 0
+        with door.app.app_context():
+            people = door.app.extensions["sqlalchemy"].metadata.tables["people"]
+            found = door.app.extensions["sqlalchemy"].row(sa.select(people).where(people.c.id == 1))
+        assert (bool(found["removed"]), found["username"], found["name"]) == (True, None, None)
+
+
+def settled(world):
+    """What the workers do about a removal, until nothing is left to do."""
+    for _ in range(6):
+        deliver(world)
+        for door in world.values():
+            for job in door.app.extensions["jobs"]:
+                if job.name in ("removals", "forget people"):
+                    with door.app.app_context():
+                        job.run(door.app)
