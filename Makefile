@@ -107,6 +107,10 @@ images: ## build the images: [IMAGES="posts web"] [VERSION=the commit] [BUILD="-
 			--file $$file --tag flasky-$$image:$(VERSION) --tag flasky-$$image:latest . >/dev/null || exit 1; \
 	done
 
+test-compose: $(VENV)/dev.stamp paths ## build the images, bring docker-compose.yml up on an engine of its own, use and break it: [ENGINE=folder to keep images in]
+	@$(PY) -m deploy.local.parts docker.io docker-compose debootstrap
+	@$(PY) -m pytest --stack=embedded -s -p no:cacheprovider tests/system/compose $(ARGS)
+
 secrets: ## make the secrets that docker-compose.yml wants; those that are there stay as they are
 	@deploy/compose/secrets.sh
 

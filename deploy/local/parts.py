@@ -1,6 +1,7 @@
 """Installs the Debian packages that tests need, if they are missing and we may: servers, programs, a browser.
 
-`python -m deploy.local.parts` wants all of them, `… chromium` only the browser.
+`python -m deploy.local.parts` wants all of them, `… chromium` only the browser, `… docker.io docker-compose
+debootstrap` what tests/system/compose runs on.
 """
 
 import os
@@ -15,6 +16,7 @@ SERVERS = {part.package: part for part in (Postgres, RabbitMQ)}
 PROGRAMS = {"kubernetes-client": "kubectl", "prometheus": "promtool"}
 BROWSER = "chromium"
 BROWSERS = (BROWSER, "chromium-browser", "google-chrome", "google-chrome-stable")
+TOOLS = {"docker.io": "dockerd", "docker-compose": "docker-compose", "debootstrap": "debootstrap"}
 FONTS = ("fonts-dejavu-core", "fonts-noto-color-emoji")
 
 
@@ -22,7 +24,8 @@ def main(*wanted: str) -> str | None:
     missing = [part for part in wanted or (*SERVERS, *PROGRAMS, BROWSER) if not installed(part)]
     if not missing:
         return None
-    packages = [*missing, *(FONTS if BROWSER in missing else ())]
+    extras = {BROWSER: FONTS, "docker.io": ("iptables",)}
+    packages = [*missing, *(extra for package in missing for extra in extras.get(package, ()))]
     advice = f"Tests need {' and '.join(missing)}: apt-get install {' '.join(packages)}"
     root = rights()
     if root is None:
@@ -36,6 +39,8 @@ def installed(package: str) -> bool:
         return browser() is not None
     if package in PROGRAMS:
         return shutil.which(PROGRAMS[package]) is not None
+    if package in TOOLS:
+        return shutil.which(TOOLS[package]) is not None
     part: type[Server] = SERVERS[package]
     try:
         part.require()
