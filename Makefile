@@ -14,6 +14,7 @@ SCREENSHOTS ?= screenshots
 ARGS ?=
 SERVICE ?=
 BUMP ?=
+SIZE ?= S
 NAME ?=
 # Of one service: its own tests, the agreements that name it, and the rules of the house.
 ONLY = $(if $(SERVICE),$(if $(filter chassis,$(SERVICE)),chassis,services/$(SERVICE))/tests tests/contract --service=$(SERVICE))
@@ -63,6 +64,12 @@ screenshots: $(VENV)/dev.stamp paths ## a picture of every page, light and dark,
 
 faults: $(VENV)/dev.stamp paths parts ## the long form of the fault battery, on both stacks: [ARGS="-k f08"]
 	@FAULTS=long exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/faults $(ARGS)
+
+bench: $(VENV)/dev.stamp paths parts ## CPU and waiting times of every row, on both stacks, into bench/results.md: [SIZE=S]
+	@$(PY) -m bench.run --size $(SIZE)
+
+bench-quick: $(VENV)/dev.stamp paths ## the same in a minute, embedded, as ratios to the committed figures
+	@$(PY) -m bench.run --stack embedded --quick
 
 lint: $(VENV)/dev.stamp ## check style and likely mistakes
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .

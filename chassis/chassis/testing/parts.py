@@ -165,6 +165,11 @@ class Server:
     def running(self) -> bool:
         return bool(self._children) and self._children[-1].poll() is None
 
+    @property
+    def pids(self) -> list[int]:
+        """Its processes that we started; theirs are below them."""
+        return [child.pid for child in self._children]
+
     def start(self) -> None:
         """Starts the server and returns when it answers. What an earlier start left in the folder is kept."""
         _adopt_orphans()

@@ -1,0 +1,109 @@
+"""Drives a row of the table: wrk as fast as it can for CPU per request, our own client at a set pace for
+waiting times.
+"""
+
+import http.client
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+CONNECTIONS = 16
+# What wrk says at the end, as one line of JSON.
+SCRIPT = """
+local requests = {}
+local next = 0
+function init(args)
+%s
+end
+function request()
+  next = next %% #requests + 1
+  return requests[next]
+end
+function done(summary, latency, requests)
+  local bad = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status
+    + summary.errors.timeout
+  io.write(string.format('{"requests": %%d, "bad": %%d, "seconds": %%f}\\n',
+    summary.requests, bad, summary.duration / 1e6))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request."""
+
+    path: str
+    method: str = "GET"
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What a run of wrk came to. `bad` counts errors and statuses from 400 on."""
+
+    requests: int
+    bad: int
+    seconds: float
+
+
+def wrk(url: str, asks: Sequence[Ask], seconds: float, folder: Path) -> Drive:
+    """The requests in turn, over and over, by sixteen connections."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("The figures need wrk: apt-get install wrk")
+    lines = [f"  requests[{number}] = {formatted(ask)}" for number, ask in enumerate(asks, 1)]
+    script = folder / "requests.lua"
+    script.write_text(SCRIPT % "\n".join(lines))
+    words = ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds:.0f}s", "-s", str(script), url]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return Drive(**json.loads(said.strip().splitlines()[-1]))
+
+
+def formatted(ask: Ask) -> str:
+    headers = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in ask.headers.items())
+    body = json.dumps(ask.body) if ask.body else "nil"
+    return f'wrk.format("{ask.method}", {json.dumps(ask.path)}, {{{headers}}}, {body})'
+
+
+def paced(url: str, asks: Sequence[Ask], rate: float, seconds: float) -> list[float]:
+    """Seconds that each answer took, at `rate` requests a second.
+
+    Counted from when it was due, so that a server that stands still is not asked less (coordinated omission).
+    """
+    host = urlsplit(url).netloc
+    began, taken, lock, turn = time.monotonic() + 0.05, [], threading.Lock(), iter(range(int(rate * seconds)))
+
+    def work() -> None:
+        connection = http.client.HTTPConnection(host, timeout=10)
+        while True:
+            with lock:
+                number = next(turn, None)
+            if number is None:
+                connection.close()
+                return
+            ask, due = asks[number % len(asks)], began + number / rate
+            time.sleep(max(due - time.monotonic(), 0))
+            connection.request(ask.method, ask.path, ask.body or None, ask.headers)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status < 400, f"{ask.method} {ask.path}: {answer.status}"
+            with lock:
+                taken.append(time.monotonic() - due)
+
+    workers = [threading.Thread(target=work) for _ in range(CONNECTIONS)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return sorted(taken)
+
+
+def quantile(values: Sequence[float], part: float) -> float:
+    """Of sorted values."""
+    return values[min(int(part * len(values)), len(values) - 1)]

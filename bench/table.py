@@ -1,0 +1,63 @@
+"""The rows of the table: what is asked, and the aims of the design in milliseconds of CPU."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .blog import READER, Bench
+from .data import PASSWORD
+from .load import Ask
+
+FEW = 200  # different things asked for in turn, so that no cache of one answer flatters
+
+
+@dataclass(frozen=True)
+class Line:
+    """`aim` and `peer` in milliseconds of CPU a request; the peer is Flasky with indexes added, at S."""
+
+    name: str
+    aim: float
+    peer: float
+    asks: Callable[[Bench], list[Ask]]
+    floor: bool = True
+
+
+def api(bench: Bench, *paths: str) -> list[Ask]:
+    headers = {"Authorization": f"Bearer {bench.token()}"}
+    return [Ask(f"/api/v1{path}", headers=headers) for path in paths]
+
+
+def some_posts(bench: Bench) -> range:
+    return range(bench.size.posts - FEW + 1, bench.size.posts + 1)
+
+
+def writes(bench: Bench) -> list[Ask]:
+    headers = {"Authorization": f"Bearer {bench.token()}", "Content-Type": "application/json"}
+    text = json.dumps({"body": "**A post** of the usual length. " * 20})
+    return [Ask("/api/v1/posts/", "POST", headers, text)]
+
+
+def sign_ins(bench: Bench) -> list[Ask]:
+    """As many people as it takes, because the gateway remembers a password for a minute."""
+    people = range(1, bench.size.people + 1)
+    pairs = [base64.b64encode(f"user{id}@example.com:{PASSWORD}".encode()).decode() for id in people]
+    return [Ask("/api/v1/tokens/", "POST", {"Authorization": f"Basic {pair}"}) for pair in pairs]
+
+
+def followed(bench: Bench) -> list[Ask]:
+    return [Ask("/", headers={"Cookie": f"{bench.cookie()}; show_followed=1"})]
+
+
+LINES = [
+    Line("API one post", 1.0, 1.8, lambda it: api(it, *(f"/posts/{id}" for id in some_posts(it)))),
+    Line("API user", 0.9, 1.9, lambda it: api(it, *(f"/users/{id}" for id in range(1, 100)))),
+    Line("API posts, page 1", 1.5, 12.7, lambda it: api(it, "/posts/")),
+    Line("API timeline, page 1", 1.5, 12.7, lambda it: api(it, f"/users/{READER}/timeline/")),
+    Line("page: home, anonymous", 2.5, 24.8, lambda it: [Ask("/")]),
+    Line("page: home, followed, signed in", 3.8, 21.6, followed),
+    Line("page: post with 30 comments", 3.2, 15.5, lambda it: [Ask("/post/1")]),
+    Line("page: profile", 3.5, 13.3, lambda it: [Ask(f"/user/user{id}") for id in range(1, 100)]),
+    Line("API write a post", 2.2, 5.4, writes, floor=False),
+    Line("sign in", 22.0, 53.0, sign_ins, floor=False),
+]
