@@ -2,8 +2,8 @@
 
     python -m bench.run [--size S] [--stack real] [--rounds 3] [--seconds 3] [--quick]
 
-CPU per request is that of all processes of the blog and of its servers, less what they spend when nobody asks,
-divided by the requests of that time. Rows are interleaved and repeated; medians are shown with the range. The
+CPU per request is that of all processes of the blog and of its servers, less what they spend when nobody
+asks, divided by the requests of that time. Rows are interleaved and repeated; medians are shown with the range. The
 floor is a trivial Flask view that gives the same bytes, under the same server, in the same run.
 """
 
@@ -157,7 +157,9 @@ def newest(http: requests.Session, bench: Bench, token: str) -> int:
 
 
 def report(
-    results: dict[str, dict[str, Figures]], ages: dict[str, list[float]], memory: dict[str, float]
+    results: dict[str, dict[str, Figures]],
+    ages: dict[str, list[float]],
+    idling: dict[str, tuple[float, float]],
 ) -> str:
     lines = [
         "# Figures",
