@@ -3,8 +3,8 @@
     python -m bench.run [--size S] [--stack real] [--rounds 3] [--seconds 3] [--quick]
 
 CPU per request is that of all processes of the blog and of its servers, less what they spend when nobody
-asks, divided by the requests of that time. Rows are interleaved and repeated; medians are shown with the range.
-The floor is a trivial Flask view that gives the same bytes, under the same server, in the same run.
+asks, divided by the requests of that time. Rows are interleaved and repeated; medians are shown with their
+range. The floor is a trivial Flask view that gives the same bytes, under the same server, in the same run.
 """
 
 import argparse
