@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from pydantic import BaseModel
 from werkzeug.routing import IntegerConverter
 
-from . import access, deadlines, health, logs, metrics, problems
+from . import access, deadlines, error_mails, health, logs, metrics, problems
 from .settings import Settings
 from .tokens import Verifier, jwks_reader
 
@@ -69,6 +69,7 @@ def create_service(
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.extensions |= {"settings": settings, "version": version, "migrations": str(home / "migrations")}
     logs.configure(name, settings.log_level)
+    error_mails.install(name, settings, logs.JsonLines(name))
     if settings.jwks_url:
         app.extensions["verifier"] = verifier_of(settings)
     metrics.install(app)

@@ -69,6 +69,15 @@ class Settings(BaseSettings):
     internal_secret: SecretStr = SecretStr("development-only-secret")
     avatars: Literal["local", "gravatar"] = "local"
     log_level: str = "INFO"
+    admin: str = Field("", alias="FLASKY_ADMIN")
+    mail_sender: str = Field("errors@localhost", alias="FLASKY_MAIL_SENDER")
+    mail_subject_prefix: str = Field("", alias="FLASKY_MAIL_SUBJECT_PREFIX")
+    mail_server: str = ""
+    mail_port: int = 587
+    mail_use_tls: bool = True
+    mail_username: str = ""
+    mail_password: str = Field("", repr=False)
+    error_mails_per_hour: int = Field(6, ge=0)
     web_threads: int = 8
     web_concurrency: int = 1
     worker_port: int = 0

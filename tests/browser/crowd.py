@@ -2,8 +2,10 @@
 
 import html
 import re
+import time
 from dataclasses import dataclass
 
+import pyotp
 import requests
 
 from tests.system.people import PASSWORD, Blog, Person
@@ -44,7 +46,9 @@ def publish(author, draft):
 
 @dataclass
 class Crowd:
-    """`john` is the administrator, `susan` writes and is followed, `newbie` has not confirmed."""
+    """`john` is the administrator, `susan` writes and is followed, `newbie` has not confirmed, `wary` logs in
+    in two steps.
+    """
 
     john: Person
     susan: Person
@@ -52,6 +56,7 @@ class Crowd:
     moderator: Person
     wide: Person
     newbie: Person
+    wary: Person
     posts: dict[str, int]
     comments: dict[str, int]
 
@@ -71,6 +76,8 @@ def gather(site: Blog) -> Crowd:
     john, susan, david = (register(site, name) for name in ("john", "susan", "david"))
     moderator, wide = register(site, "moderator"), register(site, LONG_NAME)
     newbie = register(site, "newbie", confirmed=False)
+    wary = register(site, "wary")
+    secure(wary)
     john.patch(f"/users/{moderator.id}", role="Moderator")
     moderator.sign_in()
     for follower, followed in ((susan, john), (susan, david), (john, david), (wide, susan)):
@@ -79,7 +86,18 @@ def gather(site: Blog) -> Crowd:
     wide.patch("/users/me", name="N" * 64, location="L" * 64, about_me=LONG_WORD)
     posts = written(susan, wide, david)
     comments = discussed(posts, john, susan, wide, moderator)
-    return Crowd(john, susan, david, moderator, wide, newbie, posts, comments)
+    return Crowd(john, susan, david, moderator, wide, newbie, wary, posts, comments)
+
+
+def secure(person: Person) -> str:
+    """Sets up an authenticator app. Its cookie is from before, as that of somebody who stays logged in."""
+    answer = person.post("/users/me/second-factor/totp", password=PASSWORD)
+    assert answer.status_code == 201, answer.text
+    secret = str(answer.json()["secret"])
+    shown = pyotp.TOTP(secret).at(time.time() - 30)
+    assert person.put("/users/me/second-factor/totp", code=shown).status_code == 200
+    person.secret = secret
+    return secret
 
 
 def written(susan: Person, wide: Person, david: Person) -> dict[str, int]:
@@ -129,7 +147,17 @@ def session_of(person: Person, password: str = PASSWORD) -> str:
     headers = {"Referer": address, "Origin": person.blog.stack.public_url}
     answer = browser.post(address, data=form, headers=headers, timeout=20, allow_redirects=False)
     assert answer.status_code == 303, answer.text
+    if person.secret:
+        _second_step(browser, person, headers)
     return browser.cookies["session"]
+
+
+def _second_step(browser: requests.Session, person: Person, headers: dict[str, str]) -> None:
+    address = f"{person.blog.stack.public_url}/auth/login/second"
+    form = {"csrf_token": csrf_token(browser.get(address, timeout=20).text)}
+    form |= {"otp": pyotp.TOTP(person.secret).at(time.time() + 30), "submit": "Log In"}
+    answer = browser.post(address, data=form, headers=headers, timeout=20, allow_redirects=False)
+    assert answer.status_code == 303, answer.text
 
 
 def csrf_token(page: str) -> str:

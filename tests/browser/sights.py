@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Page
 
+from tests.system.people import PASSWORD
+
 from .crowd import LONG_NAME, Crowd
 
 
@@ -42,6 +44,41 @@ def much_too_long(page: Page) -> None:
 def with_menu(page: Page) -> None:
     page.locator("#account-menu summary").click()
     page.get_by_role("button", name="Log Out").wait_for()
+
+
+def confirmed(page: Page) -> None:
+    """The password was given once more."""
+    page.locator("main [name=password]").fill(PASSWORD)
+    page.locator("main [name=submit]").click()
+    page.locator("#totp-form, #codes").wait_for()
+
+
+def wrong_code(page: Page) -> None:
+    confirmed(page)
+    page.locator("main [name=code]").fill("nonsense")
+    page.locator("main [name=submit]").click()
+    page.locator("#code-error").wait_for()
+
+
+def named(page: Page) -> None:
+    page.locator("main [name=name]").fill("My phone " * 7)
+    page.locator("main [name=password]").fill(PASSWORD)
+    page.locator("main [name=submit]").click()
+    page.locator("#passkey-form").wait_for()
+
+
+def half_in(page: Page) -> None:
+    page.locator("main [name=email]").fill("wary@example.com")
+    page.locator("main [name=password]").fill(PASSWORD)
+    page.locator("main [name=submit]").click()
+    page.locator("#second-form").wait_for()
+
+
+def half_in_with_a_wrong_code(page: Page) -> None:
+    half_in(page)
+    page.locator("main [name=otp]").fill("nonsense")
+    page.locator("main [name=submit]").click()
+    page.locator(".alert").wait_for()
 
 
 @dataclass(frozen=True)
@@ -111,6 +148,17 @@ MEMBERS = (
     Sight("sessions", "/auth/sessions", "susan"),
     Sight("remove-account", "/auth/remove-account", "susan"),
     Sight("remove-account-refused", "/auth/remove-account", "susan", then=sent),
+    Sight("second-factor", "/auth/second-factor", "susan"),
+    Sight("second-factor-on", "/auth/second-factor", "wary"),
+    Sight("totp-password", "/auth/second-factor/totp", "susan"),
+    Sight("totp", "/auth/second-factor/totp", "susan", then=confirmed),
+    Sight("totp-refused", "/auth/second-factor/totp", "susan", then=wrong_code),
+    Sight("recovery-codes", "/auth/second-factor/codes", "wary", then=confirmed),
+    Sight("passkey-name", "/auth/second-factor/passkeys", "susan"),
+    Sight("passkey", "/auth/second-factor/passkeys", "susan", then=named),
+    Sight("log", "/auth/log", "susan"),
+    Sight("second-step", "/auth/login", then=half_in),
+    Sight("second-step-refused", "/auth/login", then=half_in_with_a_wrong_code),
     Sight("form-kept", "/", "susan", then=forged),
     Sight("error-413", "/", "susan", then=much_too_long),
     Sight("error-403", "/moderate", "susan", status=403),
@@ -119,6 +167,8 @@ STAFF = (
     Sight("moderate", "/moderate", "moderator"),
     Sight("disable-comment", "/moderate/disable/{comment[kind]}", "moderator"),
     Sight("admin-home", "/", "john"),
+    Sight("admin-log", "/auth/log/all", "john"),
+    Sight("admin-log-none", "/auth/log/all?user=nobody", "john"),
     Sight("admin-profile", "/user/susan", "john"),
     Sight("admin-edit-profile", "/edit-profile/{susan.id}", "john"),
     Sight("admin-remove-account", "/remove-account/{susan.id}", "john"),

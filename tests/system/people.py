@@ -82,6 +82,7 @@ class Person:
         self.blog, self.username, self.email = blog, username, address
         self.id = 0
         self.token = ""
+        self.secret = ""  # of an authenticator app
         self.http = requests.Session()
         self.http.trust_env = False
 

@@ -24,14 +24,8 @@ class Settings(chassis.settings.Settings):
     keys_dir: Path | None = None
     keys_ahead: float = Field(keys.AHEAD, ge=2)
     secret_key: SecretStr = SecretStr("development-only-secret")
-    admin: str = Field("", alias="FLASKY_ADMIN")
     mail_sender: str = Field("Flasky Admin <flasky@example.com>", alias="FLASKY_MAIL_SENDER")
     mail_subject_prefix: str = Field("[Flasky]", alias="FLASKY_MAIL_SUBJECT_PREFIX")
-    mail_server: str = ""
-    mail_port: int = 587
-    mail_use_tls: bool = True
-    mail_username: str = ""
-    mail_password: str = Field("", repr=False)
     keep_mails_days: float = Field(30, ge=0)
     password_min_length: int = Field(8, ge=8, le=64)
     password_memory: int = Field(19456, ge=8)

@@ -256,6 +256,7 @@ class PasskeyButton extends HTMLElement {
   connectedCallback() {
     if (!window.PublicKeyCredential) return;
     this.hidden = false;
+    document.querySelector(".passkey-else")?.remove();
     this.querySelector("button").addEventListener("click", () => this.ask());
   }
 

@@ -1,0 +1,342 @@
+"""A6, A7, A10 of the abuse battery: guessing, forged tokens, what may not be set; at the gateway and at each
+service's own port. `ABUSE=long` also measures whether times tell which accounts exist.
+"""
+
+import base64
+import json
+import os
+import statistics
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jwt
+import pyotp
+import pytest
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from chassis.testing.polling import eventually
+from deploy.local.stack import Stack
+from tests.browser.crowd import csrf_token
+from tests.system.blogs import ENVIRONMENT, free_block
+from tests.system.people import PASSWORD, Blog, Person
+
+pytestmark = pytest.mark.xdist_group("abuse-identity")
+SERVICES = ("auth", "posts", "social", "web")
+LONG = os.environ.get("ABUSE") == "long"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]:
+    """Behind one proxy of ours, so that a test can come from many addresses."""
+    environment = ENVIRONMENT | {"TRUSTED_HOPS": "1"}
+    with Stack(free_block(), tmp_path_factory.mktemp("identity"), environment) as running:
+        yield Blog(running)
+
+
+def told(what: str, tried: int, through: object) -> None:
+    print(f"{what}: {tried} tried, {through}")
+
+
+def basic(email: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{email}:{password}".encode()).decode()
+
+
+def guess(house: Blog, email: str, address: str, password: str = "") -> requests.Response:
+    """A password at the gateway, different each time so that nothing is remembered."""
+    shown = basic(email, password or f"wrong {uuid.uuid4().hex}")
+    headers = {"Authorization": shown, "X-Forwarded-For": address}
+    return requests.get(f"{house.url}/api/v1/users/me", headers=headers, timeout=20)
+
+
+def new_address() -> str:
+    return f"2001:db8:{uuid.uuid4().hex[:4]}:{uuid.uuid4().hex[:4]}::1"
+
+
+# A6 -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["an account", "no account"])
+def test_ten_guesses_for_an_account_however_many_addresses(house, known):
+    email = house.member("victim").email if known else f"{uuid.uuid4().hex}@example.com"
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: guess(house, email, new_address()), range(40)))
+    found = Counter(answer.status_code for answer in answers)
+    told("A6 guessing", 40, dict(found))
+    assert found[401] <= 10
+    assert set(found) <= {401, 429, 503}
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code != 401)
+
+
+def test_ten_guesses_from_an_address_however_many_accounts(house):
+    address = new_address()
+    neighbours = [address.replace("::1", f"::{n:x}") for n in range(1, 31)]  # the same /64
+    found = Counter(
+        guess(house, f"{uuid.uuid4().hex}@example.com", neighbour).status_code for neighbour in neighbours
+    )
+    told("A6 spraying", 30, dict(found))
+    assert (found[401], found[429]) == (10, 20)
+
+
+def browser_of(house: Blog) -> requests.Session:
+    browser = requests.Session()
+    browser.trust_env = False
+    browser.headers.update(
+        {"Origin": house.stack.public_url, "Referer": f"{house.stack.public_url}/auth/login"}
+    )
+    return browser
+
+
+def log_in(house: Blog, browser: requests.Session, person: Person, address: str) -> requests.Response:
+    """On the page, as a browser does."""
+    page = f"{house.stack.public_url}/auth/login"
+    headers = {"X-Forwarded-For": address}
+    form = {"csrf_token": csrf_token(browser.get(page, headers=headers, timeout=20).text)}
+    form |= {"email": person.email, "password": PASSWORD, "submit": "Log In"}
+    return browser.post(page, data=form, headers=headers, timeout=20, allow_redirects=False)
+
+
+def test_the_owner_gets_in_while_the_account_is_attacked_from_the_same_address(house):
+    owner, browser, home = house.member("owner"), browser_of(house), new_address()
+    assert log_in(house, browser, owner, home).status_code == 303
+    found = Counter(guess(house, owner.email, home).status_code for _ in range(15))
+    assert found[401] == 10
+    assert log_in(house, browser_of(house), owner, new_address()).status_code == 429
+    browser.cookies.pop("session")
+    assert log_in(house, browser, owner, home).status_code == 303
+
+
+def test_answers_do_not_tell_which_accounts_exist(house):
+    member = house.member("quiet")
+    told_of = []
+    for email in (member.email, "nobody.at.all@example.com"):
+        wrong = guess(house, email, new_address()).json()
+        reset = house.stranger().post("/users/reset", email=email)
+        told_of.append((without_ids(wrong), reset.status_code, reset.content))
+    assert told_of[0] == told_of[1]
+
+
+def without_ids(problem: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in problem.items() if name != "request_id"}
+
+
+def times_do_not_tell_which_accounts_exist(house):
+    members = [house.member("timed") for _ in range(50)]
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for turn in range(500):
+        for known in (True, False) if turn % 2 else (False, True):
+            email = members[turn % 50].email if known else f"{uuid.uuid4().hex}@example.com"
+            began = time.perf_counter()
+            assert guess(house, email, new_address()).status_code == 401
+            times[known].append(time.perf_counter() - began)
+    area = auc(times[True], times[False])
+    medians = [statistics.median(times[known]) * 1000 for known in (True, False)]
+    told("A6 times", 1000, f"AUC {area:.3f}, medians {medians[0]:.2f} and {medians[1]:.2f} ms")
+    assert 0.45 <= area <= 0.55
+
+
+def auc(ones: list[float], others: list[float]) -> float:
+    """How often one of the first is slower than one of the others: 0.5 tells nothing."""
+    wins = sum((one > other) + 0.5 * (one == other) for one in ones for other in others)
+    return wins / (len(ones) * len(others))
+
+
+if LONG:  # minutes, and alone on the machine
+    test_times_do_not_tell_which_accounts_exist = times_do_not_tell_which_accounts_exist
+
+
+def test_a_flood_of_sign_ins_from_one_address_is_refused_before_it_costs(house, tmp_path):
+    with Stack(free_block(), tmp_path, ENVIRONMENT | {"LIMIT_SIGN_IN": "20/month"}) as running:
+        page = f"{running.url}/auth/login"
+        answers = [requests.post(page, data={"a": "b"}, timeout=20) for _ in range(60)]
+        other = requests.get(f"{running.url}/explore", timeout=20)
+    found = Counter(answer.status_code for answer in answers)
+    told("A6 login flood", 60, dict(found))
+    assert found[429] == 40
+    assert {answer.headers["RateLimit-Limit"] for answer in answers} == {"20"}
+    assert other.status_code == 200
+
+
+def test_passwords_prove_nothing_at_the_services_own_ports(house):
+    member = house.member("straight")
+    for name in SERVICES:
+        for header in (basic(member.email, PASSWORD), "Internal nonsense", "Internal "):
+            address = f"http://127.0.0.1:{house.stack.ports[name]}"
+            path = "/edit-profile" if name == "web" else "/api/v1/users/me/sessions/"
+            headers = {"Authorization": header, "Accept": "application/json"}
+            answer = requests.get(address + path, headers=headers, timeout=20, allow_redirects=False)
+            assert answer.status_code in (401, 404), (name, header, answer.status_code)
+    at_auth = f"http://127.0.0.1:{house.stack.ports['auth']}/internal/sessions"
+    sent = {"email": member.email, "password": PASSWORD}
+    assert requests.post(at_auth, json=sent, timeout=20).status_code == 401
+
+
+# A7 -------------------------------------------------------------------------------------------------
+
+
+def forgeries(house: Blog, good: str) -> dict[str, str]:
+    """Tokens that are wrong in one way each."""
+    claims = jwt.decode(good, options={"verify_signature": False})
+    header = jwt.get_unverified_header(good)
+    own = Ed25519PrivateKey.generate()
+    jwks = requests.get(f"{house.url}/.well-known/jwks.json", timeout=20).text
+    public = own.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    head, body, signature = good.split(".")
+    plain = {name: value for name, value in header.items() if name != "alg"}
+
+    def part(value: dict[str, Any]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    def signed(**changes: Any) -> str:
+        return jwt.encode(claims | changes, own, "EdDSA", headers=header)
+
+    return {
+        "none": f"{part(header | {'alg': 'none'})}.{body}.",
+        "None with a signature": f"{part(header | {'alg': 'None'})}.{body}.{signature}",
+        "hmac with the public keys": jwt.encode(claims, jwks[:64], "HS256", headers=plain),
+        "hmac with a raw key": jwt.encode(claims, public, "HS256", headers=plain),
+        "own key": signed(),
+        "own key in the header": jwt.encode(
+            claims, own, "EdDSA", headers=header | {"jwk": {"kty": "OKP", "crv": "Ed25519"}}
+        ),
+        "key from an address": jwt.encode(claims, own, "EdDSA", headers=header | {"jku": "http://x/"}),
+        "kid that is a path": jwt.encode(claims, own, "EdDSA", headers=header | {"kid": "../../dev/null"}),
+        "another type": f"{part(header | {'typ': 'JWT'})}.{body}.{signature}",
+        "more rights": f"{head}.{part(claims | {'perms': 31})}.{signature}",
+        "another person": f"{head}.{part(claims | {'sub': '1'})}.{signature}",
+        "longer": f"{head}.{part(claims | {'exp': claims['exp'] + 9999})}.{signature}",
+        "another audience": signed(aud="other"),
+        "without a signature": f"{head}.{body}",
+        "cut": good[:-4],
+        "empty": "..",
+    }
+
+
+def test_forged_tokens_open_nothing_anywhere(house):
+    member = house.member("forger")
+    tried = 0
+    for name, forged in forgeries(house, member.token).items():
+        for port in ("gateway", *SERVICES[:3]):
+            path = {"gateway": "/api/v1/posts/", "auth": "/api/v1/users/me", "posts": "/api/v1/posts/"}.get(
+                port, f"/api/v1/users/{member.id}/timeline/"
+            )
+            address = f"http://127.0.0.1:{house.stack.ports[port]}{path}"
+            answer = requests.get(address, headers={"Authorization": f"Bearer {forged}"}, timeout=20)
+            assert answer.status_code == 401, (name, port, answer.text)
+            tried += 1
+    told("A7 forged tokens", tried, "0 got through")
+
+
+def test_secrets_of_one_purpose_are_worth_nothing_for_another(house):
+    member = house.newcomer("mixer")
+    mailed = house.mail(member.email, "confirm")
+    assert member.post("/users/reset", token=mailed, password="a fresh password").status_code == 400
+    assert member.post("/users/change-email", token=mailed).status_code == 400
+    member.confirm()
+    tokens = member.sign_in()
+    assert member.post("/users/confirm", token=mailed).status_code == 400
+    for wrong in (tokens["refresh_token"], mailed):
+        member.token = wrong
+        assert member.get("/users/me").status_code == 401
+    stranger = house.stranger()
+    assert stranger.post("/tokens/refresh", refresh_token=tokens["token"]).status_code in (400, 401)
+
+
+def test_a_revoked_token_is_refused_within_a_second(house):
+    member = house.member("leaver")
+    assert member.get("/users/me").status_code == 200
+    other = Person(house, member.username, member.email)
+    other.sign_in()
+    assert other.delete("/users/me/sessions/").status_code == 204
+    began = time.monotonic()
+    eventually(lambda: member.get("/users/me").status_code == 401)
+    told("A7 revoked", 1, f"refused after {time.monotonic() - began:.2f} s")
+
+
+# A10 ------------------------------------------------------------------------------------------------
+
+
+def test_nothing_may_be_set_that_is_not_ones_own(house):
+    name = f"climber.{uuid.uuid4().hex[:6]}"
+    rights = {"role": "Administrator", "role_id": 3, "confirmed": True, "permissions": 31, "id": 1, "ver": 99}
+    rights |= {"second_factor": True, "password_hash": "x", "disabled": False, "version": 7, "post_count": 99}
+    climber = Person(house, name, f"{name}@example.com")
+    made = climber.post("/users/", email=climber.email, username=name, password=PASSWORD, **rights)
+    assert made.status_code == 201
+    assert (
+        house.stranger().ask("GET", "/users/me", auth=(climber.email, PASSWORD)).json()["confirmed"] is False
+    )
+    climber.confirm()
+    climber.sign_in()
+    before = climber.get("/users/me").json()
+    after = climber.patch("/users/me", **rights, username="root2", email="x@example.com").json()
+    assert without_time(after) == without_time(before)
+    assert (after["role"]["name"], after["post_count"]) == ("User", 0)
+    assert climber.patch(f"/users/{after['id']}", role="Administrator").status_code == 403
+    post = climber.post("/posts/", body="mine", author_id=1, id=99999, version=9, comment_count=5).json()
+    assert post["author"]["id"] == after["id"]
+    assert post["id"] != 99999
+
+
+def without_time(account: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in account.items() if name != "last_seen"}
+
+
+def test_the_same_parameter_twice_is_no_way_in(house):
+    member = house.member("polluter")
+    body = b'{"role": "User", "name": "one", "name": "two", "role": "Administrator"}'
+    headers = {"Authorization": f"Bearer {member.token}", "Content-Type": "application/json"}
+    answer = requests.patch(f"{house.url}/api/v1/users/me", data=body, headers=headers, timeout=20)
+    assert (answer.json()["name"], answer.json()["role"]["name"]) == ("two", "User")
+    assert member.get("/comments/?moderate=false&moderate=true").status_code in (200, 403)
+
+
+def at_once(number: int, act: Any) -> list[Any]:
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(act, range(number)))
+
+
+def test_fifty_identical_requests_make_one_thing(house):
+    name = f"twin.{uuid.uuid4().hex[:6]}"
+    wanted = {"email": f"{name}@example.com", "username": name, "password": PASSWORD}
+    made = at_once(50, lambda _: persistently(lambda: house.stranger().post("/users/", **wanted)))
+    assert Counter(made) == {201: 1, 409: 49}
+    author, key = house.member("hasty"), uuid.uuid4().hex
+
+    def publish(_: int) -> int:
+        headers = {"Authorization": f"Bearer {author.token}", "Idempotency-Key": key}
+        return requests.post(
+            f"{house.url}/api/v1/posts/", json={"body": "once"}, headers=headers, timeout=20
+        ).status_code
+
+    at_once(50, publish)
+    assert author.get(f"/users/{author.id}/posts/").json()["count"] == 1
+    told("A10 at once", 100, "one account, one post")
+
+
+def persistently(act: Any) -> int:
+    """Who is told to come back later comes back."""
+    return eventually(lambda: status if (status := act().status_code) != 503 else None)
+
+
+def test_a_code_shown_many_times_at_once_is_right_once(house):
+    member = house.member("racer")
+    secret = member.post("/users/me/second-factor/totp", password=PASSWORD).json()["secret"]
+    app = pyotp.TOTP(secret)
+    confirmed = member.put("/users/me/second-factor/totp", code=app.at(time.time() - 30))
+    assert confirmed.status_code == 200
+    code = app.at(time.time())
+
+    def token(_: int) -> int:
+        stranger = Person(house, "", "")
+        return stranger.ask("POST", "/tokens/", json={"otp": code}, auth=(member.email, PASSWORD)).status_code
+
+    found = Counter(at_once(8, token))
+    told("A10 one code", 8, dict(found))
+    assert found[200] == 1
+    assert set(found) <= {200, 401, 429, 503}
