@@ -62,6 +62,9 @@ screenshots: $(VENV)/dev.stamp paths ## a picture of every page, light and dark,
 	@SCREENSHOTS=$(SCREENSHOTS) $(PY) -m pytest --quiet --stack=embedded tests/browser/test_looks.py
 	@echo "The pictures are in $(SCREENSHOTS)."
 
+abuse: $(VENV)/dev.stamp paths parts ## the long form of the abuse battery, ten minutes of fuzzing included: [ARGS="-k a2"]
+	@ABUSE=long exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/abuse $(ARGS)
+
 faults: $(VENV)/dev.stamp paths parts ## the long form of the fault battery, on both stacks: [ARGS="-k f08"]
 	@FAULTS=long exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/faults $(ARGS)
 
@@ -71,8 +74,12 @@ bench: $(VENV)/dev.stamp paths parts ## CPU and waiting times of every row, on b
 bench-quick: $(VENV)/dev.stamp paths ## the same in a minute, embedded, as ratios to the committed figures
 	@$(PY) -m bench.run --stack embedded --quick
 
-lint: $(VENV)/dev.stamp ## check style and likely mistakes
+lint: $(VENV)/dev.stamp ## check style, likely mistakes, unsafe habits, blocking migrations, secrets left behind
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@$(PY) -m deploy.checks
+	@$(PY) -m bandit --quiet --severity-level medium --configfile pyproject.toml --recursive chassis services deploy
+	@git ls-files -z | xargs -0 $(PY) -m detect_secrets.pre_commit_hook --disable-plugin KeywordDetector \
+		--exclude-files '(^|/)(corpora|contract|vendor|docs|requirements)/' --exclude-lines 'allowlist secret|11qYAYKx|@(127\.0\.0\.1|localhost)|\{password\}|user:password@'
 
 format: $(VENV)/dev.stamp ## put the code into its standard form
 	@$(PY) -m ruff check --fix-only --quiet . ; $(PY) -m ruff format .

@@ -300,7 +300,7 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None
     durable = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON")  # what is deleted is overwritten
     for pragma in (f"busy_timeout={BUSY_MS}", *durable, "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA {pragma}")  # habit: the constants above
 
 
 def _started(connection: sa.Connection, *_: Any) -> None:

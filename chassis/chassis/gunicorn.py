@@ -10,9 +10,9 @@ import tempfile
 
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
-worker_class = "chassis.gthread.Worker"
+worker_class = "chassis.serving.PatientWorker"
 threads = int(os.environ.get("WEB_THREADS", "8"))
-worker_connections = 256  # what comes beyond waits in the backlog
+worker_connections = 1024  # slow ones cost no thread; what comes beyond waits in the backlog
 reuse_port = os.environ.get("REUSE_PORT") == "1"  # two of the same service on one machine share its port
 preload_app = True
 keepalive = 75
@@ -21,11 +21,12 @@ timeout = 30
 max_requests = 0
 backlog = 512
 limit_request_line = 8190
+limit_request_fields = 64
 limit_request_field_size = 8190
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - gunicorn makes its own file
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 # nosec B108 # gunicorn makes its own file
 loglevel = "warning"
 control_socket_disable = True
 

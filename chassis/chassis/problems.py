@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, g, request
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
@@ -177,6 +178,11 @@ def _redirected(response: Response) -> Response:
     return response
 
 
+def misframed(_: Exception) -> Response:
+    """The server found, while the body was read, that its framing is wrong; it ends the connection."""
+    return answer(400, "The body of this request is not framed correctly.")
+
+
 def unexpected(error: Exception) -> Response:
     log.exception("unexpected error")
     return answer(500, SENTENCES[500])
@@ -185,5 +191,7 @@ def unexpected(error: Exception) -> Response:
 def install(app: Flask) -> None:
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(ParseException, misframed)
+    app.register_error_handler(NoMoreData, misframed)
     app.register_error_handler(Exception, unexpected)
     app.after_request(_redirected)

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from pydantic import BaseModel
 from werkzeug.routing import IntegerConverter
 
-from . import access, deadlines, error_mails, health, logs, metrics, problems
+from . import access, deadlines, error_mails, guard, health, logs, metrics, problems
 from .settings import Settings
 from .tokens import Verifier, jwks_reader
 
@@ -76,6 +76,7 @@ def create_service(
     logs.install(app)
     deadlines.install(app)
     problems.install(app)
+    guard.install(app, settings)
     health.install(app)
     if db is not None:
         from . import (

@@ -8,7 +8,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from flask import current_app
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -18,16 +18,28 @@ from werkzeug.local import LocalProxy
 
 from . import failpoints
 
-WELL_KNOWN = {
-    "",
-    "secret",
-    "password",
-    "changeme",
-    "change-me",
-    "hard to guess string",
-    "dev",
-    "development-only-secret",
-}
+# What examples, tutorials and tests are full of; in a random secret none of them turns up by chance.
+WELL_KNOWN = (
+    "secret", "password", "passwort", "changeme", "replaceme", "replacethis", "example", "default",
+    "development", "insecure", "fortests", "ofthesetests", "hardtoguess", "letmein", "qwerty", "abcdefgh",
+    "12345678", "01234567", "deadbeef", "correcthorse", "walktheflask", "administrator",
+)  # fmt: skip
+WELL_KNOWN_PASSWORDS = frozenset(
+    (
+        "admin",
+        "app",
+        "changeme",
+        "flasky",
+        "guest",
+        "password",
+        "postgres",
+        "rabbitmq",
+        "root",
+        "secret",
+        "test",
+    )
+)
+FEWEST_CHARACTERS = 8
 SHORTEST_SECRET = 16
 DATABASES = "postgresql+psycopg://user:password@host:port/name or sqlite:////folder/file.sqlite"
 
@@ -129,6 +141,10 @@ class Settings(BaseSettings):
             return self
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
+            if name.endswith("_url") and isinstance(value, str) and weak_address(value):
+                raise ValueError(
+                    f"{variable(name, field)} has a well-known password; production needs its own"
+                )
             if isinstance(value, SecretStr) and weak(value.get_secret_value()):
                 raise ValueError(
                     f"{variable(name, field)} is missing or well known; production needs a secret of its own "
@@ -167,7 +183,20 @@ def variable(name: str, field: FieldInfo) -> str:
 
 
 def weak(secret: str) -> bool:
-    return secret.lower() in WELL_KNOWN or len(secret) < SHORTEST_SECRET
+    """Short, of few different characters, or made of words that everybody knows, however they are written."""
+    if len(secret) < SHORTEST_SECRET or len(set(secret)) < FEWEST_CHARACTERS:
+        return True
+    letters = "".join(filter(str.isalnum, secret.lower()))
+    return any(word in letters for word in WELL_KNOWN)
+
+
+def weak_address(url: str) -> bool:
+    """The address of a server with a password that everybody knows. None at all is the server's business."""
+    try:
+        password = unquote(urlsplit(url).password or "")
+    except ValueError:
+        return False
+    return password.lower() in WELL_KNOWN_PASSWORDS
 
 
 def reason(cls: type[Settings], item: Any) -> str:

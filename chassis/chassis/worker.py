@@ -44,7 +44,7 @@ def replace(events: Iterable[str]) -> NoReturn:
     """The process becomes a fresh one; its threads are gone, its files and connections closed (PEP 446)."""
     logging.shutdown()
     os.environ[HUNG] = " ".join(events)
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - itself
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ class Worker:
                 return [b""]
             return inner(environ, start)
 
-        server = make_server("0.0.0.0", self._settings.worker_port, only_health, threaded=True)  # noqa: S104
+        server = make_server("0.0.0.0", self._settings.worker_port, only_health, threaded=True)  # noqa: S104 # nosec B104 # probes
         threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
 
     def _loops(self) -> str:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import uuid
 
 import pytest
 import sqlalchemy as sa
@@ -68,7 +69,7 @@ def test_die_is_a_kill_that_nobody_sees_coming(tmp_path):
 
 
 def test_production_refuses_to_start_with_failpoints(monkeypatch):
-    secrets = {"internal_secret": "a-long-enough-secret", "label_secret": "a-long-enough-secret"}
+    secrets = {"internal_secret": uuid.uuid4().hex, "label_secret": uuid.uuid4().hex}
     Settings(environment="production", **secrets)
     monkeypatch.setenv("FAILPOINTS", "/tmp/anywhere")
     with pytest.raises(ValueError, match="FAILPOINTS is set"):

@@ -1,9 +1,13 @@
 """Settings: read once, from the environment and from files; production refuses weak secrets."""
 
+import secrets
+
 import pytest
 from shop.app import Settings
 
-GOOD = "a-secret-of-our-own-0123456789"
+from chassis import settings
+
+GOOD = "kN3v-7sPq_xT2wLzR9dYb"
 
 
 @pytest.fixture
@@ -99,3 +103,40 @@ def test_without_a_database_or_bus_address_the_service_says_which(outside):
     outside.setenv("BUS_URL", "kafka://")
     with pytest.raises(SystemExit, match="BUS_URL must be"):
         create_app()
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "Change-Me-Please-1",
+        "hard to guess string",
+        "MySuperSecretKey2024",
+        "correct horse battery staple",
+        "aaaaaaaaaaaaaaaaaaaaaaaa",
+        "abababababababababab",
+        "1234567890123456",
+        "0123456789abcdef0123456789abcdef",  # pragma: allowlist secret
+        "a-secret-for-tests-only",
+        "kN3v-7sPq_xT2w",
+    ],
+)
+def test_what_everybody_knows_is_refused_however_it_is_written(outside, weak):
+    outside.setenv("FLASK_CONFIG", "production")
+    outside.setenv("LABEL_SECRET", weak)
+    with pytest.raises(SystemExit, match="LABEL_SECRET is missing or well known"):
+        Settings.load("shop")
+
+
+def test_random_secrets_are_good():
+    assert not any(settings.weak(secrets.token_urlsafe(32)) for _ in range(2000))
+    assert not any(settings.weak(secrets.token_hex(16)) for _ in range(2000))
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "BUS_URL"])
+@pytest.mark.parametrize("password", ["guest", "postgres", "changeme", "p%61ssword"])
+def test_production_refuses_a_servers_well_known_password(outside, name, password):
+    outside.setenv("FLASK_CONFIG", "production")
+    outside.setenv(name, f"amqp://someone:{password}@server/shop")
+    with pytest.raises(SystemExit, match=f"{name} has a well-known password") as stopped:
+        Settings.load("shop")
+    assert password not in str(stopped.value)

@@ -35,7 +35,7 @@ def kustomized(folder: Path) -> str:
 
 @functools.cache
 def manifests(overlay: str) -> list[Manifest]:
-    return [manifest for manifest in yaml.load_all(text(overlay), LOADER) if manifest]
+    return [manifest for manifest in yaml.load_all(text(overlay), LOADER) if manifest]  # habit: safe
 
 
 if __name__ == "__main__":

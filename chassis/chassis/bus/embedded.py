@@ -52,7 +52,7 @@ class EmbeddedBus:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             kept = sqlite3.connect(self._path, timeout=2.5, isolation_level=None)
             kept.execute("PRAGMA journal_mode=WAL")
-            kept.execute(f"PRAGMA synchronous={synchronous}")
+            kept.execute(f"PRAGMA synchronous={synchronous}")  # habit: FULL or OFF, from our own code
             kept.execute("PRAGMA secure_delete=ON")
             kept.executescript(SCHEMA)
             setattr(self._local, synchronous, kept)

@@ -11,6 +11,8 @@ from chassis.problems import Unavailable
 
 from .states import password_of
 
+GOOD = "kN3v-7sPq_xT2wLzR9dYb"
+
 
 def guess(auth, username, address="192.0.2.1", password="wrong"):
     return auth.by_password(username, password, address)
@@ -35,7 +37,10 @@ def test_only_tests_hash_cheaply():
     for environment in ("development", "production"):
         with pytest.raises(ValueError, match="PASSWORD_MEMORY"):
             Settings(
-                environment=environment, password_memory=8, secret_key="s" * 32, internal_secret="i" * 32
+                environment=environment,
+                password_memory=8,
+                secret_key=GOOD,
+                internal_secret=GOOD,
             )
 
 

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import orjson
 
+from chassis.guard import NO_STORE
 from chassis.problems import SENTENCES, Refusal, problem
 
-from .headers import CHALLENGE, NO_STORE, PAGE_CSP, Headers
+from .headers import CHALLENGE, PAGE_CSP, Headers
 from .visit import Visit
 
 PAGE = """<!doctype html>

@@ -12,6 +12,7 @@ from typing import Any
 
 import gevent
 
+from chassis.guard import STRICT_CSP
 from chassis.problems import NotFound, Refusal, Unauthenticated
 from chassis.service import create_service
 
@@ -22,7 +23,7 @@ from .changes import Changes
 from .cors import SAFE, Cors
 from .credentials import presented
 from .forward import Forwarder
-from .headers import STRICT_CSP, security
+from .headers import security, sift
 from .identity import Identities, Identity
 from .insider import Insider
 from .limits import Limits
@@ -62,6 +63,7 @@ class Gateway:
             "keys": (lambda: "" if self._keys.known else "the keys are not known yet", True),
             "changes": (lambda: "" if self._changes.known else "auth's changes are not known yet", True),
         }
+        self.https = settings.https
         self._always = security(settings)
         self._cookie = "__Host-session" if settings.https else "session"
         self._ops_port = str(settings.ops_port)
@@ -162,9 +164,7 @@ class Gateway:
             self._app(visit.environ, lambda status, headers, _=None: kept.extend((status, headers)))
         )
         visit.body_read = True
-        headers = [
-            header for header in kept[1] if header[0].lower() not in ("x-request-id", "content-length")
-        ]
+        headers, _ = sift(kept[1])
         return Reply(int(kept[0][:3]), headers, body, logged=True)
 
     def _finished(self, visit: Visit, reply: Reply) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 what is internal.
 """
 
+from chassis.guard import NO_STORE
 from chassis.problems import Refusal, Unavailable
 
 from . import metrics
@@ -9,7 +10,7 @@ from .answers import Reply
 from .awaiting import Awaiting
 from .cors import SAFE
 from .credentials import without_session
-from .headers import CHALLENGE, NO_STORE, request_head, sift
+from .headers import CHALLENGE, request_head, sift
 from .identity import Identities
 from .table import Route, Who
 from .upstream import Full, Request, Resting, Upstream

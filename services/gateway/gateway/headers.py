@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from chassis.guard import carried
+
 from .settings import Settings
 from .visit import HOST, Visit
 
@@ -35,12 +37,6 @@ OURS = frozenset(
 DROPPED = HOP_BY_HOP | INTERNAL | OURS
 
 CHALLENGE = ("WWW-Authenticate", 'Basic realm="Flasky", Bearer')
-ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin"))
-HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-NO_STORE = ("Cache-Control", "no-store")
-STRICT_CSP = (
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
-)
 PAGE_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -89,4 +85,4 @@ def sift(headers: Iterable[tuple[str, str]]) -> tuple[Headers, dict[str, str]]:
 
 def security(settings: Settings) -> Headers:
     """What every answer carries, errors included; the Content-Security-Policy comes besides."""
-    return [*ALWAYS, HSTS] if settings.https else list(ALWAYS)
+    return list(carried(settings.https))

@@ -8,37 +8,19 @@ import logging
 import os
 import socket
 import sys
-from http import HTTPStatus
 from typing import Any
 
 import gevent
-import orjson
 from gevent import monkey
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import errors
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
-from chassis import logs
-from chassis.problems import SENTENCES, problem
-
-from .headers import ALWAYS, NO_STORE, STRICT_CSP
+from chassis import framing, guard, logs
 
 log = logging.getLogger("request")
 SLOWEST = 30.0  # seconds a client may take to send or to take anything
-
-STATUSES: dict[type[Exception], int] = {
-    errors.LimitRequestLine: 414,
-    errors.LimitRequestHeaders: 431,
-    errors.UnsupportedTransferCoding: 501,
-    errors.ExpectationFailed: 417,
-}
-WORDS = {
-    414: "The address of this request is too long.",
-    431: "The headers of this request are too large.",
-    501: "This transfer coding is not known here.",
-    417: "This expectation cannot be met.",
-}
 
 
 class EdgeWorker(GeventWorker):
@@ -47,6 +29,7 @@ class EdgeWorker(GeventWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._idle: set[Any] = set()
+        framing.install()
 
     def load_wsgi(self) -> None:
         """Settings that cannot work end the server with their one line: it would start workers for ever."""
@@ -84,7 +67,7 @@ class EdgeWorker(GeventWorker):
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """What gunicorn could not parse, or an error of ours that nobody caught."""
         parse_error = isinstance(exc, errors.ParseException)
-        status = STATUSES.get(type(exc), 400) if parse_error else 500
+        status = guard.status_of(exc) if parse_error else 500
         request_id = logs.request_id(None)
         told = {"request_id": request_id, "status": status, "reason": type(exc).__name__}
         if parse_error:
@@ -92,7 +75,7 @@ class EdgeWorker(GeventWorker):
         else:
             log.error("unexpected error", extra=told, exc_info=exc)
         with contextlib.suppress(OSError):
-            client.sendall(_message(status, request_id))
+            client.sendall(guard.unparsed(status, request_id, getattr(self.wsgi, "https", False)))
 
 
 def _end_of_input(client: Any) -> None:
@@ -103,22 +86,3 @@ def _end_of_input(client: Any) -> None:
     plain = monkey.get_original("socket", "socket")
     with contextlib.suppress(OSError), plain(fileno=os.dup(client.fileno())) as twin:
         twin.shutdown(socket.SHUT_RD)
-
-
-def _message(status: int, request_id: str) -> bytes:
-    sentence = WORDS.get(status) or SENTENCES.get(status, SENTENCES[400])
-    body = orjson.dumps(problem(status, sentence, instance="", request_id=request_id))
-    headers = [
-        ("Connection", "close"),
-        ("Content-Type", "application/problem+json"),
-        ("Content-Length", str(len(body))),
-        ("Content-Security-Policy", STRICT_CSP),
-        ("X-Request-Id", request_id),
-        NO_STORE,
-        *ALWAYS,
-    ]
-    lines = [
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-        *(f"{name}: {value}" for name, value in headers),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

@@ -18,7 +18,7 @@ REL = "nofollow noopener noreferrer"
 @lru_cache(1)
 def _markdown() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": True, "linkify": True}).enable("linkify")
-    assert markdown.linkify is not None  # noqa: S101 - tells the type checker what the option above means
+    assert markdown.linkify is not None  # noqa: S101 - for the type checker
     markdown.linkify.set({"fuzzy_email": False})
     return markdown
 

@@ -319,6 +319,6 @@ def test_gravatar_is_the_only_other_site_and_only_if_it_is_chosen(site, ann):
 
 def test_production_wants_a_secret_of_its_own(monkeypatch):
     monkeypatch.setenv("FLASK_CONFIG", "production")
-    monkeypatch.setenv("INTERNAL_SECRET", "i" * 32)
+    monkeypatch.setenv("INTERNAL_SECRET", "kN3v-7sPq_xT2wLzR9dYb")
     with pytest.raises(SystemExit, match="WEB_SECRET_KEY is missing or well known"):
         web.Settings.load("web")

@@ -14,7 +14,7 @@ from chassis.settings import settings
 from chassis.tokens import Actor
 
 View = Callable[..., Any]
-OPEN_TO_UNCONFIRMED = ("account.", "files.", "health.")
+OPEN_TO_UNCONFIRMED = ("account.", "files.", "health.", "machines.")
 
 
 class Permission(IntFlag):

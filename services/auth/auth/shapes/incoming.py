@@ -155,7 +155,7 @@ class Exchange(Shape):
 
     kind: Literal["password", "session", "token"]
     email: Address = "-"
-    password: Password = "-"  # noqa: S105
+    password: Password = "-"  # noqa: S105 - "not given"
     address: Short = ""
     session: Secret = "-"
     token: Jwt = ""

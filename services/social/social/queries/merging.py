@@ -82,7 +82,7 @@ def _statement(page: str) -> sa.TextualSelect:
     named = ("total", "known", "id", "author_id", "body", "body_html")
     columns = [*map(sa.column, named), sa.column("published_at", Timestamp)]
     more = map(sa.column, ("comment_count", "username", "avatar_hash"))
-    return sa.text(HEADS + page + SHOWN).bindparams(*numbers).columns(*columns, *more)
+    return sa.text(HEADS + page + SHOWN).bindparams(*numbers).columns(*columns, *more)  # habit: constants
 
 
 def keep_to_indexes(engine: sa.Engine) -> None:

@@ -1,0 +1,70 @@
+"""What every answer carries, whoever made it: the application, an error, or the HTTP parser in front of both.
+
+Header values follow the OWASP Secure Headers project; problem bodies are those of `problems`.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Flask, Response
+
+from .problems import SENTENCES, problem
+from .settings import Settings
+
+NO_STORE = ("Cache-Control", "no-store")
+ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin"))
+HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+STRICT_CSP = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+)
+STATUSES = {"LimitRequestLine": 414, "LimitRequestHeaders": 431, "UnsupportedTransferCoding": 501,
+            "ExpectationFailed": 417}  # fmt: skip
+WORDS = {
+    408: "This request took too long to arrive.",
+    414: "The address of this request is too long.",
+    417: "This expectation cannot be met.",
+    431: "The headers of this request are too large.",
+    501: "This transfer coding is not known here.",
+}
+
+
+def carried(https: bool) -> tuple[tuple[str, str], ...]:
+    """The headers of every answer; the Content-Security-Policy comes besides."""
+    return (*ALWAYS, HSTS) if https else ALWAYS
+
+
+def status_of(error: BaseException) -> int:
+    """The status of what gunicorn could not parse."""
+    return STATUSES.get(type(error).__name__, 400)
+
+
+def unparsed(status: int, request_id: str, https: bool = False) -> bytes:
+    """A whole answer, byte for byte, to a request that no application has seen. The connection ends."""
+    sentence = WORDS.get(status) or SENTENCES.get(status, SENTENCES[400])
+    body = orjson.dumps(problem(status, sentence, instance="", request_id=request_id))
+    headers: tuple[tuple[str, Any], ...] = (
+        ("Connection", "close"),
+        ("Content-Type", "application/problem+json"),
+        ("Content-Length", len(body)),
+        ("Content-Security-Policy", STRICT_CSP),
+        ("X-Request-Id", request_id),
+        NO_STORE,
+        *carried(https),
+    )
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        *(f"{name}: {value}" for name, value in headers),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def install(app: Flask, settings: Settings) -> None:
+    always = carried(settings.public_url.startswith("https://"))
+
+    def guarded(response: Response) -> Response:
+        for name, value in (*always, ("Content-Security-Policy", STRICT_CSP), NO_STORE):
+            response.headers.setdefault(name, value)
+        return response
+
+    app.after_request(guarded)

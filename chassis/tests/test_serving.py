@@ -1,0 +1,185 @@
+"""The server in front of the application: whole requests for threads, one reading of every message."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis.serving import LONGEST_HEAD, Heard
+from chassis.testing.parts import free_port, listens
+from chassis.testing.polling import eventually
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+WHOLE = (
+    GET,
+    b"POST / HTTP/1.1\r\ncontent-LENGTH: 5\r\n\r\nhello",
+    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3;x=y\r\nyou\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n\r\n",
+)
+THREADS = 4
+APP = """
+def app(environ, start):
+    body = environ["wsgi.input"].read()
+    size = int(environ["PATH_INFO"][1:] or 2)
+    start("200 OK", [("Content-Length", str(size)), ("X-Body", str(len(body)))])
+    return [b"x" * size]
+"""
+
+
+def hears(*pieces):
+    heard = Heard()
+    for piece in pieces:
+        heard.came += piece
+        said = heard.whole()
+    return said
+
+
+@given(st.sampled_from(WHOLE), st.data())
+def test_a_request_is_whole_at_its_last_byte_and_not_before(message, data):
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(message) - 1), max_size=8)))
+    pieces = [message[a:b] for a, b in zip([0, *cuts], [*cuts, len(message)], strict=True)]
+    assert hears(*pieces)
+    assert not hears(*pieces[:-1], pieces[-1][:-1]) or len(pieces[-1]) == 1
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"x" * (LONGEST_HEAD + 1),
+        b"POST / HTTP/1.1\r\nContent-Length: 9999999999\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"5" * 2000,
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * LONGEST_HEAD,
+    ],
+)
+def test_what_is_too_long_or_wrong_is_not_waited_for(message):
+    assert hears(message)
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    """A tiny application under the real server."""
+    folder, port = tmp_path_factory.mktemp("serving"), free_port()
+    (folder / "tiny.py").write_text(APP)
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:chassis.gunicorn", "tiny:app"]
+    search = os.pathsep.join([str(folder), str(Path(__file__).parents[1])])
+    environment = os.environ | {"PORT": str(port), "WEB_THREADS": str(THREADS), "PYTHONPATH": search}
+    server = subprocess.Popen(command, env=environment)
+    eventually(lambda: listens(port))
+    yield port
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(20) == 0
+
+
+def connect(port):
+    return socket.create_connection(("127.0.0.1", port), 10)
+
+
+def status(connection):
+    return connection.recv(65536)[9:12]
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"G",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
+    ],
+)
+def test_more_slow_clients_than_threads_stop_nobody(port, beginning):
+    slow = [connect(port) for _ in range(5 * THREADS)]
+    for connection in slow:
+        connection.sendall(beginning)
+    with connect(port) as honest:
+        honest.sendall(GET)
+        assert status(honest) == b"200"
+    for connection in slow:
+        connection.close()
+
+
+def test_clients_that_do_not_take_their_answer_stop_nobody(port):
+    slow = []
+    for _ in range(3 * THREADS):
+        slow.append(connection := socket.socket())
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(b"GET /150000 HTTP/1.1\r\nHost: x\r\n\r\n")
+    with connect(port) as honest:
+        honest.sendall(GET)
+        assert status(honest) == b"200"
+    for connection in slow:
+        connection.close()
+
+
+def test_clients_that_are_hung_up_on_and_stay_stop_nobody(port):
+    rude = [connect(port) for _ in range(3 * THREADS)]
+    for connection in rude:
+        connection.sendall(b"NONSENSE\r\n\r\n")
+        assert status(connection) == b"400"
+    with connect(port) as honest:
+        honest.sendall(GET)
+        assert status(honest) == b"200"
+    for connection in rude:
+        connection.close()
+
+
+def test_a_body_that_comes_in_pieces_arrives_whole_and_who_expects_is_told_to_go_on(port):
+    with connect(port) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 6\r\n\r\n")
+        assert status(connection) == b"100"
+        for piece in (b"ab", b"cd", b"ef"):
+            connection.sendall(piece)
+        came = b""
+        while b"X-Body" not in came:
+            came += connection.recv(65536)
+        assert b"X-Body: 6" in came
+
+
+def test_one_connection_serves_one_request_after_another(port):
+    posted = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+
+    def talk(_):
+        with connect(port) as connection:
+            for number in range(50):
+                connection.sendall(GET if number % 2 else posted)
+                came = b""
+                while not came.endswith(b"\r\n\r\nxx"):
+                    came += connection.recv(65536)
+                assert came.startswith(b"HTTP/1.1 200")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(talk, range(16)))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Host: x\r\nTransfer-Encoding: gzip, chunked",
+        "Host: x\r\nTransfer-Encoding: identity",
+        "Host: x\r\nTransfer_Encoding: chunked",
+        "Host: x\r\nAuthorization: a\r\nAuthorization: b",
+        "Host: x\r\nHost: y",
+        "Host: x/y",
+        "Host: x, y",
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused_and_the_connection_ends(port, headers):
+    with connect(port) as connection:
+        connection.sendall(f"POST / HTTP/1.1\r\n{headers}\r\nContent-Length: 0\r\n\r\n".encode() + GET)
+        came, began = b"", time.monotonic()
+        while piece := connection.recv(65536):
+            came += piece
+        assert came.startswith(b"HTTP/1.1 400 ")
+        assert came.count(b"HTTP/1.1 ") == 1
+        assert b"application/problem+json" in came
+        assert time.monotonic() - began < 10

@@ -1,0 +1,117 @@
+# ruff: noqa: E501 - a table: one message a line
+"""Messages that two programs could frame in two ways, written for this battery (A2)."""
+
+from collections.abc import Iterator
+
+HIDDEN = "GET /api/v1/posts/ HTTP/1.1\r\nHost: x\r\nX-Request-Id: {hidden}\r\n\r\n"
+
+
+def post(*headers: str, body: str = "", target: str = "/api/v1/posts/", first: str = "") -> str:
+    lines = [first or f"POST {target} HTTP/1.1", "Host: localhost", *headers]
+    return "\r\n".join([*lines, "", ""]) + body
+
+
+def chunked(body: str, *headers: str) -> str:
+    return post("Transfer-Encoding: chunked", *headers, body=body)
+
+
+def own() -> Iterator[tuple[str, str]]:
+    """Written for this battery; `{hidden}` is the id of a request that must never be answered."""
+    inside = f"0\r\n\r\n{HIDDEN}"
+    for name, first, second in (
+        ("CL.TE", "Content-Length: 100", "Transfer-Encoding: chunked"),
+        ("TE.CL", "Transfer-Encoding: chunked", "Content-Length: 3"),
+        ("CL.CL", "Content-Length: 3", "Content-Length: 100"),
+        ("CL,CL", "Content-Length: 3, 100", "X: y"),
+        ("TE.TE", "Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
+        ("TE twice", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
+    ):
+        yield name, post(first, second, body=inside)
+        yield f"{name} the other way", post(second, first, body=inside)
+    for coding in (
+        "xchunked", "chunked, identity", "identity, chunked, chunked", "gzip", "chunked\x0b", "\x0bchunked", "chunked;q=1",
+        "'chunked'", "chun\tked", "Chunked, gzip", ", chunked", "chunked,", "identity",
+    ):  # fmt: skip
+        yield f"TE {coding!r}", post(f"Transfer-Encoding: {coding}", "Content-Length: 5", body=inside)
+        yield f"TE {coding!r} alone", post(f"Transfer-Encoding: {coding}", body=inside)
+    for name in ("Transfer-Encoding ", "Transfer_Encoding", "Transfer-Encoding\t", " Transfer-Encoding", "X\nTransfer-Encoding",
+                 "X:\rTransfer-Encoding", "Transfer\x00Encoding", "Transfer-Encoding\x00"):  # fmt: skip
+        yield f"name {name!r}", post(f"{name}: chunked", "Content-Length: 5", body=inside)
+    for length in (
+        "+5",
+        "-5",
+        "0x5",
+        "5 5",
+        "5;",
+        "５",
+        "1e1",
+        "05x",
+        "",
+        "99999999999999999999",
+        "5\x00",
+        "5.0",
+        "0,0",
+    ):
+        yield f"CL {length!r}", post(f"Content-Length: {length}", body=f"hello{HIDDEN}")
+    for size in (
+        "0x5",
+        "+5",
+        "-5",
+        " 5",
+        "5 ",
+        "5;",
+        "5\n",
+        "5\r",
+        "5_0",
+        "fffffffff",
+        "5;\n",
+        "",
+        "g",
+        '5;x="\n"',
+        "5\x00",
+    ):
+        yield f"chunk {size!r}", chunked(f"{size}\r\nhello\r\n{inside}")
+    for name, body in (
+        ("chunk longer than it said", f"3\r\nhello\r\n{inside}"),
+        ("chunk ends with LF", f"5\r\nhello\n{inside}"),
+        ("chunk ends with anything", f"5\r\nhelloXX{inside}"),
+        ("no last chunk", "5\r\nhello\r\n"),
+        ("trailer names a length", f"5\r\nhello\r\n0\r\nContent-Length: 100\r\n\r\n{HIDDEN}"),
+        ("trailer with LF", f"0\nX: y\n\n{HIDDEN}"),
+        ("trailer folded", "0\r\nX: y\r\n Z: z\r\n\r\n"),
+    ):
+        yield name, chunked(body)
+    for name, message in (
+        ("two hosts", post("Host: other", "Content-Length: 0")),
+        ("host folded", post("X: y\r\n Host: other", "Content-Length: 0")),
+        ("host with a path", "GET /api/v1/posts/ HTTP/1.1\r\nHost: a/../b\r\n\r\n"),
+        ("bare LF", f"GET /api/v1/posts/ HTTP/1.1\nHost: x\n\n{HIDDEN}"),
+        ("bare LF after a header", f"GET /api/v1/posts/ HTTP/1.1\r\nHost: x\nX: y\r\n\r\n{HIDDEN}"),
+        ("bare CR", f"GET /api/v1/posts/ HTTP/1.1\r\nHost: x\rX: y\r\n\r\n{HIDDEN}"),
+        ("header without a colon", f"GET /api/v1/posts/ HTTP/1.1\r\nHost: x\r\nnothing\r\n\r\n{HIDDEN}"),
+        ("header without a name", f"GET /api/v1/posts/ HTTP/1.1\r\nHost: x\r\n: y\r\n\r\n{HIDDEN}"),
+        ("NUL in a header", f"GET /api/v1/posts/ HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n{HIDDEN}"),
+        ("absolute form", "GET http://elsewhere.example/api/v1/posts/ HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ("absolute form of a file", "GET file:///etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ("authority form", f"CONNECT localhost:22 HTTP/1.1\r\nHost: x\r\n\r\n{HIDDEN}"),
+        ("asterisk form", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ("HTTP/0.9", "GET /api/v1/posts/\r\n"),
+        ("HTTP/2.0", "GET /api/v1/posts/ HTTP/2.0\r\nHost: x\r\n\r\n"),
+        ("HTTP/1.10", f"GET /api/v1/posts/ HTTP/1.10\r\nHost: x\r\n\r\n{HIDDEN}"),
+        ("preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        ("two spaces", f"GET  /api/v1/posts/ HTTP/1.1\r\nHost: x\r\n\r\n{HIDDEN}"),
+        ("tab", f"GET\t/api/v1/posts/\tHTTP/1.1\r\nHost: x\r\n\r\n{HIDDEN}"),
+        ("lower case", f"get /api/v1/posts/ HTTP/1.1\r\nHost: x\r\n\r\n{HIDDEN}"),
+        ("GET with a body", f"GET /api/v1/posts/ HTTP/1.1\r\nHost: x\r\nContent-Length: {len(HIDDEN)}\r\n\r\n{HIDDEN}"),
+        ("upgrade", "GET /api/v1/posts/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+                    "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n"),
+        ("PROXY protocol", "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ("long address", f"GET /{'a' * 9000} HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ("long header", f"GET / HTTP/1.1\r\nHost: x\r\nX: {'a' * 20_000}\r\n\r\n"),
+        ("many headers", "GET / HTTP/1.1\r\nHost: x\r\n" + "".join(f"X{n}: y\r\n" for n in range(200)) + "\r\n"),
+        ("expects a miracle", post("Expect: 200-ok", "Content-Length: 0")),
+        ("answered before the body", post("Expect: 100-continue", "Content-Length: 2", body="{}")),
+        ("nothing", "\r\n\r\n\r\n"),
+        ("half a head", "POST /api/v1/posts/ HTTP/1.1\r\nHost: x"),
+    ):  # fmt: skip
+        yield name, message
