@@ -126,13 +126,8 @@ class PatientWorker(Worker):
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def on_pending_socket_readable(self, conn: Connection, client: Any) -> None:
-        before = len(conn.heard.came)
         if self._hears_all(conn):
             self.pending_conns.remove(conn)
-        elif conn.heard.expects and len(conn.heard.came) > before:
-            conn.heard.expects = False
-            with contextlib.suppress(OSError):
-                client.send(CONTINUE)
 
     def _hears_all(self, conn: Connection) -> bool:
         """Reads what is there. True if the connection is a thread's business now, or nobody's."""
@@ -145,6 +140,7 @@ class PatientWorker(Worker):
         if piece:
             conn.heard.came += piece
         if (piece is None or piece) and not (conn.heard.came and conn.heard.whole()):
+            self._encourage(conn)
             return False
         with contextlib.suppress(KeyError, ValueError):
             self.poller.unregister(conn.sock)
@@ -155,6 +151,13 @@ class PatientWorker(Worker):
             conn.pass_on()
             super().enqueue_req(conn)
         return True
+
+    def _encourage(self, conn: Connection) -> None:
+        """A client that sends its body only when it is told to go on (RFC 9110, 10.1.1) is told so, once."""
+        if conn.heard.expects:
+            conn.heard.expects = False
+            with contextlib.suppress(OSError):
+                conn.sock.send(CONTINUE)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         conn.sock.settimeout(PATIENCE)

@@ -47,7 +47,7 @@ def test_only_tests_hash_cheaply():
 @pytest.mark.parametrize("secret", ["", "secret", "hard to guess string", "short"])
 def test_production_refuses_a_weak_secret_key_and_says_which(secret):
     with pytest.raises(ValueError, match="SECRET_KEY is missing or well known"):
-        Settings(environment="production", secret_key=secret, internal_secret="i" * 32)
+        Settings(environment="production", secret_key=secret, internal_secret=GOOD)
 
 
 def test_the_list_of_well_known_passwords():

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - a table: one message a line
 """Messages that two programs could frame in two ways, written for this battery (A2)."""
 
 from collections.abc import Iterator

@@ -57,6 +57,8 @@ class Cast:
 
     def __init__(self, site: Site) -> None:
         self.site, self.kept = site, threading.local()
+        self.tokens: dict[str, str] = {}
+        self.talked_about = 0
         self.root = site.root
         with ThreadPoolExecutor(8) as pool:
             roles = [role for role in ROLES if role != "removed" or self.can_leave()]
@@ -127,6 +129,13 @@ class Cast:
         assert answer.ok, answer.text
         return answer.json()
 
+    def exchanged(self, session: str) -> str:
+        """The token that the gateway gets for a cookie."""
+        if session not in self.tokens:
+            given = {"kind": "session", "session": session}
+            self.tokens[session] = self.internal("/internal/exchange", given)["token"]
+        return self.tokens[session]
+
     def administer(self, actor: Actor, **changes: Any) -> None:
         assert self.root.patch(f"/users/{actor.id}", **changes).status_code == 200
 
@@ -154,7 +163,8 @@ class Cast:
         return int(made.json()["id"])
 
     def comment(self, owner: Actor, disabled: bool = False) -> int:
-        path = f"/api/v1/posts/{self.post(self.olga)}/comments/"
+        self.talked_about = self.talked_about or self.post(self.olga)
+        path = f"/api/v1/posts/{self.talked_about}/comments/"
         made = self.ask("posts", "POST", path, owner, json={"body": "as it was"})
         assert made.status_code == 201, made.text
         id = int(made.json()["id"])

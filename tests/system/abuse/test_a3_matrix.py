@@ -89,8 +89,7 @@ def page(actor: Actor, row: Row, door: str, cast: Cast) -> dict[str, Any]:
     cookies = dict(actor.cookies)
     headers = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
     if door != "gateway" and (session := cookies.pop("session", "")):
-        given = {"kind": "session", "session": session}
-        headers["Authorization"] = f"Bearer {cast.internal('/internal/exchange', given)['token']}"
+        headers["Authorization"] = f"Bearer {cast.exchanged(session)}"
     form = {"csrf_token": actor.csrf} | (row.told.get("body") or {})
     return {"headers": headers, "cookies": cookies, "data": form if row.method == "POST" else None}
 
