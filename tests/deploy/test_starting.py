@@ -23,7 +23,7 @@ COMMANDS = {
     "worker": "flask --app posts.app work",
     "prepare": "flask --app posts.app prepare --wait 0",
 }
-SECRET = "a-secret-of-our-own-0123456789"
+SECRET = "kN3v-7sPq_xT2wLzR9dYb"
 each = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -18,6 +19,7 @@ from ..people import PASSWORD
 from .site import Site
 
 ROLES = ("none", "unconfirmed", "user", "author", "moderator", "administrator", "disabled", "removed")
+FRESH = 120.0  # seconds
 FORBIDDEN_BY_TOKEN = ("disabled", "removed")  # of whom only the gateway and auth hear at once
 SERVICES = Path(__file__).parents[3] / "services"
 CSRF = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
@@ -46,6 +48,7 @@ class Actor:
     session: str = ""
     cookies: dict[str, str] = field(default_factory=dict)
     csrf: str = ""
+    made: float = 0.0
 
     @property
     def bearer(self) -> dict[str, str]:
@@ -57,7 +60,7 @@ class Cast:
 
     def __init__(self, site: Site) -> None:
         self.site, self.kept = site, threading.local()
-        self.tokens: dict[str, str] = {}
+        self.tokens: dict[str, tuple[str, float]] = {}
         self.talked_about = 0
         self.root = site.root
         with ThreadPoolExecutor(8) as pool:
@@ -107,7 +110,14 @@ class Cast:
     def with_tokens(self, actor: Actor) -> Actor:
         given = {"kind": "password", "email": actor.email, "password": PASSWORD, "address": "192.0.2.7"}
         actor.token = self.internal("/internal/exchange", given)["token"]
+        actor.made = time.monotonic()
         return actor
+
+    def keep_fresh(self, actor: Actor) -> None:
+        """Exchanged tokens live five minutes; a busy machine may need longer for the whole table."""
+        for each in (actor, self.olga, self.actors["moderator"]):
+            if each.token and each.role not in FORBIDDEN_BY_TOKEN and time.monotonic() - each.made > FRESH:
+                self.with_tokens(each)
 
     def with_pages(self, actor: Actor) -> Actor:
         """A browser's cookies: signed in unless a stranger, and with a form's token."""
@@ -131,10 +141,11 @@ class Cast:
 
     def exchanged(self, session: str) -> str:
         """The token that the gateway gets for a cookie."""
-        if session not in self.tokens:
-            given = {"kind": "session", "session": session}
-            self.tokens[session] = self.internal("/internal/exchange", given)["token"]
-        return self.tokens[session]
+        token, made = self.tokens.get(session, ("", 0.0))
+        if not token or time.monotonic() - made > FRESH:
+            token = self.internal("/internal/exchange", {"kind": "session", "session": session})["token"]
+            self.tokens[session] = token, time.monotonic()
+        return token
 
     def administer(self, actor: Actor, **changes: Any) -> None:
         assert self.root.patch(f"/users/{actor.id}", **changes).status_code == 200

@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,6 +79,7 @@ def answered(cast: Cast, row: Row, door: str, owner: str, role: str) -> str:
         actor = cast.with_tokens(cast.spares[role])
         if row.service == WEB:
             cast.with_pages(actor)
+    cast.keep_fresh(actor)
     path = re.sub(r"\{[^}]+\}|<[^>]+>", lambda _: str(thing(cast, row, actor, owner)), row.template)
     options = page(actor, row, door, cast) if row.service == WEB else {"json": row.told.get("body")}
     return str(cast.ask(door, row.method, path, None if row.service == WEB else actor, **options).status_code)
@@ -96,27 +97,34 @@ def page(actor: Actor, row: Row, door: str, cast: Cast) -> dict[str, Any]:
 
 def thing(cast: Cast, row: Row, actor: Actor, owner: str) -> Any:
     """What stands in the address for this cell."""
-    kind = row.told.get("thing", "")
     holder = actor if owner == "own" else cast.banned if owner == "disabled" else cast.olga
-    if kind == "hash":
-        return "0" * 32
-    if kind == "file":
-        return "favicon.svg"
-    if kind == "token":
-        return "no-such-token-at-all"
-    if kind == "person":
-        return NOWHERE if owner == "deleted" else holder.id
-    if kind == "username":
-        return "nobody.at.all" if owner == "deleted" else holder.username
-    if kind == "session":
-        return "0" * 32 if owner == "deleted" else cast.sid_of(holder)
-    if kind == "comment":
-        hidden = owner == "disabled"
-        return (
-            cast.gone_comment if owner == "deleted" else cast.comment(cast.olga if hidden else holder, hidden)
-        )
-    assert kind == "post", f"{row} has something in its address that `thing` does not name"
-    return cast.gone_post if owner == "deleted" else cast.post(holder)
+    kind = row.told.get("thing")
+    assert kind in THINGS, f"{row} has something in its address that `thing` does not name"
+    return THINGS[kind](cast, actor, owner, holder)
+
+
+def victim(cast: Cast, actor: Actor, owner: str, holder: Actor) -> int:
+    """Who is removed must be nobody that other cells need."""
+    return cast.make("user").id if actor.role == "administrator" and owner == "other" else holder.id
+
+
+def comment(cast: Cast, actor: Actor, owner: str, holder: Actor) -> int:
+    hidden = owner == "disabled"
+    return cast.gone_comment if owner == "deleted" else cast.comment(cast.olga if hidden else holder, hidden)
+
+
+THINGS: dict[Any, Callable[[Cast, Actor, str, Actor], Any]] = {
+    "hash": lambda *_: "0" * 32,
+    "file": lambda *_: "favicon.svg",
+    "token": lambda *_: "no-such-token-at-all",
+    "number": lambda *_: NOWHERE,
+    "victim": victim,
+    "comment": comment,
+    "person": lambda cast, actor, owner, holder: NOWHERE if owner == "deleted" else holder.id,
+    "username": lambda cast, actor, owner, holder: "nobody.at.all" if owner == "deleted" else holder.username,
+    "session": lambda cast, actor, owner, holder: "0" * 32 if owner == "deleted" else cast.sid_of(holder),
+    "post": lambda cast, actor, owner, holder: cast.gone_post if owner == "deleted" else cast.post(holder),
+}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
