@@ -1,6 +1,6 @@
 """What every answer carries, whoever made it: the application, an error, or the HTTP parser in front of both.
 
-Header values follow the OWASP Secure Headers project; problem bodies are those of `problems`.
+Header values are those of the OWASP Secure Headers project; problem bodies are those of `problems`.
 """
 
 from http import HTTPStatus

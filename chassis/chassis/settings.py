@@ -29,7 +29,6 @@ WELL_KNOWN_PASSWORDS = frozenset(
         "admin",
         "app",
         "changeme",
-        "flasky",
         "guest",
         "password",
         "postgres",

@@ -66,7 +66,8 @@ def cells(row: Row, cast: Cast) -> Iterator[tuple[str, str, str, str]]:
     """door, owner, role and expected status."""
     for owner, statuses in row.owners.items():
         for role, status in zip(ROLES, statuses, strict=True):
-            if status == "-" or role not in cast.actors:
+            gone = role == "removed" and owner == "own"  # nothing of theirs is left
+            if status == "-" or gone or role not in cast.actors:
                 continue
             yield "gateway", owner, role, status
             if role not in FORBIDDEN_BY_TOKEN:
