@@ -71,7 +71,7 @@ def test_services_put_back_to_different_moments_agree_again(past):
         if moments[0] != NOW:
             sign_in_again(past.members)
         after = written(past.members)
-        soon(lambda: not rig.books.waiting() or "reached" in rig.books.waiting(), 30)
+        soon(lambda: nothing_unsent(rig), 30)
         assert not after & before, "an id was given twice"
         assert count_letters(rig) == letters, "a mail went out twice"
         assert not [row for name in SERVICES for row in rig.books.rows(name, "SELECT reason FROM parked")]
@@ -79,6 +79,12 @@ def test_services_put_back_to_different_moments_agree_again(past):
     injected = f"backup under load, {len(chosen())} combinations of three moments"
     measured = f"copies right after {slowest:.1f} s at most, no id, mail or session twice"
     told("F20", rig.kind, injected, measured, "≤ 60 s, no duplicate effects")
+
+
+def nothing_unsent(rig: Rig) -> bool:
+    """Which events have been handled is not asked: an inbox that was put back does not know all of them."""
+    unsent = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
+    return not any(rig.books.value(service, unsent) for service in SERVICES)
 
 
 def put_back(past: Past, moments: dict[str, str]) -> None:
