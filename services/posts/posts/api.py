@@ -14,6 +14,7 @@ from . import commands, markup, queries, shapes
 from .models import Permission
 
 COMMENT, WRITE, MODERATE = Permission.COMMENT, Permission.WRITE, Permission.MODERATE
+DIGITS = 19  # of a version; Python refuses to read thousands of them
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 
 
@@ -169,4 +170,4 @@ def expected_version() -> int | None:
     tag = request.headers.get("If-Match", "*").removeprefix("W/").strip('"').partition(".")[0]
     if tag == "*":
         return None
-    return int(tag) if tag.isdecimal() else -1
+    return int(tag) if tag.isdecimal() and len(tag) < DIGITS else -1

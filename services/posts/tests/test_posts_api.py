@@ -245,3 +245,11 @@ def test_reads_take_at_most_two_statements(posts):
         "/api/v1/comments/": 2,
         "/api/v1/comments/1": 1,
     }
+
+
+def test_a_version_of_thousands_of_digits_is_another_version(posts):
+    post = posts.as_("ann", 7).post("/api/v1/posts/", json={"body": "x"}).json
+    ann = posts.as_("ann", 7)
+    for tag in ("9" * 5000, '"' + "9" * 19 + '"'):
+        answer = ann.put(f"/api/v1/posts/{post['id']}", json={"body": "y"}, headers={"If-Match": tag})
+        assert answer.status_code == 409

@@ -1,0 +1,159 @@
+"""A4: headers that say who one is, and addresses that two programs might read in two ways. None of them changes
+who somebody is or where a request goes.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+
+from .site import Site, told
+from .wire import Reply, exchange
+
+NAMES = (
+    "X-User", "X-User-Id", "X-Username", "X-Remote-User", "Remote-User", "X-Forwarded-User", "X-Auth-User", "X-Auth-Request-User",
+    "X-Identity", "X-Actor", "X-Sub", "X-Roles", "X-Perms", "X-Authenticated-Userid", "X-Consumer-Id", "X-Token", "Proxy-Authorization",
+    "X-Original-Authorization", "X-Forwarded-Authorization", "X-Authorization", "Session", "X-Session", "Sid", "X-Jwt-Assertion",
+    "X-Internal", "Internal", "X-Internal-Secret", "Identity-Changed", "Event-Ids", "X-Forwarded-Client-Cert", "X-Client-Dn",
+)  # fmt: skip
+ROUTING = ("X-Original-Url", "X-Rewrite-Url", "X-Forwarded-Path", "X-Forwarded-Prefix", "X-Http-Method-Override",
+           "X-Http-Method", "X-Method-Override", "X-Forwarded-Host", "X-Host", "Forwarded", "X-Forwarded-Server")  # fmt: skip
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    swapped = "".join(letter.upper() if place % 2 else letter.lower() for place, letter in enumerate(name))
+    return name, name.lower(), name.upper(), swapped, name.replace("-", "_"), name.replace("-", "_").upper()
+
+
+def ask(port: int, path: str, *lines: str, method: str = "GET") -> Reply:
+    head = "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close", *lines, "", ""])
+    return exchange(port, head.encode("latin-1"))[0]
+
+
+def forged(site: Site) -> Iterator[tuple[str, ...]]:
+    """Headers that pretend to be the administrator."""
+    root = site.root
+    for name, value in product(
+        NAMES, (str(root.id), root.username, f"Bearer {root.token}", site.internal_secret)
+    ):
+        for spelled in spellings(name) if value == str(root.id) else (name,):
+            yield (f"{spelled}: {value}",)
+            yield (f"Connection: {spelled}", f"{spelled}: {value}")
+    for name in (
+        "Authorization_",
+        "_Authorization",
+        "Http-Authorization",
+        "Http_Authorization",
+        "Redirect-Authorization",
+    ):
+        yield (f"{name}: Bearer {root.token}",)
+
+
+@pytest.fixture(scope="module")
+def fresh(site):
+    for person in (site.ann, site.root):
+        person.sign_in()
+    return site
+
+
+def test_nobody_becomes_somebody_by_a_header(fresh):
+    tried = 0
+    for lines in forged(fresh):
+        for door in ("gateway", "auth"):
+            found = ask(fresh.doors[door], "/api/v1/users/me", *lines)
+            assert found.status in (400, 401), (door, lines)
+            tried += 1
+    told("A4", fresh.kind, "strangers with forged identity headers: known", tried, 0)
+
+
+def test_nobody_becomes_somebody_else_by_a_header(fresh):
+    tried, mine = 0, f"Authorization: Bearer {fresh.ann.token}"
+    for lines in forged(fresh):
+        for door in ("gateway", "auth"):
+            found = ask(fresh.doors[door], "/api/v1/users/me", mine, *lines)
+            assert found.status in (200, 400, 401), (door, lines)
+            if found.status == 200:
+                assert json.loads(found.body)["id"] == fresh.ann.id, (door, lines)
+            tried += 1
+    told("A4", fresh.kind, "members with forged identity headers: somebody else", tried, 0)
+
+
+def test_no_header_changes_where_a_request_goes(fresh):
+    tried, mine = 0, f"Authorization: Bearer {fresh.ann.token}"
+    values = ("/internal/changes", "/metrics", "DELETE", "evil.example", "host=evil.example;for=1.2.3.4")
+    for name, value in product(ROUTING, values):
+        for spelled in spellings(name):
+            found = ask(fresh.doors["gateway"], "/api/v1/users/me", mine, f"{spelled}: {value}")
+            assert found.status in (200, 400), (spelled, value)
+            assert b"evil.example" not in found.body, (spelled, value)
+            tried += 1
+    told("A4", fresh.kind, "headers that name another route, method or host: followed", tried, 0)
+
+
+HIDDEN = ("internal/changes", "internal/exchange", "metrics", "readyz", "livez")
+BEFORE = ("/", "//", "/./", "/../", "/api/../", "/api/v1/../../", "/api/v1/posts/../../../", "/%2e%2e/", "/.%2e/", "/%2e/", "/..;/",
+          "/;/", "/api/v1/..;/..;/", "/%2f", "/%252f", "/%5c", "\\", "/\\", "/%00/", "/api/v1/posts/%2e%2e%2f", "/%c0%af", "/api%2f..%2f",
+          "http://localhost/", "http://127.0.0.1:1/", "/static/../", "/static/..%2f", "/%EF%BC%8F", "/x/%2e%2e/")  # fmt: skip
+AFTER = (
+    "",
+    "/",
+    "%00",
+    "%20",
+    ";x",
+    "%3bx",
+    "?",
+    "#",
+    "%23",
+    "%2f",
+    "/.",
+    "/..",
+    ".",
+    "%0a",
+    "%0d%0a",
+    "\t",
+    "//",
+    ".json",
+    "~",
+)
+
+
+def inside(site: Site) -> Iterator[str]:
+    for before, name, after in product(BEFORE, HIDDEN, AFTER):
+        yield f"{before}{name}{after}"
+        yield f"{before}{name.title()}{after}"
+        yield f"{before}{name.replace('/', '%2f')}{after}"
+        yield f"{before}{name.replace('e', '%65')}{after}"
+
+
+def test_no_spelling_of_an_address_leads_inside(fresh):
+    """In one long row on one connection as far as it goes; whatever ends the connection begins another."""
+    lines = (f"Authorization: Internal {fresh.internal_secret}", f"Authorization: Bearer {fresh.root.token}")
+    tried = 0
+    for place, path in enumerate(inside(fresh)):
+        if place % 5 and "%" not in path:
+            continue  # the plain ones repeat each other
+        found = ask(fresh.doors["gateway"], path, lines[place % 2])
+        assert found.status in (400, 401, 404, 308), (path, found.status)
+        assert b"process_cpu" not in found.body, path
+        assert b'"checks"' not in found.body, path
+        tried += 1
+    told("A4", fresh.kind, "spellings of internal addresses at the gateway: reached", tried, 0)
+
+
+def test_no_spelling_of_an_address_changes_whose_it_is(fresh):
+    root, ann = fresh.root.id, fresh.ann.id
+    tried = 0
+    paths = (
+        f"/api/v1/users/{ann}{{}}{root}/account",
+        f"/api/v1/users/{root}{{}}account",
+        f"/api/v1/users{{}}{root}/account",
+    )
+    for shape, between in product(
+        paths, ("/../", "/./", "//", "%2f", "%2F..%2F", ";/", "/%2e%2e/", "%00/", "\\", "%5c..%5c", "/;x=1/")
+    ):
+        for door in ("gateway", "auth"):
+            found = ask(fresh.doors[door], shape.format(between), f"Authorization: Bearer {fresh.ann.token}")
+            assert found.status in (400, 403, 404, 308), (door, shape, between)
+            tried += 1
+    told("A4", fresh.kind, "spellings of others' addresses: answered", tried, 0)
