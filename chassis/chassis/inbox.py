@@ -25,7 +25,7 @@ from flask import Flask, current_app, g, request
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import exc as database_errors
 
-from . import __version__, failpoints, freshness
+from . import __version__, failpoints, freshness, tracing
 from .audit import Copy, Kept
 from .bus import Away, Delivery
 from .database import database
@@ -127,6 +127,7 @@ def _guarded(step: Callable[[], Any]) -> Any:
 def attempt(event: Event, entry: Entry) -> str:
     """One try, in one transaction. Returns why it failed, or nothing."""
     in_hand(current_app)[current_thread().name] = event.id
+    span = tracing.begin(f"handle {event.type}", "CONSUMER", event.traceparent)
     try:
         IN_HAND.set(_age(event))
         if _first_time(event):
@@ -150,6 +151,8 @@ def attempt(event: Event, entry: Entry) -> str:
         log.exception("event failed", extra={"event": event.id, "type": event.type})
         return _reason(error)
     finally:
+        if span:
+            span.end()
         in_hand(current_app).pop(current_thread().name, None)
 
 

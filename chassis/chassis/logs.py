@@ -16,6 +16,8 @@ import orjson
 from flask import Flask, Response, g, has_request_context, request
 from werkzeug.routing import BaseConverter, UnicodeConverter
 
+from . import tracing
+
 log = logging.getLogger("request")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -76,7 +78,10 @@ def trace_id(parent: str) -> str:
 
 def _begin() -> None:
     g.request_id = request_id(request.headers.get("X-Request-Id"))
-    g.traceparent = traceparent(request.headers.get("traceparent"))
+    g.traceparent = traceparent(given := request.headers.get("traceparent"))
+    if request.path not in QUIET:
+        g.span = tracing.begin(request.method, "SERVER", g.traceparent if given else "")
+        g.traceparent = g.span.traceparent if g.span else g.traceparent
 
 
 def _is_quiet(response: Response) -> bool:
@@ -87,6 +92,9 @@ def _is_quiet(response: Response) -> bool:
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
+    if span := g.get("span"):
+        rule = request.url_rule.rule if request.url_rule else "unmatched"
+        span.end(f"{request.method} {rule}", http__response__status_code=response.status_code)
     if not _is_quiet(response):
         log.info(
             "request",

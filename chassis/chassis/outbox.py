@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from flask import Flask, current_app, g, has_request_context
 from pydantic import BaseModel
 
-from . import failpoints, idempotency
+from . import failpoints, idempotency, tracing
 from .bus import Message, Publisher
 from .database import Database, database
 from .events import Event, iso, new_id, now
@@ -95,7 +95,10 @@ def _publish(app: Flask, publisher: Publisher, rows: list[Any]) -> tuple[list[in
     if not rows:
         return [], []
     failpoints.reach("relay.claimed")
+    spans = tracing.sending(rows)
     confirmed = publisher.publish([Message(row.event_id, row.type, bytes(row.body)) for row in rows])
+    for span in spans:
+        span.end()
     failpoints.reach("relay.confirmed")
     unheard = app.extensions["unheard"]
     sent = [row.id for row in rows if row.event_id in confirmed or row.type in unheard]

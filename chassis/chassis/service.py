@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from pydantic import BaseModel
 from werkzeug.routing import IntegerConverter
 
-from . import access, deadlines, error_mails, guard, health, logs, metrics, problems
+from . import access, deadlines, error_mails, guard, health, logs, metrics, problems, tracing
 from .settings import Settings
 from .tokens import Verifier, jwks_reader
 
@@ -70,6 +70,7 @@ def create_service(
     app.extensions |= {"settings": settings, "version": version, "migrations": str(home / "migrations")}
     logs.configure(name, settings.log_level)
     error_mails.install(name, settings, logs.JsonLines(name))
+    tracing.configure(name)
     if settings.jwks_url:
         app.extensions["verifier"] = verifier_of(settings)
     metrics.install(app)

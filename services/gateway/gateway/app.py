@@ -12,6 +12,7 @@ from typing import Any
 
 import gevent
 
+from chassis import tracing
 from chassis.guard import STRICT_CSP
 from chassis.problems import NotFound, Refusal, Unauthenticated
 from chassis.service import create_service
@@ -74,6 +75,9 @@ class Gateway:
         if environ["SERVER_PORT"] == self._ops_port:
             return self._ops(environ, start_response)
         visit = Visit(environ, self._settings.trusted_hops)
+        span = tracing.begin(visit.method, "SERVER", environ.get("HTTP_TRACEPARENT", ""))
+        if span:
+            visit.traceparent = span.traceparent
         try:
             reply = self._reply(visit)
         except Refusal as refusal:
@@ -84,6 +88,9 @@ class Gateway:
         if visit.has_body and not visit.body_read:
             bodies.abandon(visit)
         start_response(STATUS.get(reply.status) or f"{reply.status} Unknown", self._finished(visit, reply))
+        if span:
+            route = visit.route.pattern if visit.route else "unmatched"
+            span.end(f"{visit.method} {route}", http__response__status_code=reply.status)
         if not reply.logged:
             _tell(visit, reply.status)
         return [reply.body]
