@@ -2,7 +2,7 @@
 
 Off, and nothing of it loaded, unless `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector (OTLP over HTTP). The
 other variables of OpenTelemetry hold as its specification has them (`OTEL_TRACES_SAMPLER`, `OTEL_BSP_…`).
-Needs the extra `traces` of this package. Spans have patterns of routes in them, never people's addresses or texts.
+Needs the extra `traces` of this package. Spans hold patterns of routes, nothing of people.
 """
 
 import os
