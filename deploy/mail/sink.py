@@ -61,5 +61,5 @@ def page() -> str:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    Controller(Keeper(), hostname="0.0.0.0", port=1025).start()  # noqa: S104 - in a container
+    Controller(Keeper(), hostname="0.0.0.0", port=1025).start()  # noqa: S104 # nosec B104 - in a container
     ThreadingHTTPServer(("0.0.0.0", 8025), Pages).serve_forever()  # noqa: S104 # nosec B104 - in a container
