@@ -14,6 +14,7 @@ SCREENSHOTS ?= screenshots
 ARGS ?=
 SERVICE ?=
 BUMP ?=
+ENV ?= production
 SIZE ?= S
 NAME ?=
 # Of one service: its own tests, the agreements that name it, and the rules of the house.
@@ -109,6 +110,9 @@ release: $(VENV)/dev.stamp paths ## release one service: changelog, version, con
 
 compat: $(VENV)/dev.stamp paths ## today's code beside the last releases of the others, both ways: [SERVICE=posts]
 	@$(PY) -m deploy.release.compat --service="$(SERVICE)"
+
+can-i-deploy: $(VENV)/dev.stamp paths ## whether a release may run beside what an overlay runs: SERVICE=posts VERSION=1.2.0 ENV=production
+	@$(PY) -m deploy.release.deployed "$(SERVICE)" "$(VERSION)" "$(ENV)"
 
 new-service: $(VENV)/dev.stamp ## a service with every room of the house, from the template: NAME=likes
 	@$(PY) -m deploy.new_service.make "$(NAME)" && $(MAKE) paths

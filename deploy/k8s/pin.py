@@ -1,6 +1,7 @@
 """Writes what runs into an overlay: `python -m deploy.k8s.pin RELEASE auth=sha256:… posts=sha256:… …`.
 
-The digests are those that `docker push` printed. RELEASE becomes part of the names of the release's jobs.
+The digests are those that `docker push` printed. RELEASE is noted behind each, for `make can-i-deploy`, and
+becomes part of the names of the release's jobs.
 """
 
 import re
@@ -15,8 +16,9 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 def pinned(text: str, release: str, digests: dict[str, str]) -> str:
     """The kustomization with these digests for tags, and the suffix of its jobs."""
     for service, digest in digests.items():
-        line = re.compile(rf"(\{{name: flasky-{service}, newName: [^,]+), (?:newTag|digest): [^}}]+\}}")
-        text, found = line.subn(rf"\1, digest: {digest}}}", text)
+        image = rf"(\{{name: flasky-{service}, newName: [^,]+), (?:newTag|digest): [^}}]+\}}"
+        line = re.compile(rf"{image}( +# \S+)?")
+        text, found = line.subn(rf"\1, digest: {digest}}}  # {release}", text)
         if not found:
             raise SystemExit(f"There is no image flasky-{service}.")
     return re.sub(r"^nameSuffix: .*$", f"nameSuffix: -{release.replace('.', '-')}", text, flags=re.M)

@@ -9,7 +9,17 @@ import pytest
 
 from deploy.release.parts import ROOT, Part, git
 
-LEFT_OUT = (".git", ".venv", ".run", "__pycache__", ".*_cache", ".hypothesis", ".coverage*", "secrets")
+LEFT_OUT = (
+    ".git",
+    ".venv",
+    ".checks",
+    ".run",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+    ".coverage*",
+    "secrets",
+)
 
 
 def run_git(root: Path, *words: str) -> str:
@@ -49,7 +59,8 @@ def edit(repository: Path):
         text = file.read_text()
         assert old in text, f"{path} has no {old!r} any more"
         file.write_text(text.replace(old, new))
-        run_git(repository, "commit", "--quiet", "--all", "--message", message)
+        run_git(repository, "add", "--all")
+        run_git(repository, "commit", "--quiet", "--message", message)
 
     yield change
     git("reset", "--hard", "--quiet", before, root=repository)
