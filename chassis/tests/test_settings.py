@@ -136,7 +136,8 @@ def test_random_secrets_are_good():
 @pytest.mark.parametrize("password", ["guest", "postgres", "changeme", "p%61ssword"])
 def test_production_refuses_a_servers_well_known_password(outside, name, password):
     outside.setenv("FLASK_CONFIG", "production")
-    outside.setenv(name, f"amqp://someone:{password}@server/shop")
+    scheme = "amqp" if name == "BUS_URL" else "postgresql+psycopg"
+    outside.setenv(name, f"{scheme}://someone:{password}@server:5432/shop")
     with pytest.raises(SystemExit, match=f"{name} has a well-known password") as stopped:
         Settings.load("shop")
     assert password not in str(stopped.value)

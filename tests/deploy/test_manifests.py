@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from secrets import token_urlsafe
 
 import pytest
 from pydantic import SecretStr
@@ -45,7 +46,7 @@ NOT_NEEDED = {
     "gateway": {"database_url", "bus_url", "jwks_url"},  # it finds the keys where auth is
     "web": {"database_url", "bus_url", "jwks_url"},
 }
-STRONG = "a-secret-that-only-tests-know"
+STRONG = token_urlsafe(32)
 
 
 @pytest.fixture(params=render.OVERLAYS, scope="module")

@@ -154,7 +154,7 @@ UNCLEAR = {
     "negative length": (400, POST + b"Content-Length: -2\r\n\r\n{}"),
     "hex length": (400, POST + b"Content-Length: 0x2\r\n\r\n{}"),
     "superscript length": (400, POST + b"Content-Length: \xb2\r\n\r\n{}"),
-    "unknown coding": (501, POST + b"Transfer-Encoding: xchunked\r\n\r\n"),
+    "unknown coding": (400, POST + b"Transfer-Encoding: xchunked\r\n\r\n"),
     "chunked twice": (400, POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
     "chunked not last": (400, POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"),
     "chunks in 1.0": (400, POST.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),

@@ -53,7 +53,8 @@ def test_tables_that_are_made_anew_keep_their_rows_and_indexes(posts):
         db = posts.app.extensions["sqlalchemy"]
         assert db.rows(sa.text("SELECT id, body FROM posts")) == [{"id": 7, "body": "one"}]
     assert len(before) == 4
-    assert before == after == indexes(posts)
+    assert before < after, "later migrations add some, none is lost"
+    assert after == indexes(posts)
 
 
 def test_an_id_is_not_given_again_when_the_newest_row_has_gone(posts):

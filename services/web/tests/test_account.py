@@ -126,13 +126,14 @@ def test_a_registration_that_auth_refuses(site, ann):
 
 def test_an_unconfirmed_account_sees_only_its_own_management(site, ann):
     newcomer = site.newcomer()
-    for path in ("/", "/explore", f"/user/{ann.name}", "/edit-profile", "/followed", "/feed.atom"):
+    for path in ("/", "/explore", f"/user/{ann.name}", "/edit-profile", "/followed"):
         assert newcomer.get(path).headers["Location"] == "/auth/unconfirmed", path
     assert newcomer.post("/", body="x").headers["Location"] == "/auth/unconfirmed"
     for path in ("/auth/change-password", "/auth/change-email", "/auth/sessions", "/auth/logout"):
         assert newcomer.get(path).status_code == 200, path
     assert newcomer.get("/nowhere").status_code == 404
-    assert newcomer.get("/robots.txt").status_code == 200
+    for path in ("/robots.txt", "/feed.atom", "/sitemap.xml"):  # for machines, as everybody has them
+        assert newcomer.get(path).status_code == 200, path
     assert newcomer.get("/static/site.css").status_code == 200
 
 
