@@ -63,7 +63,7 @@ screenshots: $(VENV)/dev.stamp paths ## a picture of every page, light and dark,
 	@SCREENSHOTS=$(SCREENSHOTS) $(PY) -m pytest --quiet --stack=embedded tests/browser/test_looks.py
 	@echo "The pictures are in $(SCREENSHOTS)."
 
-abuse: $(VENV)/dev.stamp paths parts ## the long form of the abuse battery, ten minutes of fuzzing included: [ARGS="-k a2"]
+abuse: $(VENV)/dev.stamp paths parts ## the long form of the abuse battery (fuzzing is not in it yet): [ARGS="-k a2"]
 	@ABUSE=long exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/abuse $(ARGS)
 
 faults: $(VENV)/dev.stamp paths parts ## the long form of the fault battery, on both stacks: [ARGS="-k f08"]
