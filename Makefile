@@ -14,6 +14,7 @@ SCREENSHOTS ?= screenshots
 ARGS ?=
 SERVICE ?=
 BUMP ?=
+ROLLING ?= quick
 ENV ?= production
 SIZE ?= S
 NAME ?=
@@ -68,6 +69,9 @@ abuse: $(VENV)/dev.stamp paths parts ## the long form of the abuse battery (fuzz
 
 faults: $(VENV)/dev.stamp paths parts ## the long form of the fault battery, on both stacks: [ARGS="-k f08"]
 	@FAULTS=long exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/faults $(ARGS)
+
+rolling: $(VENV)/dev.stamp paths parts ## every process replaced 20 times under load, releases side by side, on both stacks: [ROLLING=long] [ARGS="-k f15"]
+	@ROLLING=$(ROLLING) exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/upgrades $(ARGS)
 
 bench: $(VENV)/dev.stamp paths parts ## CPU and waiting times of every row, on both stacks, into bench/results.md: [SIZE=S]
 	@$(PY) -m bench.run --size $(SIZE)

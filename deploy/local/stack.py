@@ -1,6 +1,7 @@
 """The blog's processes on one machine: the Procfile's commands, and the environment each of them gets.
 
-`make run` runs them under honcho (run.py); the system tests start, kill and restart them by `Stack` itself.
+`make run` runs them under honcho (run.py); the system tests start, kill and restart them by `Stack` itself,
+and run single services from another tree: the release before, or the next one.
 """
 
 import http.client
@@ -53,6 +54,7 @@ class StackError(RuntimeError):
 class Process:
     command: str
     environment: dict[str, str]
+    tree: Path = ROOT
 
 
 class Stack:
@@ -64,6 +66,7 @@ class Stack:
         self.url = f"http://{ADDRESS}:{port}"
         self.given = dict(os.environ if env is None else env)
         self.ports = {name: port + offset for name, offset in OFFSETS.items()}
+        self.trees: dict[str, Path] = {}  # services whose code is not this tree's
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -89,11 +92,20 @@ class Stack:
 
     @property
     def processes(self) -> dict[str, Process]:
-        commands = parse_procfile((ROOT / "Procfile").read_text()).processes
-        return {name: Process(command, self.environment(name)) for name, command in commands.items()}
+        return {name: self.process(name) for name in OFFSETS if name != "gateway-ops"}
 
-    def environment(self, name: str) -> dict[str, str]:
+    def process(self, name: str, tree: Path | None = None) -> Process:
+        """The process of this name as it runs from a tree, if not from the one that its service has now."""
+        tree = tree or self.tree(name)
+        command = parse_procfile((tree / "Procfile").read_text()).processes[name]
+        return Process(command, self.environment(name, tree), tree)
+
+    def tree(self, name: str) -> Path:
+        return self.trees.get(name.removesuffix("-worker"), ROOT)
+
+    def environment(self, name: str, tree: Path | None = None) -> dict[str, str]:
         """All a process gets: what the caller has, what all share, and what only this one may know."""
+        tree = tree or self.tree(name)
         service = name.removesuffix("-worker")
         private = {*DATABASES.values(), "DATABASE_URL", *SECRETS}
         passed = {key: value for key, value in self.given.items() if key not in private}
@@ -101,7 +113,8 @@ class Stack:
         ports = {"PORT": str(self.ports[service])}
         if name != service:
             ports["WORKER_PORT"] = str(self.ports[name])
-        return self._defaults() | passed | own | ports | self._fixed()
+        code = {} if tree == ROOT else code_of(tree)
+        return self._defaults() | passed | own | ports | self._fixed() | code
 
     def _defaults(self) -> dict[str, str]:
         return {
@@ -168,7 +181,7 @@ class Stack:
         return subprocess.Popen(
             [sys.executable, "-m", "flask", "--app", f"{service}.app", "prepare", "--wait", PREPARE_LIMIT],
             env=self.environment(service),
-            cwd=ROOT,
+            cwd=self.tree(service),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -195,7 +208,7 @@ class Stack:
         deadline = time.monotonic() + timeout
         waiting = {name: self.ports[name] for name in OFFSETS if name != "gateway"}
         while waiting:
-            answers = {name: wrong for name, port in waiting.items() if (wrong := _unready(port))}
+            answers = {name: wrong for name, port in waiting.items() if (wrong := unready(port))}
             waiting = {name: self.ports[name] for name in answers}
             if waiting and (ended := [name for name in self._running if not self.alive(name)]):
                 raise StackError("".join(f"{name} ended:\n{self.last_lines(name)}\n" for name in ended))
@@ -216,7 +229,7 @@ class Stack:
             return subprocess.Popen(
                 shlex.split(process.command),
                 env=process.environment,
-                cwd=ROOT,
+                cwd=process.tree,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -265,7 +278,13 @@ class Stack:
                 yield json.loads(line)
 
 
-def _unready(port: int) -> str:
+def code_of(tree: Path) -> dict[str, str]:
+    """What makes Python take the chassis and the services of another tree, whatever is installed."""
+    paths = [tree, tree / "chassis", *sorted((tree / "services").iterdir())]
+    return {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+
+
+def unready(port: int) -> str:
     """What keeps the process at `port` from being ready, or nothing."""
     connection = http.client.HTTPConnection(ADDRESS, port, timeout=2)
     try:

@@ -17,7 +17,8 @@ from typing import Any, Self
 
 from packaging.version import InvalidVersion, Version
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..local.stack import ROOT, code_of
+
 AGREEMENTS = "tests/contract/agreements"
 BUMPS = ("major", "minor", "patch")
 STATEFUL = ("auth", "posts", "social")
@@ -37,8 +38,7 @@ def git(*words: str, root: Path = ROOT) -> str:
 
 def run_in(root: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Runs this Python with the chassis and the services of another tree, whatever is installed."""
-    paths = [root, root / "chassis", *sorted((root / "services").iterdir())]
-    given = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))} | (env or {})
+    given = os.environ | code_of(root) | (env or {})
     return subprocess.run([sys.executable, *words], cwd=root, env=given, capture_output=True, text=True)
 
 

@@ -14,13 +14,14 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 
 from chassis.testing.parts import Postgres, RabbitMQ, part_folder
-from deploy.local.stack import ROOT, SERVICES, Stack
+from deploy.local.stack import SERVICES, Stack
 
 from ..blogs import ENVIRONMENT, free_block
 from ..people import Blog
 from .checker import Books, check, soon
 from .load import Ledger, Member
 from .proxy import Proxy
+from .rollout import Rollout
 
 TWIN = "-twin"
 LONG = os.environ.get("FAULTS") == "long"
@@ -47,15 +48,20 @@ class Detour(Stack):
             if not names and not self.alive(twin):
                 self.start_twin(twin.removesuffix(TWIN))
 
-    def start_twin(self, name: str) -> None:
-        """A second process of the same, on the same port: what replicas are elsewhere."""
-        self._running[name + TWIN] = self._start(name + TWIN, self.processes[name])
+    def start_twin(self, name: str, tree: Path | None = None) -> None:
+        """A second process of the same, on the same port: what replicas are elsewhere. Perhaps from another
+        tree, as while a release is rolled out.
+        """
+        self._running[name + TWIN] = self._start(name + TWIN, self.process(name, tree))
 
     def end_twins(self) -> None:
         twins = [name for name in self._running if name.endswith(TWIN)]
         self.stop(*twins)
         for name in twins:
             del self._running[name]
+
+    def close(self) -> None:
+        self.front.__exit__()
 
     @property
     def names(self) -> list[str]:
@@ -73,6 +79,8 @@ class Rig:
     reaches posts through `front`.
     """
 
+    kind_of_stack: type[Detour] | type[Rollout] = Detour
+
     def __init__(self, stack: str, folder: Path) -> None:
         self.kind, self.real = stack, stack == "real"
         self.parts = part_folder()
@@ -81,7 +89,8 @@ class Rig:
         given = ENVIRONMENT | {"FAILPOINTS": str(self.points), "KEYS_AHEAD": "2", "REUSE_PORT": "1"}
         given |= {"AUDIT_EVERY": "0"}  # what an experiment has broken nobody may mend behind its back
         given |= {name: value for name, value in os.environ.items() if name == "PYTHONPATH"}
-        self.stack = Detour(free_block(), folder / "data", given | (self._servers() if self.real else {}))
+        servers = self._servers() if self.real else {}
+        self.stack = self.kind_of_stack(free_block(), folder / "data", given | servers)
         self.front = self.stack.front
         self.blog = Blog(self.stack)
         self.ledger = Ledger()
@@ -110,7 +119,7 @@ class Rig:
 
     def __exit__(self, *_: object) -> None:
         self.stack.stop()
-        self.front.__exit__()
+        self.stack.close()
         if self.real:
             self.proxy.__exit__()
             self.postgres.kill()
@@ -153,7 +162,7 @@ class Rig:
         done = subprocess.run(
             [sys.executable, "-m", "flask", "--app", f"{service}.app", *words],
             env=self.stack.environment(service) | {"FAILPOINTS": ""},
-            cwd=ROOT,
+            cwd=self.stack.tree(service),
             capture_output=True,
             text=True,
             timeout=60,

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -14,6 +14,8 @@ from ..people import Person
 
 NONE = 0  # the status of an answer that never came
 AGAIN = (NONE, 502, 503, 504)
+PAGES, PATHS = ("/", "/user/{name}", "/explore"), ("/users/{id}", "/users/{id}/timeline/", "/posts/")
+READING = {"look": 85, "post": 6, "comment": 4, "follow": 2, "unfollow": 1, "edit": 1, "delete": 1}
 MIX = {"post": 40, "comment": 20, "read": 15, "follow": 8, "unfollow": 5, "edit": 7, "delete": 5}
 
 
@@ -124,9 +126,14 @@ class Member:
     def read(self) -> Promise:
         return self._ask("read", "GET", f"/users/{self.id}/timeline/")
 
-    def something(self, chance: random.Random, text: str) -> None:
+    def look(self, where: str) -> Promise:
+        """At a page, or at what the API gives."""
+        path = where.format(id=self.id, name=self.person.username)
+        return self._ask("read", "GET", path if where in PATHS else f"{self.person.blog.url}{path}")
+
+    def something(self, chance: random.Random, text: str, mix: Mapping[str, int] = MIX) -> None:
         """One act of the mix."""
-        kind = chance.choices(list(MIX), list(MIX.values()))[0]
+        kind = chance.choices(list(mix), list(mix.values()))[0]
         if kind in ("follow", "unfollow") and self.others:
             getattr(self, kind)(chance.choice(self.others))
         elif kind == "comment" and self.mine:
@@ -137,6 +144,8 @@ class Member:
             self.delete(self.mine.pop(chance.randrange(len(self.mine))))
         elif kind == "read":
             self.read()
+        elif kind == "look":
+            self.look(chance.choice(PAGES + PATHS))
         else:
             self.publish(text)
 
@@ -178,8 +187,10 @@ class Member:
 class Load:
     """`with Load(members, rate=20, seed=1):` drives the blog in the background, each member in a thread."""
 
-    def __init__(self, members: list[Member], rate: float, seed: int) -> None:
-        self._members, self._every, self._seed = members, len(members) / rate, seed
+    def __init__(
+        self, members: list[Member], rate: float, seed: int, mix: Mapping[str, int] = MIX
+    ) -> None:
+        self._members, self._every, self._seed, self._mix = members, len(members) / rate, seed, mix
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._drive, args=pair) for pair in enumerate(members)]
 
@@ -197,7 +208,7 @@ class Load:
         chance, due, count = random.Random(f"{self._seed}.{number}"), time.monotonic(), 0
         while not self._stopping.wait(max(due - time.monotonic(), 0)):
             count += 1
-            member.something(chance, f"text {self._seed}-{number}-{count} {uuid.uuid4().hex[:8]}")
+            member.something(chance, f"text {self._seed}-{number}-{count} {uuid.uuid4().hex[:8]}", self._mix)
             due = max(due + self._every, time.monotonic() - 1)
 
 

@@ -15,11 +15,12 @@ class Proxy:
     delay: seconds to hold each piece. stalled: nothing passes, connections stay. cut_after: bytes to let pass
     upstream before all connections are cut in the middle of whatever was being written. halving: of each
     answer only the first half comes, then an end. one_of: if not 0, only each so manyth connection suffers,
-    as if one of so many replicas were bad. `asked` keeps the beginning of every piece that went upstream.
+    as if one of so many replicas were bad. `asked` keeps the beginning of every piece that went upstream,
+    unless it `keeps` none. Who is connected when `target` changes stays connected to the former one.
     """
 
-    def __init__(self, target: int) -> None:
-        self.target = target
+    def __init__(self, target: int, keeps: bool = True) -> None:
+        self.target, self._keeps = target, keeps
         self.delay, self.stalled, self.refusing = 0.0, False, False
         self.cut_after: int | None = None
         self.halving, self.one_of, self._accepted = False, 0, 0
@@ -84,7 +85,7 @@ class Proxy:
                 if bad:
                     self._hold()
                 if up:
-                    self.asked.append(piece[:4096])
+                    self.asked += [piece[:4096]] * self._keeps
                     piece = self._part(piece)
                 elif bad and self.halving:
                     sink.sendall(piece[: len(piece) // 2])
