@@ -54,17 +54,21 @@ def _until_done(step: Callable[[], None], deadline: float) -> None:
         try:
             return step()
         except (Away, sa.exc.OperationalError, sa.exc.InterfaceError) as error:
-            reason = (
-                str(error)
-                if isinstance(error, Away)
-                else "the database does not answer, or refuses the address or password"
-            )
+            reason = _reason(error)
             if time.monotonic() > deadline:
                 raise click.ClickException(
                     f"{current_app.name}: {reason}. Check DATABASE_URL and BUS_URL."
                 ) from error
             click.echo(f"{current_app.name}: {reason}; trying again in {RETRY:.0f} s", err=True)
             time.sleep(RETRY)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Away):
+        return str(error)
+    if type(getattr(error, "orig", None)).__name__ == "LockNotAvailable":
+        return "a table that has to change is in use"
+    return "the database does not answer, or refuses the address or password"
 
 
 def _upgrade() -> None:

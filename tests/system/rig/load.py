@@ -187,9 +187,7 @@ class Member:
 class Load:
     """`with Load(members, rate=20, seed=1):` drives the blog in the background, each member in a thread."""
 
-    def __init__(
-        self, members: list[Member], rate: float, seed: int, mix: Mapping[str, int] = MIX
-    ) -> None:
+    def __init__(self, members: list[Member], rate: float, seed: int, mix: Mapping[str, int] = MIX) -> None:
         self._members, self._every, self._seed, self._mix = members, len(members) / rate, seed, mix
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._drive, args=pair) for pair in enumerate(members)]

@@ -19,8 +19,8 @@ START_LIMIT = 90.0
 
 
 class Rollout(Stack):
-    """Before each process that serves stands a front, as a Kubernetes Service does: kept connections stay where
-    they are, new ones go to whoever is ready. A replacement listens on the other port of the two that each has.
+    """Before each process that serves stands a front, as a Kubernetes Service does: kept connections stay
+    where they are, new ones go to whoever is ready. A replacement listens on the other of two ports.
     """
 
     def __init__(self, *given: Any) -> None:
@@ -34,13 +34,15 @@ class Rollout(Stack):
         return f"http://{ADDRESS}:{self.fronts[name].port}"
 
     def replace(self, name: str, tree: Path | None = None) -> subprocess.Popen[bytes]:
-        """A new process, perhaps from another tree; once it is ready it takes over, and the old one is told to
-        end. Returns that one.
+        """A new process, perhaps from another tree; once it is ready it takes over, and the old one is told
+        to end. Returns that one.
         """
         old = self.beside(name, tree)
         soon(lambda: not unready(self.ports[_ready_at(name)]), START_LIMIT)
         self.take_over(name)
-        os.kill(old.pid, signal.SIGTERM)  # as a container's first process gets it; what it started is told by it
+        os.kill(
+            old.pid, signal.SIGTERM
+        )  # as a container's first process gets it; what it started is told by it
         return old
 
     def beside(self, name: str, tree: Path | None = None) -> subprocess.Popen[bytes]:

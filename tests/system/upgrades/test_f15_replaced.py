@@ -1,5 +1,5 @@
-"""F15: every process is replaced by a new one, again and again, while people read and write: no request fails,
-no event is lost.
+"""F15: every process is replaced by a new one, again and again, while people read and write: no request
+fails, no event is lost.
 """
 
 import os
@@ -29,7 +29,7 @@ def test_nobody_notices_that_every_process_is_replaced(rig, members):
     with Load(members, RATE, seed=15, mix=READING):
         for number in range(1, ROUNDS + 1):
             leaving = [rig.stack.replace(name) for name in rig.stack.processes]
-            assert all([ended_well(old) for old in leaving])
+            assert all(ended_well(old) for old in leaving)
             replaced += len(leaving)
             soon(lambda number=number: asked(rig, before) >= REQUESTS * number / ROUNDS, LONGEST_ROUND)
     tries = [each for promise in rig.ledger.promises[before:] for each in promise.tries]
