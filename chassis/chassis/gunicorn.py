@@ -13,6 +13,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 worker_class = "chassis.serving.PatientWorker"
 threads = int(os.environ.get("WEB_THREADS", "8"))
 worker_connections = 1024  # slow ones cost no thread; what comes beyond waits in the backlog
+sendfile = False  # answers go out as they are taken, see chassis.serving
 reuse_port = os.environ.get("REUSE_PORT") == "1"  # two of the same service on one machine share its port
 preload_app = True
 keepalive = 75

@@ -9,7 +9,6 @@ seconds. What cannot be parsed is answered with a problem body.
 import contextlib
 import errno
 import logging
-import re
 import selectors
 import socket
 import time
@@ -22,69 +21,42 @@ from gunicorn.workers import gthread
 
 from . import framing, guard, logs
 from .gthread import Worker
+from .heard import Heard
 
 log = logging.getLogger("request")
 PATIENCE = 10.0  # seconds for a client to send a request, or to take its answer
 FAREWELL = 2.0  # seconds for a client to read its last answer before the connection is gone (RFC 9112, 9.6)
 PIECE, ROOM = 64 * 1024, 1024 * 1024  # read at once; kept by the kernel of an answer that is taken slowly
-LONGEST_HEAD, LONGEST_BODY = 64 * 1024, 2 * 1024 * 1024
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,10})[ \t]*\r\n", re.I)
-CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.I)
-EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.I)
-SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]{0,1024}\r\n")
+MOST_UNTAKEN = 64 * 1024 * 1024  # of answers that wait for their clients, in all
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Heard:
-    """What has come of a request so far. Whether it is one is for the parser to say."""
+class Given:
+    """A client's socket as gunicorn writes to it: nobody waits, what is not taken at once is kept."""
 
-    __slots__ = ("_at", "_chunked", "_head", "_length", "_scanned", "came", "expects")
+    __slots__ = ("_socket", "rest")
 
-    def __init__(self) -> None:
-        self.came = bytearray()
-        self.expects = self._chunked = False
-        self._head = self._length = self._at = self._scanned = 0
+    def __init__(self, plain: socket.socket, rest: bytearray) -> None:
+        self._socket, self.rest = plain, rest
 
-    def whole(self) -> bool:
-        """Whether nothing more need be waited for: it is complete, too long, or already wrong."""
-        if not self._head and not self._find_head():
-            return len(self.came) > LONGEST_HEAD
-        if len(self.came) - self._head > LONGEST_BODY or self._length > LONGEST_BODY:
-            return True
-        return self._chunks_end() if self._chunked else len(self.came) >= self._head + self._length
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
 
-    def _find_head(self) -> bool:
-        end = self.came.find(b"\r\n\r\n", max(self._scanned - 3, 0))
-        self._scanned = len(self.came)
-        if end <= 0:
-            return False
-        head = bytes(self.came[: end + 2])
-        self._head = self._at = end + 4
-        self._chunked = CHUNKED.search(head) is not None
-        self._length = 0 if self._chunked else max((int(each) for each in LENGTH.findall(head)), default=0)
-        self.expects = EXPECTS.search(head) is not None
-        return True
-
-    def _chunks_end(self) -> bool:
-        """Walks on from the last whole chunk."""
-        while (size := SIZE.match(self.came, self._at)) is not None:
-            length = int(size[1], 16)
-            if length == 0:
-                trailers = self.came[size.end() : size.end() + LONGEST_HEAD]
-                return trailers[:2] == b"\r\n" or b"\r\n\r\n" in trailers or len(trailers) == LONGEST_HEAD
-            if len(self.came) < size.end() + length + 2:
-                return False
-            self._at = size.end() + length + 2
-        line = self.came[self._at : self._at + 1100]
-        return b"\n" in line or len(line) == 1100  # a size that is none: the parser refuses it
+    def sendall(self, piece: bytes) -> None:
+        taken = 0
+        if not self.rest:
+            with contextlib.suppress(BlockingIOError):
+                taken = self._socket.send(piece)
+        if taken < len(piece):
+            self.rest += piece[taken:]
 
 
 class Connection(gthread.TConn):  # type: ignore[misc]
-    """A client's connection, with what it has sent of its next request."""
+    """A client's connection, with what has come of its next request, and what is left of its answer."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.heard = Heard()
+        self.heard, self.rest = Heard(), bytearray()
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
 
@@ -100,6 +72,7 @@ class PatientWorker(Worker):
         super().__init__(*args, **kwargs)
         framing.install()
         self._leaving: deque[Connection] = deque()
+        self._taking: deque[Connection] = deque()
 
     def accept(self, listener: Any) -> None:
         try:
@@ -160,11 +133,15 @@ class PatientWorker(Worker):
                 conn.sock.send(CONTINUE)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        conn.sock.settimeout(PATIENCE)
+        plain = conn.sock
+        plain.setblocking(False)
+        conn.sock = Given(plain, conn.rest)
         try:
             return super().handle_request(req, conn)
-        except TimeoutError:
-            raise ConnectionResetError(errno.ECONNRESET, "the client is too slow") from None
+        except BlockingIOError:  # more of the body is asked for than has come: it is longer than any may be
+            raise ConnectionResetError(errno.ECONNRESET, "the body is too long") from None
+        finally:
+            conn.sock = plain
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """What gunicorn could not parse, or an error of ours that nobody caught."""
@@ -175,9 +152,9 @@ class PatientWorker(Worker):
             log.info("request not understood", extra=told)
         else:
             log.error("unexpected error", extra=told, exc_info=exc)
-        client.settimeout(PATIENCE)
+        client.setblocking(False)
         with contextlib.suppress(OSError):
-            client.sendall(guard.unparsed(status, request_id, self._https))
+            client.send(guard.unparsed(status, request_id, self._https))
 
     @property
     def _https(self) -> bool:
@@ -186,6 +163,9 @@ class PatientWorker(Worker):
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """Hangs up without waiting: who does not leave is let go of after `FAREWELL` seconds."""
+        if conn.rest:
+            self._give(conn, fs)
+            return
         ended = fs.cancelled() or fs.exception() is not None or not fs.result()
         if not ended:
             super().finish_request(conn, fs)
@@ -200,6 +180,29 @@ class PatientWorker(Worker):
         else:
             conn.timeout = time.monotonic() + FAREWELL
             self._leaving.append(conn)
+
+    def _give(self, conn: Connection, fs: Any) -> None:
+        """The rest of an answer goes out as its client takes it. Of too many rests the oldest is given up."""
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + PATIENCE
+        self._taking.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._takes, conn, fs))
+        while sum(len(each.rest) for each in self._taking) > MOST_UNTAKEN:
+            self._gone(self._taking.popleft())
+
+    def _takes(self, conn: Connection, fs: Any, client: Any) -> None:
+        try:
+            del conn.rest[: client.send(conn.rest[:PIECE])]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._taking.remove(conn)
+            self._gone(conn)
+            return
+        if not conn.rest:
+            self._taking.remove(conn)
+            self.poller.unregister(client)
+            self.finish_request(conn, fs)
 
     def _leaves(self, conn: Connection, client: Any) -> None:
         """What still comes is read and forgotten, so that the answer is not lost to a reset."""
@@ -217,8 +220,9 @@ class PatientWorker(Worker):
 
     def murder_pending(self) -> None:
         super().murder_pending()
-        while self._leaving and self._leaving[0].timeout <= time.monotonic():
-            self._gone(self._leaving.popleft())
+        for slow in (self._leaving, self._taking):
+            while slow and slow[0].timeout <= time.monotonic():
+                self._gone(slow.popleft())
 
     def _cap_keepalive(self, deadline: float) -> None:
         """At the end of the process, who has not sent a whole request is no longer waited for."""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.serving import LONGEST_HEAD, Heard
+from chassis.heard import LONGEST_HEAD, Heard
 from chassis.testing.parts import free_port, listens
 from chassis.testing.polling import eventually
 
@@ -119,6 +119,34 @@ def test_clients_that_do_not_take_their_answer_stop_nobody(port):
         assert status(honest) == b"200"
     for connection in slow:
         connection.close()
+
+
+def test_answers_larger_than_the_kernel_keeps_hold_no_thread_and_come_whole(port):
+    size, slow = 12_000_000, []
+    for _ in range(THREADS):
+        slow.append(connection := connect(port))
+        connection.sendall(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % size)
+    with connect(port) as honest:
+        honest.sendall(GET)
+        assert status(honest) == b"200"
+    for connection in slow:
+        connection.sendall(GET)  # answered after it, on the same connection
+        assert len(read_all(connection, size)) == size
+        assert status(connection) == b"200"
+        connection.close()
+
+
+def read_all(connection, size):
+    """The body of an answer of that size."""
+    came = b""
+    while b"\r\n\r\n" not in came:
+        came += connection.recv(1)
+    body = bytearray()
+    while len(body) < size:
+        piece = connection.recv(size - len(body))
+        assert piece
+        body += piece
+    return body
 
 
 def test_clients_that_are_hung_up_on_and_stay_stop_nobody(port):
