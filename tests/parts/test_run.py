@@ -20,7 +20,7 @@ from deploy.local.seed import PASSWORD, PEOPLE
 from deploy.local.stack import ROOT
 from tests.system.blogs import free_block
 
-LIMIT = 90.0
+LIMIT = 240.0  # of other work on the machine, not of the runner
 POLL = 0.05
 
 pytestmark = pytest.mark.xdist_group("parts")
@@ -111,10 +111,11 @@ def test_make_run_starts_fills_ends_and_keeps_the_blog(tmp_path: Path, addresses
         count = ask(port, "/posts/", token)["count"]
         assert count == 64
     with running(tmp_path, port, addresses) as said:
-        assert ask(port, "/posts/", ask(port, "/tokens/")["token"])["count"] == count
+        token = ask(port, "/tokens/")["token"]  # once: who asks again and again meets the limit of sign-ins
+        assert ask(port, "/posts/", token)["count"] == count
         kill("posts.app:create_app()", port + 2)
         wait_for(lambda: "posts ended (SIGKILL) and is started again" in said.read_text())
-        wait_for(lambda: answers(port, "/posts/", ask(port, "/tokens/")["token"]))
+        wait_for(lambda: answers(port, "/posts/", token))
         assert said.read_text().count("ended (") == 1
 
 
@@ -128,5 +129,6 @@ def kill(command: str, port: int) -> None:
 
 
 def answers(port: int, path: str, token: str) -> bool:
-    url = f"http://127.0.0.1:{port}/api/v1{path}"
-    return requests.get(url, auth=(token, ""), timeout=10).ok
+    with suppress(requests.RequestException):
+        return requests.get(f"http://127.0.0.1:{port}/api/v1{path}", auth=(token, ""), timeout=10).ok
+    return False
