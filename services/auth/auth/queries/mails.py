@@ -1,0 +1,45 @@
+"""Reads of mails and of the links in them."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from chassis.events import now
+
+from ..models import Mail, MailToken, User, db
+from .people import ACCOUNTS
+from .rows import Row
+
+BY_MAIL_TOKEN = ACCOUNTS.add_columns(MailToken.email.label("token_email")).join(
+    MailToken, MailToken.user_id == User.id
+).where(
+    MailToken.hash == sa.bindparam("hash"),
+    MailToken.purpose == sa.bindparam("purpose"),
+    MailToken.expires_at > sa.bindparam("now"),
+)  # fmt: skip
+MAILS_DUE = (
+    sa.select(Mail.id)
+    .where(Mail.next_try_at <= sa.bindparam("now"), Mail.state == sa.bindparam("state"))
+    .limit(1)
+)
+MAILS_WAITING = sa.select(sa.func.min(Mail.created_at)).where(Mail.state.in_(("asked", "queued")))
+MAILS_FAILED = sa.select(sa.func.count()).where(Mail.state == "failed")
+
+
+def account_by_mail_token(hash: str, purpose: str) -> Row | None:
+    """Whose link it is, while it is good."""
+    return db.row(BY_MAIL_TOKEN, {"hash": hash, "purpose": purpose, "now": now()})
+
+
+def mails_due(state: str) -> bool:
+    """Whether a mail waits for its turn."""
+    return db.value(MAILS_DUE, {"now": now(), "state": state}) is not None
+
+
+def mails_waiting_since() -> datetime | None:
+    """When the oldest mail was written that is not yet sent."""
+    return db.value(MAILS_WAITING)  # type: ignore[no-any-return]
+
+
+def mails_failed() -> int:
+    return int(db.value(MAILS_FAILED))

@@ -1,0 +1,43 @@
+"""Reads of removals that are under way."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ..models import WAITING, Removal, db
+from .rows import Row, found
+
+REMOVALS_WAITING = sa.select(
+    sa.func.min(Removal.requested_at).label("oldest"),
+    sa.func.count(sa.distinct(Removal.user_id)).label("people"),
+).where(WAITING)
+REMOVALS_READY = (
+    sa.select(Removal.user_id)
+    .where(WAITING)
+    .group_by(Removal.user_id)
+    .having(sa.func.max(sa.case((Removal.service == "auth", 0), else_=1)) == 0)
+    .order_by(Removal.user_id)
+    .limit(50)
+)
+REMOVALS_SILENT = (
+    sa.select(Removal.user_id)
+    .where(WAITING, Removal.service != "auth", Removal.asked_at < sa.bindparam("before"))
+    .group_by(Removal.user_id)
+    .order_by(sa.func.min(Removal.asked_at))
+    .limit(50)
+)
+
+
+def removals_waiting() -> Row:
+    """How many accounts are being removed, and since when the oldest."""
+    return found(db.row(REMOVALS_WAITING))
+
+
+def removals_ready() -> list[int]:
+    """Whom all other services have forgotten, so that it is auth's turn."""
+    return [row["user_id"] for row in db.rows(REMOVALS_READY)]
+
+
+def removals_silent(before: datetime) -> list[int]:
+    """Whom some service has not forgotten, although it was asked that long ago."""
+    return [row["user_id"] for row in db.rows(REMOVALS_SILENT, {"before": before})]

@@ -1,0 +1,105 @@
+"""Reads of who is signed in, whose rights changed, and how often passwords were tried."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from chassis.events import now
+from chassis.problems import NotFound
+from chassis.tokens import Actor
+
+from ..models import Guesses, Session, User, db
+from .people import ACCOUNTS
+from .rows import Row, Rows
+
+SID = re.compile(r"[0-9a-f]{32}")
+LATE_COMMITS = timedelta(seconds=5)
+LONGEST_TOKEN = timedelta(seconds=3700)
+OF_SESSION = ACCOUNTS.add_columns(
+    Session.sid, Session.kind, Session.last_seen.label("session_seen"), Session.expires_at,
+    Session.revoked_at, Session.idle_seconds,
+).join(Session, Session.user_id == User.id)  # fmt: skip
+BY_SID = OF_SESSION.where(Session.sid == sa.bindparam("sid"))
+BY_COOKIE = OF_SESSION.where(Session.cookie_hash == sa.bindparam("hash"))
+GOOD_SESSION = (
+    Session.user_id == sa.bindparam("user"),
+    Session.revoked_at.is_(None),
+    Session.expires_at > sa.bindparam("now"),
+)
+SESSIONS = (
+    sa.select(
+        Session.sid, Session.kind, Session.agent, Session.address, Session.created_at, Session.last_seen,
+        Session.expires_at,
+    )
+    .where(*GOOD_SESSION)
+    .order_by(Session.last_seen.desc(), Session.sid)
+    .limit(sa.bindparam("size"))
+    .offset(sa.bindparam("offset"))
+)  # fmt: skip
+SESSIONS_TOTAL = sa.select(sa.func.count()).select_from(Session).where(*GOOD_SESSION)
+CHANGED = sa.select(User.id, User.ver, User.ver_changed_at).where(
+    User.ver_changed_at >= sa.bindparam("since")
+)
+REVOKED = sa.select(Session.sid, Session.revoked_at).where(Session.revoked_at >= sa.bindparam("since"))
+GUESSES = sa.select(Guesses.key, Guesses.moments).where(Guesses.key.in_(sa.bindparam("keys", expanding=True)))
+
+
+def session_by_cookie(hash: str) -> Row | None:
+    """A browser's session with its account, if both are good."""
+    return good(db.row(BY_COOKIE, {"hash": hash}))
+
+
+def live_session(sid: str) -> Row | None:
+    """A session with its account, if both are good."""
+    return good(db.row(BY_SID, {"sid": sid}))
+
+
+def good(row: Row | None) -> Row | None:
+    if row is None or row["disabled"] or row["revoked_at"] is not None or row["expires_at"] <= now():
+        return None
+    return row
+
+
+def sessions(user_id: int, size: int, offset: int) -> Rows:
+    """Where somebody is signed in, the latest used first."""
+    return db.rows(SESSIONS, {"user": user_id, "now": now(), "size": size, "offset": offset})
+
+
+def sessions_total(user_id: int) -> int:
+    return int(db.value(SESSIONS_TOTAL, {"user": user_id, "now": now()}))
+
+
+def changes(since: float) -> dict[str, Any]:
+    """Whose rights changed and which sessions ended since a Unix time; overlaps, because commits come late.
+
+    What is older than any token is left out.
+    """
+    at = now()
+    oldest = at - LONGEST_TOKEN
+    asked = datetime.fromtimestamp(min(max(since, oldest.timestamp()), at.timestamp()), at.tzinfo)
+    values = {"since": max(asked - LATE_COMMITS, oldest)}
+    return {
+        "now": at.timestamp(),
+        "changes": [
+            {"sub": str(row["id"]), "ver": row["ver"], "at": row["ver_changed_at"].timestamp()}
+            for row in db.rows(CHANGED, values)
+        ],
+        "revoked": [
+            {"sid": row["sid"], "at": row["revoked_at"].timestamp()} for row in db.rows(REVOKED, values)
+        ],
+    }
+
+
+def guesses(keys: Sequence[str]) -> dict[str, str]:
+    """When passwords were tried, by key."""
+    return {row["key"]: row["moments"] for row in db.rows(GUESSES, {"keys": list(keys)})}
+
+
+def own_session_exists(actor: Actor, session: str) -> None:
+    """Somebody else's is not there either."""
+    row = live_session(session) if SID.fullmatch(session) else None
+    if row is None or row["id"] != actor.id:
+        raise NotFound
