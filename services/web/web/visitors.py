@@ -14,7 +14,7 @@ from chassis.settings import settings
 from chassis.tokens import Actor
 
 View = Callable[..., Any]
-OPEN_TO_UNCONFIRMED = ("account.", "files.", "health.", "machines.")
+OPEN_TO_UNCONFIRMED = ("account.", "signing.", "files.", "health.", "machines.")
 
 
 class Permission(IntFlag):

@@ -1,37 +1,26 @@
-"""Accounts: everything under `/auth`. The session's cookie is set here; the gateway reads it."""
+"""Accounts: registering, confirming, passwords, addresses, and leaving for good."""
 
-import re
-from typing import Any
-from urllib.parse import quote
-
-from flask import Blueprint, Response, request, session
+from flask import Blueprint, Response, request
 
 from chassis.access import public
-from chassis.problems import Conflict, Invalid, NotFound, Refusal, TooMany, Unauthenticated, Unavailable
-from chassis.settings import settings
+from chassis.problems import Conflict, Invalid, Refusal
 
-from ..clients import auth, maybe
-from ..clients.shapes import SignedIn
+from ..clients import auth
 from ..forms import (
     ChangeEmailForm,
     ChangePasswordForm,
     ConfirmForm,
-    Form,
-    LoginForm,
     RegistrationForm,
     RemoveAccountForm,
     ResetForm,
     ResetRequestForm,
-    sentence,
 )
-from ..pager import Pager, asked_page
 from ..showing import show
-from ..visitors import me, members, safe_path, visitor
-from .steps import onward, question
+from ..visitors import me, members, visitor
+from .signing import signed_out
+from .steps import LOGIN, onward, question, told
 
 pages = Blueprint("account", __name__, url_prefix="/auth")
-LOGIN = "/auth/login"
-DEVICE, DEVICE_SECONDS = re.compile(r"[A-Za-z0-9_.~-]{1,512}"), 2 * 365 * 24 * 3600
 BAD_CONFIRMATION = "The confirmation link is invalid or has expired."
 OTHERS_END = "You will stay logged in here and be logged out everywhere else."
 GOES = (
@@ -40,94 +29,6 @@ GOES = (
 )
 GONE = "Your account is closed, and everything of it is being erased. A mail will tell you when that is done."
 BAD_LINK = "This link is invalid or has expired. You can ask for a new one here."
-
-
-@pages.route("/login", methods=["GET", "POST"])
-@public()
-def login() -> Response:
-    form, status = LoginForm(), 200
-    if form.validate_on_submit():
-        try:
-            return _signed_in(form)
-        except Unauthenticated:
-            status = 400
-            form.form_errors.append("Invalid email or password.")
-        except (TooMany, Unavailable, Invalid) as refusal:
-            status = refusal.status
-            form.form_errors.append(refusal.message)
-    elif form.is_submitted():
-        status = 400
-    return show("auth/login.html", status, form=form)
-
-
-def _signed_in(form: LoginForm) -> Response:
-    email, password = form.email.data or "", form.password.data or ""
-    done = auth.sign_in(email, password, remember=bool(form.remember_me.data), **browser())
-    if isinstance(done, SignedIn):
-        return arrived(done)
-    session["pending"] = done.pending
-    return onward(f"/auth/login/second?next={quote(safe_path(request.args.get('next')), safe='/')}")
-
-
-def browser() -> dict[str, str]:
-    """Where somebody signs in, as the log and the list of sessions tell it."""
-    return {
-        "address": request.headers.get("X-Forwarded-For", request.remote_addr or "")[:64],
-        "agent": "".join(filter(str.isprintable, request.headers.get("User-Agent", "")))[:256],
-        "device": _device(),
-    }
-
-
-def arrived(opened: SignedIn) -> Response:
-    """Signed in: the browser gets its cookies, and goes on to where it was going."""
-    response = onward(safe_path(request.args.get("next")))
-    _set_session(response, opened.session, opened.max_age)
-    _set_device(response, opened.device)
-    return response
-
-
-def _device() -> str:
-    shown = request.cookies.get(settings.device_cookie, "")
-    return shown if DEVICE.fullmatch(shown) else ""
-
-
-def _set_device(response: Response, value: str) -> None:
-    """It opens nothing; it only keeps others from locking the owner of this browser out (decision 6)."""
-    response.set_cookie(
-        settings.device_cookie, value, DEVICE_SECONDS, secure=settings.https, httponly=True, samesite="Lax"
-    )
-
-
-def _set_session(response: Response, value: str, max_age: int | None) -> None:
-    response.set_cookie(
-        settings.session_cookie, value, max_age, secure=settings.https, httponly=True, samesite="Lax"
-    )
-
-
-@pages.route("/logout", methods=["GET", "POST"])
-@members()
-def logout() -> Response:
-    if request.method != "POST":
-        return question("Log Out", "You will be logged out in this browser.", "Log Out")
-    if sid := me().session:
-        maybe(lambda: _end(sid))
-    return _signed_out("You have been logged out.")
-
-
-def _end(sid: str) -> None:
-    """One that has ended already is as good as ended."""
-    try:
-        auth.end_session(sid)
-    except (NotFound, Unauthenticated):
-        return
-
-
-def _signed_out(message: str, to: str = "/") -> Response:
-    """The next one at this browser begins with nothing of this one."""
-    session.clear()
-    response = onward(to, message)
-    _set_session(response, "", 0)
-    return response
 
 
 @pages.route("/register", methods=["GET", "POST"])
@@ -144,15 +45,6 @@ def register() -> Response:
     elif form.is_submitted():
         status = 400
     return show("auth/register.html", status, form=form)
-
-
-def told(form: Form, refusal: Refusal) -> int:
-    """A refusal's words go into the form: at their fields, or above it. Returns the status of the page."""
-    if isinstance(refusal, Unauthenticated):
-        raise refusal
-    if not form.blame(refusal):
-        form.form_errors.append(sentence(refusal.message))
-    return refusal.status
 
 
 @pages.route("/confirm", methods=["GET", "POST"])
@@ -282,27 +174,6 @@ def change_email(token: str) -> Response:
     return onward("/", "Your email address has been updated.")
 
 
-@pages.route("/sessions", methods=["GET", "POST"])
-@members()
-def sessions() -> Response:
-    if request.method == "POST":
-        return _end_sessions(request.form.get("id", ""))
-    page = asked_page()
-    found = maybe(lambda: auth.sessions(page))
-    pager = Pager("/auth/sessions", page, found.count, settings.users_per_page) if found else None
-    return show("auth/sessions.html", sessions=found, pager=pager, form=ConfirmForm())
-
-
-def _end_sessions(which: str) -> Any:
-    if which == "all":
-        auth.end_all_sessions()
-        return _signed_out("You have been logged out everywhere.", LOGIN)
-    if which == me().session:
-        return logout()
-    auth.end_session(which)
-    return onward("/auth/sessions", "That session has ended.")
-
-
 @pages.route("/remove-account", methods=["GET", "POST"])
 @members()
 def remove_account() -> Response:
@@ -313,7 +184,7 @@ def remove_account() -> Response:
         except Refusal as refusal:
             status = told(form, refusal)
         else:
-            return _signed_out(GONE)
+            return signed_out(GONE)
     elif form.is_submitted():
         status = 400
     return show("auth/form.html", status, form=form, title="Remove Your Account", lead=GOES, danger=True)

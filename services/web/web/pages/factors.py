@@ -16,8 +16,8 @@ from ..clients.shapes import Ways
 from ..forms import CodeForm, Form, PasskeyForm, PasskeyNameForm, PasswordForm, StepForm
 from ..showing import show
 from ..visitors import members
-from .account import LOGIN, arrived, browser, told
-from .steps import onward
+from .signing import arrived, browser
+from .steps import LOGIN, onward, told
 
 pages = Blueprint("factors", __name__, url_prefix="/auth")
 HOME = "/auth/second-factor"

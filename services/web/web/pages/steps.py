@@ -1,10 +1,13 @@
-"""What many pages do: lead on after a form, ask with one button."""
+"""What many pages do: lead on after a form, ask with one button, say in a form what was refused."""
 
 from flask import Response, flash, redirect, request
 
-from ..forms import ConfirmForm
+from chassis.problems import Refusal, Unauthenticated
+
+from ..forms import ConfirmForm, Form, sentence
 from ..showing import show
 
+LOGIN = "/auth/login"
 DRAFT_SECONDS = 60
 
 
@@ -27,3 +30,12 @@ def question(title: str, text: str, button: str, back: str = "/", *, danger: boo
     return show(
         "confirm.html", title=title, text=text, button=button, back=back, danger=danger, form=ConfirmForm()
     )
+
+
+def told(form: Form, refusal: Refusal) -> int:
+    """A refusal's words go into the form: at their fields, or above it. Returns the status of the page."""
+    if isinstance(refusal, Unauthenticated):
+        raise refusal
+    if not form.blame(refusal):
+        form.form_errors.append(sentence(refusal.message))
+    return refusal.status
