@@ -280,7 +280,7 @@ class Stack:
 
 def code_of(tree: Path) -> dict[str, str]:
     """What makes Python take the chassis and the services of another tree, whatever is installed."""
-    paths = [tree, tree / "chassis", *sorted((tree / "services").iterdir())]
+    paths = [tree, tree / "chassis", tree / "clients/python", *sorted((tree / "services").iterdir())]
     return {"PYTHONPATH": os.pathsep.join(map(str, paths))}
 
 

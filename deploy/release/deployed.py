@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from .compat import Row, Trees, between, table, temporary
+from .compat import Row, Trees, answered, between, table, temporary
 from .parts import ROOT, Part, Refused, version_of
 
 OVERLAYS = "deploy/k8s/overlays"
@@ -40,12 +40,10 @@ def beside_what_runs(part: Part, version: Version, environment: str) -> list[Row
     with temporary() as folder:
         trees = Trees(folder, part.root)
         new = trees.at(part, version)
-        rows: list[Row] = []
-        for name, runs in there.items():
-            if name != part.name:
-                other = trees.at(Part.named(name, part.root), runs)
-                rows += [*between(new, other), *between(other, new)]
-        return rows
+        there.pop(part.name, None)
+        others = [trees.at(Part.named(name, part.root), runs) for name, runs in there.items()]
+        pairs = [pair for other in others for pair in ((new, other), (other, new))]
+        return answered(question for pair in pairs for question in between(*pair))
 
 
 def main() -> None:

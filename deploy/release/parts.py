@@ -1,8 +1,8 @@
 """What has a version of its own: each service, and the chassis they ride on.
 
 A release leaves a snapshot in `contract/released/<version>/`: what was promised (API document, event
-schemas), real events as they were said (`fixtures/`), what was needed of others (`agreements/`), and the
-commit whose code it was.
+schemas), real events as they were said (`fixtures/`) and what was needed of others (`agreements/`). The
+commit that brought the snapshot is the release.
 """
 
 import json
@@ -37,9 +37,19 @@ def git(*words: str, root: Path = ROOT) -> str:
 
 
 def run_in(root: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs this Python with the chassis and the services of another tree, whatever is installed."""
-    given = os.environ | code_of(root) | (env or {})
+    """Runs this Python with the chassis and the services of another tree, whatever is installed.
+
+    What a test run around it asks for (coverage, options of pytest) is not passed on: it is about this tree.
+    """
+    passed = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTEST"))}
+    given = passed | code_of(root) | (env or {})
     return subprocess.run([sys.executable, *words], cwd=root, env=given, capture_output=True, text=True)
+
+
+def shallow(root: Path) -> set[str]:
+    """The commits at which a shallow clone ends: to git they look as if they had brought every file."""
+    file = root / git("rev-parse", "--git-path", "shallow", root=root)
+    return set(file.read_text().split()) if file.exists() else set()
 
 
 def version_of(text: str) -> Version:
@@ -106,9 +116,25 @@ class Part:
             raise Refused(f"{self.name} {version} was never released (released: {known})")
         return folder
 
-    def record(self, version: Version) -> dict[str, Any]:
-        """`{version, commit, date}` of a release."""
-        return json.loads((self.snapshot(version) / "release.json").read_text())  # type: ignore[no-any-return]
+    def tag(self, version: Version) -> str:
+        return f"{self.name}-v{version}"
+
+    def commit(self, version: Version) -> str:
+        """The commit of a release: its tag's, or the one that brought its snapshot.
+
+        Tags may be left behind, and a rebase changes hashes, so no hash is written down. Raises `Refused`
+        when this clone lacks the commit.
+        """
+        record = self.snapshot(version) / "release.json"
+        if tagged := git("tag", "--list", "--format=%(*objectname)", self.tag(version), root=self.root):
+            return tagged
+        found = git("log", "-1", "--format=%H", "--diff-filter=A", "--", str(record), root=self.root)
+        if found and found not in shallow(self.root):
+            return found
+        raise Refused(
+            f"this clone lacks the commit of {self.name} {version};"
+            " get the whole history: git fetch --unshallow --tags"
+        )
 
     def promises(self, version: Version | None = None) -> dict[str, Any]:
         """What it promises, today or as of a release: documents by their path below `contract/`."""
@@ -128,7 +154,7 @@ class Part:
             re.sub(r'^__version__ = ".+"$', f'__version__ = "{version}"', text, flags=re.M)
         )
 
-    def take_snapshot(self, version: Version, record: dict[str, Any]) -> Path:
+    def take_snapshot(self, version: Version, date: str) -> Path:
         folder = self.contract / "released" / str(version)
         folder.mkdir(parents=True)
         for name, promise in self.promises().items():
@@ -139,6 +165,7 @@ class Part:
         for agreement in self.needs():
             (folder / "agreements").mkdir(exist_ok=True)
             shutil.copy(agreement, folder / "agreements")
+        record = {"version": str(version), "date": date}
         (folder / "release.json").write_text(json.dumps(record, indent=2) + "\n")
         return folder
 

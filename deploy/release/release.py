@@ -1,31 +1,51 @@
-"""`make release SERVICE=posts BUMP=minor`: changelog, version, contract snapshot, commit, tag."""
+"""`make release SERVICE=posts BUMP=minor`: changelog, version, contract snapshot, commit, tag.
+
+Several go out together as one commit with a tag each: `SERVICE="posts social"`.
+"""
 
 import argparse
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from packaging.version import Version
 
 from .contracts import breaks
-from .parts import STATEFUL, Part, Refused, bumped, git, run_in
+from .parts import ROOT, STATEFUL, Part, Refused, bumped, git, run_in
 
 
-def release(part: Part, bump: str) -> Version:
+def release(parts: Sequence[Part], bump: str) -> list[Version]:
     """Everything of a release that needs no thought. Raises `Refused`, and has changed nothing then."""
-    if git("status", "--porcelain", root=part.root):
-        raise Refused("there are changes that are not committed; commit or remove them first")
-    version = bumped(part.version, bump) if part.last else part.version
-    refuse_broken(part, bump)
-    commit = git("rev-parse", "HEAD", root=part.root)
+    root = parts[0].root if parts else ROOT
+    refuse_unfit(parts, bump)
+    versions = [bumped(part.version, bump) if part.last else part.version for part in parts]
     date = f"{datetime.now(UTC):%Y-%m-%d}"
-    part.write_version(version)
-    write_changelog(part, version, date)
-    rewrite_contracts(part)
-    part.take_snapshot(version, {"version": str(version), "commit": commit, "date": date})
-    git("add", "--all", root=part.root)
-    git("commit", "--quiet", "--message", f"{part.name} {version}", root=part.root)
-    git("tag", "--annotate", "--message", f"{part.name} {version}", f"{part.name}-v{version}", root=part.root)
-    return version
+    for part, version in zip(parts, versions, strict=True):
+        part.write_version(version)
+        write_changelog(part, version, date)
+    rewrite_contracts(parts)
+    for part, version in zip(parts, versions, strict=True):
+        part.take_snapshot(version, date)
+    git("add", "--all", root=root)
+    git("commit", "--quiet", "--message", told(parts, versions), root=root)
+    for part, version in zip(parts, versions, strict=True):
+        git("tag", "--annotate", "--message", told([part], [version]), part.tag(version), root=root)
+    return versions
+
+
+def told(parts: Sequence[Part], versions: Sequence[Version]) -> str:
+    """posts 1.2.0, social 1.1.0"""
+    return ", ".join(f"{part.name} {version}" for part, version in zip(parts, versions, strict=True))
+
+
+def refuse_unfit(parts: Sequence[Part], bump: str) -> None:
+    if not parts:
+        raise Refused('say which: SERVICE=posts, or SERVICE="posts social"')
+    if git("status", "--porcelain", root=parts[0].root):
+        raise Refused("there are changes that are not committed; commit or remove them first")
+    for part in parts:
+        bumped(part.version, bump)
+        refuse_broken(part, bump)
 
 
 def refuse_broken(part: Part, bump: str) -> None:
@@ -66,33 +86,35 @@ def split_unreleased(rest: str) -> tuple[str, str]:
 
 def subjects(part: Part) -> list[str]:
     """Subjects of the commits that touched it since its last release, newest first."""
-    since = [f"{part.record(part.last)['commit']}..HEAD"] if part.last else []
+    since = [f"{part.commit(part.last)}..HEAD"] if part.last else []
     return git(
         "log", "--format=%s", "--no-merges", *since, "--", str(part.folder), root=part.root
     ).splitlines()
 
 
-def rewrite_contracts(part: Part) -> None:
+def rewrite_contracts(parts: Sequence[Part]) -> None:
     """The API documents carry the version."""
     unused = {"DATABASE_URL": "sqlite:////tmp/unused.sqlite", "BUS_URL": "sqlite:////tmp/unused.sqlite"}
-    own = [["flask", "--app", f"{part.name}.app", "openapi"]] if part.name in STATEFUL else []
+    own = [["flask", "--app", f"{part.name}.app", "openapi"] for part in parts if part.name in STATEFUL]
     for words in (*own, ["gateway.openapi"]):
-        done = run_in(part.root, "-m", *words, env=unused)
+        done = run_in(parts[0].root, "-m", *words, env=unused)
         if done.returncode:
+            git("reset", "--hard", "--quiet", root=parts[0].root)  # nothing else lay about, as was checked
+            git("clean", "-fdq", root=parts[0].root)
             raise Refused(f"the contracts cannot be written: {done.stdout}{done.stderr}")
 
 
 def main() -> None:
     words = argparse.ArgumentParser(prog="make release", description=__doc__)
-    words.add_argument("service")
+    words.add_argument("services", help="one or several, with spaces between")
     words.add_argument("bump", help="major, minor or patch")
     given = words.parse_args()
     try:
-        part = Part.named(given.service)
-        version = release(part, given.bump)
+        parts = [Part.named(name) for name in given.services.split()]
+        versions = release(parts, given.bump)
     except Refused as reason:
         sys.exit(f"Not released: {reason}")
-    print(f"{part.name} {version} is released: tag {part.name}-v{version}. Push it: git push --follow-tags")
+    print(f"Released: {told(parts, versions)}. Push it with its tags: git push --follow-tags")
 
 
 if __name__ == "__main__":

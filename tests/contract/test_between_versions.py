@@ -1,45 +1,63 @@
 """This code against what released versions need and said; and the real events that a release keeps.
 
-By default against every snapshot in this tree. `deploy/release/compat.py` gives other folders by AGREEMENTS
-and FIXTURES, names the two services by BETWEEN, and runs the same tests in the trees of released versions.
+By default against every snapshot in this tree. `deploy/release/compat.py` asks the trees of released versions
+as well: BETWEEN names a file of questions, so what is read of it here is itself a contract.
 """
 
 import json
 import os
+from itertools import product
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from .states import STATES
-from .test_agreements import SERVICES, same_kind, the_provider_keeps
+from .test_agreements import FOLDER, SERVICES, same_kind, the_provider_keeps
 
 UPDATE = "UPDATE_FIXTURES" in os.environ
-BETWEEN = set(os.environ.get("BETWEEN", "").split())
 KEEPS_DATA = ("auth", "posts", "social")
-CONTRACTS = sorted(path / "contract" for path in SERVICES.iterdir())
-RELEASED = [version for contract in CONTRACTS for version in sorted(contract.glob("released/*"))]
 
 
-def folders(variable: str, usual: list[Path]) -> dict[str, Path]:
-    """Folders by a name for the test; the one that the environment gives, or those that are there."""
-    given = [Path(os.environ[variable])] if variable in os.environ else usual
-    return {"/".join(path.parts[-5:-1]): path for path in given if path.is_dir()}
+def usual() -> list[dict[str, str]]:
+    """`{provider, consumer, agreements}`: what is needed; `{provider, consumer, fixtures}`: what was said."""
+    now = [SERVICES / name / "contract" for name in KEEPS_DATA]
+    then = sorted(SERVICES.glob("*/contract/released/*"))
+    needed = (FOLDER, *(path / "agreements" for path in then))
+    said = product((path / "fixtures" for path in now + then), KEEPS_DATA)
+    return [
+        *({"agreements": str(path)} for path in needed),
+        *({"fixtures": str(path), "consumer": name} for path, name in said),
+    ]
 
 
-def concerns(agreement: dict) -> bool:
-    return not BETWEEN or {agreement["provider"], agreement["consumer"]} == BETWEEN
+def needed() -> dict[str, Path]:
+    """By a name for the test; what several versions need, word for word, is asked once."""
+    found = {
+        (path.read_text(), row if ASKED else 0): (f"row {row} {path.stem}", path)
+        for row, question in reversed(list(enumerate(QUESTIONS)))
+        for path in sorted(Path(question.get("agreements", "/nowhere")).glob("*.json"))
+        if concerned(json.loads(path.read_text()), question)
+    }
+    return dict(sorted(found.values()))
 
 
-NEEDED = {
-    f"{path.stem} of {name}": path
-    for name, folder in folders(
-        "AGREEMENTS", [Path(__file__).parent / "agreements", *(path / "agreements" for path in RELEASED)]
-    ).items()
-    for path in sorted(folder.glob("*.json"))
-    if concerns(json.loads(path.read_text()))
-}
-SAID = folders("FIXTURES", [path / "fixtures" for path in (*CONTRACTS, *RELEASED)])
+def concerned(agreement: dict[str, str], question: dict[str, str]) -> bool:
+    return all(agreement[side] == question.get(side, agreement[side]) for side in ("provider", "consumer"))
+
+
+def said() -> dict[str, tuple[Path, str]]:
+    """Folders of kept events, and who is to understand them."""
+    return {
+        f"row {row} {question['consumer']}": (Path(question["fixtures"]), question["consumer"])
+        for row, question in enumerate(QUESTIONS)
+        if Path(question.get("fixtures", "/nowhere")).is_dir()
+    }
+
+
+ASKED = os.environ.get("BETWEEN")
+QUESTIONS = usual() if ASKED is None else json.loads(Path(ASKED).read_text())
+NEEDED, SAID = needed(), said()
 
 
 @pytest.mark.parametrize("name", NEEDED)
@@ -47,12 +65,12 @@ def test_what_a_consumer_needs_is_given(name, request):
     the_provider_keeps(json.loads(NEEDED[name].read_text()), request)
 
 
-@pytest.mark.parametrize("consumer", sorted(BETWEEN & set(KEEPS_DATA)) or KEEPS_DATA)
 @pytest.mark.parametrize("name", SAID)
-def test_what_a_provider_said_is_understood(name, consumer, request):
+def test_what_a_provider_said_is_understood(name, request):
+    folder, consumer = SAID[name]
     doors = request.getfixturevalue(consumer)
     known = doors.app.extensions["consumers"].types
-    for path in sorted(SAID[name].glob("*.json")):
+    for path in sorted(folder.glob("*.json")):
         event = json.loads(path.read_text())
         if event["type"] in known:
             for _ in range(2):  # twice, as a queue may give it

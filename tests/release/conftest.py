@@ -1,4 +1,4 @@
-"""A repository of its own for each module: this tree, committed once."""
+"""A repository of its own: this tree, committed once, in which nothing has been released yet."""
 
 import shutil
 import subprocess
@@ -29,7 +29,7 @@ def run_git(root: Path, *words: str) -> str:
     ).stdout
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("repository") / "flasky"
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*LEFT_OUT))

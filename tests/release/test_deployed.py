@@ -23,15 +23,15 @@ def test_the_overlay_is_the_record_by_tag_or_by_what_is_noted_behind_the_digest(
 
 
 def test_what_would_break_a_promise_there_is_told_and_nothing_else(repository, edit):
-    for name in ("auth", "posts", "social", "gateway", "web"):
-        release(Part.named(name, repository), "minor")
+    release([part for part in Part.all(repository) if part.name != "chassis"], "minor")
     events = "services/posts/posts/events.py"
     edit(events, 'POST_EDITED = "posts.post_edited.v1"', 'POST_EDITED = "posts.post_edited.v2"')
     schema = "services/posts/contract/events/posts.post_edited"
     (repository / f"{schema}.v1.json").rename(repository / f"{schema}.v2.json")
     edit(events, '"""Every event', '"""All events', message="posts: another name")
     posts = Part.named("posts", repository)
-    rows = beside_what_runs(posts, release(posts, "major"), "production")
+    [second] = release([posts], "major")
+    rows = beside_what_runs(posts, second, "production")
     broken = {(row.provider, row.consumer) for row in rows if not row.kept}
     assert broken == {("posts 2.0.0", "social 1.0.0"), ("posts 2.0.0", "auth 1.0.0")}
     assert ("auth 1.0.0", "posts 2.0.0") in {(row.provider, row.consumer) for row in rows if row.kept}
