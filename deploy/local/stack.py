@@ -125,6 +125,7 @@ class Stack:
             "FLASKY_ADMIN": self.administrator,
             "BUS_URL": f"sqlite:///{self.data}/bus.sqlite",
             "KEYS_DIR": str(self.data / "keys"),
+            "REMOVALS_JOURNAL": str(self.data / "removals.journal"),
             "JWKS_URL": f"{self._at('auth')}/.well-known/jwks.json",
         }
 

@@ -23,6 +23,7 @@ class Settings(chassis.settings.Settings):
     posts_url: str = ""
     keys_dir: Path | None = None
     keys_ahead: float = Field(keys.AHEAD, ge=2)
+    removals_journal: Path | None = None
     secret_key: SecretStr = SecretStr("development-only-secret")
     mail_sender: str = Field("Flasky Admin <flasky@example.com>", alias="FLASKY_MAIL_SENDER")
     mail_subject_prefix: str = Field("[Flasky]", alias="FLASKY_MAIL_SUBJECT_PREFIX")

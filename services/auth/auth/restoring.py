@@ -1,20 +1,27 @@
-"""What auth does when its database was put back: nobody stays signed in, and no key is trusted any more."""
+"""What auth does when its database was put back: nobody stays signed in, no key is trusted any more, and who
+was removed since does not come back.
+"""
 
 from typing import Any
 
 from chassis.backup import Restoring
 
-from . import commands
+from . import commands, journal, queries
 from .keys import keyring
 from .models import User
 
 
-def settle(_: Any) -> None:
-    """New keys too: a token may speak for an account of the time that is lost, of which nothing is known."""
+def settle(gone: Any) -> None:
+    """New keys too: a token may speak for an account of the time that is lost, of which nothing is known.
+
+    Args:
+        gone: who was removed, as the database that is replaced knew it; nothing if there was none.
+    """
     commands.end_the_past()
+    commands.remove_again(journal.known() | set(gone or ()))
     for key in keyring().published():
         keyring().remove(key.kid)
     keyring().make()
 
 
-RESTORING = Restoring(owns=(User.version,), settles=settle)
+RESTORING = Restoring(owns=(User.version,), remembers=queries.everybody_removed, settles=settle)

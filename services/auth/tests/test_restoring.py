@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from .states import email_of, link_in
+from .states import email_of, link_in, password_of
+from .test_removals import finish, receipts, remove_me
 
 
 @pytest.fixture
@@ -27,6 +28,14 @@ def restore(auth, tmp_path):
 def letters(auth):
     auth.deliver()
     return len(list(Path(auth.app.extensions["settings"].data, "mail").glob("*.eml")))
+
+
+@pytest.fixture
+def journal(auth, tmp_path):
+    path = tmp_path / "removals.journal"
+    auth.app.extensions["settings"].removals_journal = path
+    yield path
+    auth.app.extensions["settings"].removals_journal = None
 
 
 def test_whoever_was_signed_in_signs_in_again(auth, restore):
@@ -81,3 +90,49 @@ def test_a_mail_that_was_on_its_way_goes_out_once(auth, restore):
     assert letters(auth) == 1
     [mail] = auth.rows("mails")
     assert (mail["state"], mail["error"][:8]) == ("failed", "a backup")
+
+
+@pytest.mark.parametrize("known_by", ["the database that is replaced", "the journal"])
+def test_who_was_removed_since_does_not_come_back_and_gets_no_second_receipt(
+    auth, restore, journal, known_by
+):
+    id = auth.person("susan")
+    john = auth.person("john")
+    back = restore()
+    assert remove_me(auth, "susan").status_code == 202
+    finish(auth, id)
+    lose(auth, journal, known_by)
+    back()
+    assert auth.by_password("susan", password_of("susan")).status_code == 401
+    [event] = [event for event in auth.outbox() if event.type == "auth.user_removed.v1"]
+    assert (event.subject, event.version > 1_000_000) == (str(id), True)
+    finish(auth, id)
+    [user] = auth.rows("users", f"id = {id}")
+    assert (user["username"], user["email"]) == ("", f"#{id}")
+    assert [row["id"] for row in auth.rows("users", "removed_at IS NULL")] == [john]
+    assert len(receipts(auth, email_of("susan"))) == 1
+
+
+def lose(auth, journal, known_by):
+    """What the other one knows is gone."""
+    if known_by == "the journal":
+        auth.change("ALTER TABLE users RENAME TO broken")
+    else:
+        journal.unlink()
+
+
+def test_a_journal_that_cannot_be_written_keeps_nobody_from_leaving(auth, journal):
+    journal.mkdir()
+    id = auth.person("susan")
+    assert remove_me(auth, "susan").status_code == 202
+    finish(auth, id)
+    assert len(receipts(auth, email_of("susan"))) == 1
+
+
+def test_a_line_of_the_journal_that_was_cut_off_says_nothing(auth, restore, journal):
+    id = auth.person("susan")
+    back = restore()
+    journal.write_text(f"{id}")
+    lose(auth, journal, "the journal")
+    back()
+    assert auth.by_password("susan").status_code == 200

@@ -24,7 +24,7 @@ from .links import (
 )
 from .log import forget_in_log, note_moderation
 from .mails import answer_asked, claim_mail, mail_failed, mail_sent
-from .removals import go_on_removing, note_forgotten, remove, remove_me
+from .removals import go_on_removing, note_forgotten, remove, remove_again, remove_me
 from .restoring import end_the_past
 from .second import Second, ways
 from .sessions import (
@@ -79,6 +79,7 @@ __all__ = [
     "refresh",
     "register",
     "remove",
+    "remove_again",
     "remove_me",
     "remove_passkey",
     "remove_totp",

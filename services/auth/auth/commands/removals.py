@@ -1,12 +1,14 @@
 """Removing an account: a saga, whose state are rows. It may stop anywhere, come twice, and goes on once.
 
-1. `remove`, one transaction: the account is closed, and everybody is told (`auth.user_removed.v1`).
+1. `remove`, one transaction: the account is closed, and everybody is told (`auth.user_removed.v1`). Then it
+   is noted in the journal, which outlives a restored backup.
 2. Each service erases what it holds and says so (`note_forgotten`); one that is silent is asked again.
 3. When all have, auth erases its own rows and mails a receipt (`go_on_removing`, the worker's job).
 """
 
 import logging
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -16,7 +18,7 @@ from chassis.idempotency import STRANGERS
 from chassis.problems import Conflict, NotAllowed
 from chassis.tokens import Actor
 
-from .. import events, queries
+from .. import events, journal, queries
 from ..models import WAITING, Challenge, Guesses, Kind, MailToken, Removal, Session, Tally, User, db
 from . import guesses, log, mails
 from .accounts import LAST, administers, others_who_administer
@@ -29,6 +31,7 @@ told = logging.getLogger(__name__)
 OWN = "auth"
 OTHERS = ("posts", "social")
 PATIENCE = timedelta(seconds=30)
+RESTORE = 0  # by whom it was requested, if it was done before and only a backup has undone it
 NOT_HERE = "Your own account is removed at /users/me, with your password."
 
 
@@ -51,16 +54,31 @@ def close(id: int, by: Actor) -> None:
     user, at = held(id), now()
     if administers(user) and not others:
         raise Conflict(LAST)
-    revoke(Session.user_id == id)
-    mails.void_links(id)
+    end(user, by.id, at)
+    log.note(Kind.REMOVED, id, by.id if by.id != id else None)
+    db.session.commit()
+    journal.note(id, at)
+
+
+def end(user: User, by: int, at: datetime) -> None:
+    """Within the transaction."""
+    revoke(Session.user_id == user.id)
+    mails.void_links(user.id)
     mails.forget_mails(user)
     user.close(at)
-    asked = {"user_id": id, "requested_at": at, "requested_by": by.id, "asked_at": at}
+    asked = {"user_id": user.id, "requested_at": at, "requested_by": by, "asked_at": at}
     db.session.add_all(Removal(**asked, service=service) for service in (*OTHERS, OWN))
     db.session.execute(sa.update(Tally).where(Tally.kind == "users").values(n=Tally.n - 1))
-    log.note(Kind.REMOVED, id, by.id if by.id != id else None)
     events.user_removed(user)
-    db.session.commit()
+
+
+def remove_again(ids: Iterable[int]) -> None:
+    """Whom a restored backup has brought back goes once more; nobody is written to for the second time.
+    Called within the transaction of a restore.
+    """
+    at, back = now(), (User.id.in_(ids), User.removed_at.is_(None))
+    for user in db.session.scalars(sa.select(User).where(*back).execution_options(populate_existing=True)):
+        end(user, RESTORE, at)
 
 
 def note_forgotten(user_id: int, service: str) -> None:
@@ -83,11 +101,15 @@ def finish(id: int) -> None:
     part = db.session.get(Removal, (id, OWN), **whole)
     user = db.session.get_one(User, id, **whole)
     if part is not None and part.done_at is None and forgetting.forget(id):
-        mails.send_receipt(user, part.requested_at)
+        if part.requested_by != RESTORE:
+            mails.send_receipt(user, part.requested_at)
         mails.forget_mails(user)
         forget_rows(user)
         user.erase()
         part.done_at = now()
+        journal.note(
+            id, part.requested_at
+        )  # once more: the process may have died before it could the first time
     db.session.commit()
 
 

@@ -16,7 +16,7 @@ from .people import (
     users_named,
     users_total,
 )
-from .removals import removals_ready, removals_silent, removals_waiting
+from .removals import everybody_removed, removals_ready, removals_silent, removals_waiting
 from .rows import Row, Rows, found
 from .sessions import (
     changes,
@@ -40,6 +40,7 @@ __all__ = [
     "challenge",
     "changes",
     "detail",
+    "everybody_removed",
     "found",
     "good",
     "guesses",

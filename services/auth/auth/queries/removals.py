@@ -1,10 +1,10 @@
-"""Reads of removals that are under way."""
+"""Reads of removals: who is gone, and what is under way."""
 
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from ..models import WAITING, Removal, db
+from ..models import WAITING, Removal, User, db
 from .rows import Row, found
 
 REMOVALS_WAITING = sa.select(
@@ -19,6 +19,7 @@ REMOVALS_READY = (
     .order_by(Removal.user_id)
     .limit(50)
 )
+EVERYBODY_REMOVED = sa.select(User.id).where(User.removed_at.isnot(None))
 REMOVALS_SILENT = (
     sa.select(Removal.user_id)
     .where(WAITING, Removal.service != "auth", Removal.asked_at < sa.bindparam("before"))
@@ -31,6 +32,11 @@ REMOVALS_SILENT = (
 def removals_waiting() -> Row:
     """How many accounts are being removed, and since when the oldest."""
     return found(db.row(REMOVALS_WAITING))
+
+
+def everybody_removed() -> list[int]:
+    """Every account that is closed for good."""
+    return [row["id"] for row in db.rows(EVERYBODY_REMOVED)]
 
 
 def removals_ready() -> list[int]:
