@@ -7,9 +7,8 @@ consumer pattern).
     def keep_sale(event): ...
 
 A handler overwrites only what is not newer and calls nobody; the chassis commits. What cannot be read is
-parked at once; what fails is
-tried again after 1, 5 and 25 s while the others go on, then parked. Parked means: kept in the table
-`parked` until a person decides.
+parked at once; what fails is tried again after 1, 5 and 25 s (`RETRY_WAITS`) while the others go on, then
+parked. Parked means: kept in the table `parked` until a person decides.
 """
 
 import logging
@@ -34,7 +33,6 @@ from .metrics import DELAY, FAILED, HANDLED, IN_HAND, REPEATED
 from .settings import settings
 
 log = logging.getLogger(__name__)
-WAITS = (1, 5, 25)
 STALLED = "newest event when a request waited in vain"
 Handler = Callable[[Event], None]
 
@@ -214,7 +212,7 @@ def put_aside(event: Event, body: bytes, reason: str) -> None:
     """Keeps an event for its next try; the same event again changes nothing."""
     parked = database.parked
     if not database.session.execute(sa.select(parked.c.id).where(parked.c.event_id == event.id)).first():
-        due = {"next_try_at": now() + timedelta(seconds=WAITS[0]), "about": event.about}
+        due = {"next_try_at": now() + timedelta(seconds=settings.retry_waits[0]), "about": event.about}
         row = _row(event.id, event.type, body, reason) | due
         database.session.execute(sa.insert(parked).values(row))
     database.session.commit()
@@ -246,8 +244,8 @@ def retry(row: Any) -> str:
     if failure:
         tries = row["tries"] + 1
         again = (
-            now() + timedelta(seconds=WAITS[tries - 1])
-            if row["next_try_at"] and tries <= len(WAITS)
+            now() + timedelta(seconds=settings.retry_waits[tries - 1])
+            if row["next_try_at"] and tries <= len(settings.retry_waits)
             else None
         )
         change: Any = sa.update(parked).values(

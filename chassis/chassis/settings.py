@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     slow_query_time: float = Field(0.5, alias="FLASKY_SLOW_DB_QUERY_TIME")
     await_events_limit: float = 0.3
     max_body_bytes: int = 256 * 1024
+    hang_after: float = Field(20.0, ge=6)
+    retry_waits: tuple[float, ...] = Field((1, 5, 25), min_length=1)
     audit_every: float = Field(3.0, ge=0)
     audit_page: int = Field(50, ge=1, le=500)
     keep_sent_days: float = Field(2, ge=0)

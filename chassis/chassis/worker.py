@@ -3,9 +3,9 @@
 
 Each loop has a thread. The bell (see `bell`) wakes the relay and the jobs right after a commit; a sweep
 every second is the safety net.
-A process in which a loop does not beat for `HANG` seconds replaces itself by a fresh one (the same number,
-the same command), and tells it which event was in hand: that one is put aside, the rest goes on at once. It
-needs no supervisor, and where there is one it sees a worker that went on.
+A process in which a loop does not beat for `HANG_AFTER` seconds replaces itself by a fresh one (the same
+number, the same command), and tells it which event was in hand: that one is put aside, the rest goes on at
+once. It needs no supervisor, and where there is one it sees a worker that went on.
 """
 
 import logging
@@ -32,9 +32,9 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 SWEEP = 1.0
+BREATH = 0.01  # between two steps of a job that has more to do: SQLite has one writer at a time
 SLOWEST_RETRY, BLOCKED_RETRY = 2.0, 5.0
 TELL_EVERY = 30.0
-HANG = 20.0
 HUNG = "HUNG_EVENTS"
 FORGET_EVERY = 60.0
 TOLD = (Away, database_errors.SQLAlchemyError)
@@ -49,7 +49,9 @@ def replace(events: Iterable[str]) -> NoReturn:
 
 @dataclass(frozen=True)
 class Job:
-    """Something a worker does every so many seconds, and after each commit that rings."""
+    """Something a worker does every so many seconds, and after each commit that rings; at once again, when it
+    says by True that there is more to do.
+    """
 
     name: str
     run: Callable[[Flask], Any]
@@ -116,7 +118,8 @@ class Worker:
     def _watch(self) -> None:
         if time.monotonic() - self._received > 1:
             IN_HAND.set(0)
-        late = [name for name, at in self._beats.items() if time.monotonic() - at > HANG]
+        patience = self._settings.hang_after
+        late = [name for name, at in self._beats.items() if time.monotonic() - at > patience]
         dead = [thread.name for thread in self._threads if not thread.is_alive()]
         if (late or dead) and not self._stopping.is_set():
             in_hand = inbox.in_hand(self._app)
@@ -190,14 +193,15 @@ class Worker:
     def _repeat(self, job: Job) -> None:
         while not self._stopping.is_set():
             self._beat(job.name)
+            more = False
             try:
                 with self._app.app_context():
-                    job.run(self._app)
+                    more = job.run(self._app) is True
             except TOLD as error:
                 log.warning("job waits", extra={"job": job.name, "reason": type(error).__name__})
             except Exception:
                 log.exception("job failed", extra={"job": job.name})
-            self._wait(job)
+            self._stopping.wait(BREATH) if more else self._wait(job)
 
     def _wait(self, job: Job) -> None:
         """Until it is due or rung, beating meanwhile."""

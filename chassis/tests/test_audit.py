@@ -284,6 +284,32 @@ def test_a_restart_between_two_looks_looks_again(stocked):
     assert seen(stocked) == boxes(stocked)
 
 
+def go_on(shop, auditor):
+    """As the worker does: again at once as long as there is more to do."""
+    with context(shop):
+        while auditor(shop.app):
+            db.session.remove()
+
+
+def test_what_is_wrong_is_followed_up_at_once(stocked):
+    stocked.app.extensions["settings"].audit_page = 3
+    sql(stocked, "UPDATE seen SET label = 'wrong' WHERE id IN (1, 2, 4, 5)")
+    go_on(stocked, Auditor())
+    assert seen(stocked) == boxes(stocked)
+
+
+def test_a_copy_that_was_lost_waits_once_for_news_and_not_at_every_page(stocked):
+    stocked.app.extensions["settings"].audit_page = 3
+    sql(stocked, "DELETE FROM freshness")
+    sql(stocked, "DELETE FROM seen")
+    auditor = Auditor()
+    go_on(stocked, auditor)
+    assert seen(stocked) == {}, "what is missing may be on its way"
+    caught_up(stocked, now())
+    go_on(stocked, auditor)
+    assert seen(stocked) == boxes(stocked)
+
+
 def test_the_worker_waits_for_an_owner_that_is_away_and_does_the_rest(stocked, monkeypatch):
     auditor, settings = Auditor(), stocked.app.extensions["settings"]
     address, settings.shop_url = settings.shop_url, "http://127.0.0.1:9"

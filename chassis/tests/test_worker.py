@@ -132,6 +132,19 @@ def test_jobs_run_after_a_ring_and_a_failing_one_does_not_stop_the_rest(wired):
         assert ran.wait(5)
 
 
+def test_a_job_that_says_there_is_more_to_do_is_run_again_at_once(wired):
+    runs, done = [], threading.Event()
+
+    def in_pieces(_):
+        runs.append(1)
+        if len(runs) == 5:
+            done.set()
+        return len(runs) < 5
+
+    with working(wired, Job("in pieces", in_pieces, every=60)):
+        assert done.wait(5)
+
+
 def test_the_worker_as_a_process_tells_its_health_and_ends_on_term(wired):
     settings, port = wired.app.extensions["settings"], free_port()
     environment = os.environ | {

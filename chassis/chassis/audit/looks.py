@@ -1,7 +1,8 @@
 """Comparing: what looks wrong at the first look, and what is wrong at the second."""
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ NEVER = -1  # older than any version
 
 @dataclass
 class Look:
-    """One page, as the owner told it and then as it was here; `wrong`: what looked wrong."""
+    """One page, as the owner told it and then as it was here; `wrong`: what looked wrong; `at`: when."""
 
     copy: Copy
     after: int
@@ -28,6 +29,7 @@ class Look:
     states: dict[int, Event]
     rows: dict[int, Row]
     wrong: list[int]
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def size(self) -> int:

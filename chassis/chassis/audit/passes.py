@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 import click
@@ -24,6 +24,7 @@ REST = 10.0  # seconds until an owner that did not answer is asked again
 PATIENCE = 60.0  # seconds that the worker's pass stays at a page whose news is on its way
 IN_A_HURRY = 10.0  # seconds that `flask audit` waits for a watermark, once
 PAGE, WINDOW = 100, 50
+AHEAD = 20  # pages of the worker's pass that stand open at once
 KEEP = sa.text(
     "INSERT INTO audit_passes (name, cursor, finished_at) VALUES (:name, :cursor, :finished_at)"
     " ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor,"
@@ -45,54 +46,74 @@ def keep(name: str, cursor: int | None) -> None:
 
 
 class Auditor:
-    """The worker's job: at each call one small page, or the second look at the last one. An owner that does
+    """The worker's job: at each call one small page, or the second look at an earlier one. An owner that does
     not answer keeps only its own copies waiting.
+
+    While the news of a page that looks wrong may be on its way, pages behind it are looked at: a copy that
+    was lost waits for a watermark once for `AHEAD` pages, not once for each.
     """
 
     def __init__(self) -> None:
-        self._open: Look | None = None
-        self._opened = 0.0
+        self._open: deque[Look] = deque()
         self._resting: dict[str, float] = {}
 
-    def __call__(self, app: Flask) -> None:
+    def __call__(self, app: Flask) -> bool:
+        """Tells whether something was wrong: then there is likely more of it, and no reason to pause."""
         if self._open:
-            self._unless_away(self._open.copy, lambda look=self._open: self._second(look))
-        elif next_one := self._due():
+            look = self._open[0]
+            settles = self._behind is None or len(self._open) == AHEAD or mending.arrived(look)
+            step = self._second if settles else lambda: self._first(look.copy, self._behind or 0)
+            return self._unless_away(look.copy, step)
+        if next_one := self._due():
             check, cursor = next_one
-            self._unless_away(check, lambda: self._first(check, cursor))
+            first = self._recount if isinstance(check, Kept) else self._first
+            return self._unless_away(check, lambda: first(check, cursor))
+        return False
 
-    def _unless_away(self, check: Copy | Kept, step: Callable[[], None]) -> None:
+    @property
+    def _behind(self) -> int | None:
+        """Where the next page begins; nothing if there is none."""
+        return self._open[-1].until
+
+    def _unless_away(self, check: Copy | Kept, step: Callable[[], bool]) -> bool:
         try:
-            step()
+            wrong = step()
             self._resting.pop(check.name, None)
+            return wrong
         except Unavailable as error:
             if check.name not in self._resting:
                 log.warning("audit waits", extra={"copy": check.name, "reason": error.message})
             self._resting[check.name] = time.monotonic() + REST
-            self._open = None
+            self._open.clear()
+            return False
 
-    def _first(self, check: Copy | Kept, cursor: int) -> None:
-        if isinstance(check, Kept):
-            found, wrong = looks.miscounted(check, cursor, settings.audit_page)
-            deadline = time.monotonic() + STEP
-            for id in wrong:
-                if time.monotonic() > deadline:
-                    return
-                mending.recount(check, id, repair=True)
-            keep(check.name, found[-1] if len(found) == settings.audit_page else None)
-            return
-        look = looks.first(check, cursor, settings.audit_page)
-        if look.wrong:
-            self._open, self._opened = look, time.monotonic()
-        else:
-            keep(check.name, look.until)
+    def _recount(self, kept: Kept, cursor: int) -> bool:
+        found, wrong = looks.miscounted(kept, cursor, settings.audit_page)
+        deadline = time.monotonic() + STEP
+        for id in wrong:
+            if time.monotonic() > deadline:
+                return True
+            mending.recount(kept, id, repair=True)
+        keep(kept.name, found[-1] if len(found) == settings.audit_page else None)
+        return bool(wrong)
 
-    def _second(self, look: Look) -> None:
-        found = mending.second(look, repair=True, seconds=STEP)
+    def _first(self, copy: Copy, cursor: int) -> bool:
+        look = looks.first(copy, cursor, settings.audit_page)
+        if not look.wrong and not self._open:
+            keep(copy.name, look.until)
+            return False
+        self._open.append(look)
+        return bool(look.wrong)
+
+    def _second(self) -> bool:
+        look = self._open[0]
+        found = mending.second(look, repair=True, seconds=STEP) if look.wrong else {}
         look.wrong = [id for id, kind in found.items() if kind == WAITS]
-        if not look.wrong or time.monotonic() - self._opened > PATIENCE:
+        if not look.wrong or time.monotonic() - look.at > PATIENCE:
             keep(look.copy.name, look.until)
-            self._open = None
+            self._open.popleft()
+        goes_on = bool(self._open) and not look.wrong
+        return goes_on or any(kind not in ("", WAITS) for kind in found.values())
 
     def _due(self) -> tuple[Copy | Kept, int] | None:
         """What was through longest ago, and how far it has come now."""
