@@ -50,6 +50,7 @@ class Access:
     takes: type[BaseModel] | None = None
     asks: type[Query] | None = None
     fed: tuple[str, ...] = ()
+    keyed: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def _declare(
     def around(view: View) -> View:
         readers = _readers(view)
         shapes = {reader.kind: reader.shape for reader in readers.values()}
-        access = Access(who, bits, takes=shapes.get("body"), asks=shapes.get("query"), **declared)
+        asked = {"takes": shapes.get("body"), "asks": shapes.get("query"), "keyed": again is not None}
+        access = Access(who, bits, **asked, **declared)
 
         @functools.wraps(view)
         def guarded(**path: Any) -> Response:
@@ -113,7 +115,7 @@ def _declare(
                 first(actor, **path)
             read = {name: reader.read(actor) for name, reader in readers.items()}
             act = lambda: respond(view(**path, **read), access.status)  # noqa: E731
-            keyed = again is not None and "Idempotency-Key" in request.headers
+            keyed = access.keyed and "Idempotency-Key" in request.headers
             _reach("write.parsed")
             response = current_app.extensions["once"](actor, act, again) if keyed else act()
             _reach("write.answer")

@@ -20,6 +20,7 @@ WORDS = {
     409: "Taken, or changed by somebody else meanwhile",
     413: "Too large",
     415: "Not JSON",
+    422: "The Idempotency-Key was used for another request",
     429: "Too many tries",
     503: "Not available right now",
 }
@@ -79,6 +80,14 @@ FRESHNESS = {
         "schema": {"type": "integer", "minimum": 0},
     }
 }
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Any text of one's own, such as a UUID: the same request with it again gives the first"
+    " answer again, for a day, and makes nothing twice.",
+    "schema": {"type": "string", "pattern": r"^[\x21-\x7e]{1,128}$"},
+}
 SECURITY = {
     "basic": {
         "type": "http",
@@ -116,7 +125,7 @@ def operation(rule: Rule, method: str, view: Any, access: Access, refs: Any) -> 
     }
     if access.who == "signed in":
         told["security"] = [{"basic": []}, {"bearer": []}]
-    if parameters := [*path_parameters(rule), *query_parameters(access)]:
+    if parameters := [*path_parameters(rule), *query_parameters(access), *([KEY] if access.keyed else [])]:
         told["parameters"] = parameters
     if access.takes:
         content = {"application/json": {"schema": refs[(access.takes, "validation")]}}
@@ -167,6 +176,8 @@ def refusals(access: Access) -> set[int]:
     found = set(access.refuses) | {503}
     if access.who == "signed in":
         found |= {401, 403}
+    if access.keyed:
+        found |= {422}
     if access.takes:
         found |= {400, 413, 415}
     return found

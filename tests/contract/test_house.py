@@ -136,6 +136,23 @@ def test_every_route_says_who_may_call_it(service, request):
         assert openapi.access_of(app, rule).who in ("public", "signed in", "internal"), rule
 
 
+MADE_ONCE_ANYWAY = {
+    "/api/v1/users/me/second-factor/totp",  # a newer secret replaces the one before
+    "/api/v1/users/me/second-factor/passkeys/",  # a browser's answer is used up; ours has codes, kept nowhere
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_whatever_makes_a_thing_can_be_asked_for_twice_with_a_key(service, request):
+    app = request.getfixturevalue(service).app
+    makes = {
+        rule.rule: openapi.access_of(app, rule).keyed
+        for rule in openapi.public_rules(app)
+        if "POST" in (rule.methods or ()) and openapi.access_of(app, rule).status == 201
+    }
+    assert {path for path, keyed in makes.items() if not keyed} == MADE_ONCE_ANYWAY & set(makes)
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_what_a_service_owns_is_told_to_those_who_restore_it(service, request):
     """Its versions rise and its ids go on behind a gap: so SQLite has to remember ids that were given."""
