@@ -93,7 +93,8 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
         strangers: also for pages that show it to people who are not signed in; they ask with the internal
             credential, and the actor is `STRANGER`.
         lacking: also with a token that lacks a second step, which is done there.
-        fed: services of whose events the answer is made; it then says its age in `X-Freshness`.
+        fed: services of whose events the answer is made; it then says its age in `X-Freshness`, and waits for
+            nobody else's (see `inbox.await_events`).
         first: called with the actor and the path values before the body is read; refuses by raising.
     """
     return _declare("signed in", functools.reduce(int.__or__, bits, 0), **declared)

@@ -277,9 +277,11 @@ def await_events() -> None:
 
 
 def _awaited() -> set[str]:
-    """The ids that the request names, of types that arrive here."""
+    """The ids that the request names, of types that arrive here and that its answer is made of."""
     named = request.headers.get("Await-Events", "").split(",")[:20]
-    mine = set(_consumers().types)
+    access = getattr(current_app.view_functions.get(request.endpoint or ""), "access", None)
+    fed = access.fed if access else ()
+    mine = {type for type in _consumers().types if not fed or type.partition(".")[0] in fed}
     return {id for type, _, id in (item.strip().partition(":") for item in named) if type in mine}
 
 

@@ -56,7 +56,7 @@ def relationship(reader: Actor, id: int) -> Any:
 
 
 @api.put("/users/<int:id>/follow")
-@needs(FOLLOW, gives=shapes.Relationship, also=(201,), refuses=(404, 409))
+@needs(FOLLOW, gives=shapes.Relationship, also=(201,), refuses=(404, 409), fed=("auth",))
 def follow(follower: Actor, id: int) -> Answer:
     """Follow somebody. Doing it again changes nothing."""
     new = commands.follow(follower, id)
@@ -64,7 +64,7 @@ def follow(follower: Actor, id: int) -> Answer:
 
 
 @api.delete("/users/<int:id>/follow")
-@needs(FOLLOW, status=204, refuses=(404, 409))
+@needs(FOLLOW, status=204, refuses=(404, 409), fed=("auth",))
 def unfollow(follower: Actor, id: int) -> Answer:
     """Stop following somebody. Doing it again changes nothing."""
     commands.unfollow(follower, id)

@@ -1,5 +1,6 @@
 """Follows over HTTP."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -230,6 +231,20 @@ class TestRelationship:
         the_golden_example(social)
         as_(social, JOHN).get(path(SUSAN, "relationship"))
         assert social.statements(lambda: as_(social, JOHN).get(path(SUSAN, "relationship"))) == 1
+
+
+@pytest.mark.usefixtures("people")
+def test_whoever_follows_waits_for_no_news_of_their_posts_and_whoever_reads_does(social):
+    """What one has written may be on its way for a while: the timeline waits for it, a follow need not."""
+    never = {"Await-Events": "posts.post_published.v1:never"}
+
+    def seconds(method, what):
+        began = time.monotonic()
+        assert as_(social, JOHN).open(path(SUSAN, what), method=method, headers=never).status_code < 300
+        return time.monotonic() - began
+
+    limit = social.app.extensions["settings"].await_events_limit
+    assert min(seconds("PUT", "follow") for _ in range(3)) < limit <= seconds("GET", "timeline/")
 
 
 def test_the_api_document_tells_of_both_good_answers_of_a_follow(social):

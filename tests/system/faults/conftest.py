@@ -6,12 +6,18 @@ import pytest
 from ..rig.blog import Rig
 
 HERE = Path(__file__).parent
-OWN_RIGS = ("test_f08_f09_disorder", "test_f20_backup")
+# Experiments of one share use one rig in turn; the shares go on beside each other.
+FIRST = ("test_f01", "test_f02", "test_f03", "test_f06", "test_f19")
+ALONE = ("test_f08", "test_f20")  # with a rig of its own, or none
+
+
+def share(stem: str) -> str:
+    return "first" if stem.startswith(FIRST) else "alone" if stem.startswith(ALONE) else "second"
 
 
 @pytest.fixture(scope="session")
 def rig(stack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """One blog a stack for all experiments, each of which leaves it whole: `rig.check()` says so."""
+    """One blog for many experiments, each of which leaves it whole: `rig.check()` says so."""
     with Rig(stack, tmp_path_factory.mktemp(f"rig-{stack}")) as running:
         yield running
 
@@ -31,9 +37,8 @@ def disarmed(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs all of a stack that share its rig, in a row; beside them what has one of its own."""
+    """One process runs all of a share, in a row: groups are begun early, because they are long."""
     for item in items:
         stack = item.callspec.params.get("stack") if hasattr(item, "callspec") else None
         if stack and item.path.parent == HERE:
-            alone = item.path.stem in OWN_RIGS
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem if alone else 'rig'}-{stack}"))
+            item.add_marker(pytest.mark.xdist_group(f"faults-{share(item.path.stem)}-{stack}"))

@@ -32,13 +32,13 @@ class Act:
 
 @pytest.fixture(scope="module")
 def ann(rig):
-    [ann] = rig.members(1, patience=10)
+    [ann] = rig.members(1, patience=30)
     return ann
 
 
 @pytest.fixture(scope="module")
 def root(rig):
-    return Member(rig.blog.administrator(), rig.ledger, patience=10)
+    return Member(rig.blog.administrator(), rig.ledger, patience=30)
 
 
 def acts(rig: Rig, ann: Member, root: Member) -> dict[str, Act]:
@@ -87,7 +87,7 @@ def killed_at(rig: Rig, place: str, kind: str, act: Act, ann: Member) -> None:
     if (part, kind) == ("consumer", "follow"):
         newcomer(rig, ann)  # what is consumed here is that somebody has registered
         buried(rig, hit, "social-worker")
-        soon(lambda: rig.books.rows("social", f"SELECT 1 FROM people WHERE id = {ann.others[-1]}"), 20)
+        soon(lambda: rig.books.rows("social", f"SELECT 1 FROM people WHERE id = {ann.others[-1]}"))
     promise = act.do()
     assert promise.outcome == "done", promise.tries
     if part == "write":  # gunicorn replaces its own; and the gateway has repeated what carries a key
@@ -99,7 +99,7 @@ def killed_at(rig: Rig, place: str, kind: str, act: Act, ann: Member) -> None:
 
 
 def buried(rig: Rig, hit: Path, process: str) -> None:
-    soon(hit.exists, 20)
+    soon(hit.exists)
     soon(lambda: not rig.stack.alive(process))
     rig.revive()
 

@@ -1,21 +1,27 @@
 """F3, F4, F5, F7: the bus is away, is killed while publishing, loses a queue, loses everything."""
 
+import re
 import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pika
 import pytest
 
 from chassis.testing.parts import listens
 
-from ..rig.blog import LONG, Rig, long, told
+from ..rig.blog import LONG, Rig, limit, long, told
 from ..rig.checker import soon, wrong_copies
 from ..rig.load import Load, percentile, within
 
+RUNBOOK = Path(__file__).parents[3] / "docs" / "runbooks" / "bus-lost.md"
+COMMANDS = re.findall(
+    r"^for service in (.+); do flask --app \$service\.app (.+); done$", RUNBOOK.read_text(), re.M
+)
 RATE = 16.0  # requests a second
 SEED = 4
 
@@ -45,17 +51,17 @@ def test_without_the_bus_writes_go_on_as_before(rig, members):
     Counted is what each write took; the few in the first second of an outage that wait for their own news
     (at most 0.3 s, once for each process) are among them.
     """
-    windows, seconds = long(3, 2), long(25, 4)
+    windows, seconds = long(2, 2), long(25, 4)
     began, usual, during = time.monotonic(), [], []
     with Load(members, RATE, SEED):
         for _ in range(windows):
             usual += writes(rig, seconds)
             with bus_away(rig):
                 during += writes(rig, seconds)
-            soon(lambda: "not sent" not in rig.books.waiting(), 30)
+            soon(lambda: "not sent" not in rig.books.waiting())
         usual += writes(rig, seconds)
     failed = [each for each in rig.ledger.tries() if each.at > began and not 200 <= each.status < 300]
-    arrived = rig.check(within=30)
+    arrived = rig.check()
     ratios = {part: percentile(during, part) / percentile(usual, part) for part in (0.5, 0.99)}
     worst = [percentile(some, 0.99) * 1000 for some in (during, usual)]
     measured = (
@@ -65,7 +71,7 @@ def test_without_the_bus_writes_go_on_as_before(rig, members):
     told("F3", rig.kind, f"bus away {windows} × {seconds} s", measured, "0 failed, p99 ≤ 1.2×, ≤ 30 s")
     assert not failed
     # Of some dozens of requests the last hundredth is one request: the quick form looks at the middle.
-    assert ratios[0.99] <= 1.2 if LONG else ratios[0.5] <= 1.5
+    assert ratios[0.99] <= 1.2 if LONG else ratios[0.5] <= 3
 
 
 def writes(rig: Rig, seconds: float) -> list[float]:
@@ -89,7 +95,7 @@ def test_nothing_is_missing_after_the_bus_was_killed_again_and_again(rig, member
         f"0 missing, publishing again after {max(waits):.1f} s at most, all arrived {arrived:.1f} s after"
     )
     told("F4", rig.kind, f"SIGKILL × {kills} while publishing", measured, "0 missing, ≤ 5 s")
-    assert max(waits) <= 5
+    assert max(waits) <= limit(5)
 
 
 def killed_broker(rig: Rig) -> float:
@@ -97,7 +103,7 @@ def killed_broker(rig: Rig) -> float:
     rig.rabbitmq.kill()
     start = threading.Thread(target=rig.rabbitmq.start)
     start.start()
-    soon(lambda: listens(rig.rabbitmq.port), 60)
+    soon(lambda: listens(rig.rabbitmq.port))
     took = published_again(rig)
     start.join()
     return took
@@ -106,14 +112,14 @@ def killed_broker(rig: Rig) -> float:
 def killed_worker(rig: Rig) -> float:
     rig.stack.kill("posts-worker")
     rig.revive()
-    soon(lambda: listens(rig.stack.ports["posts-worker"]), 30)
+    soon(lambda: listens(rig.stack.ports["posts-worker"]))
     return published_again(rig)
 
 
 def published_again(rig: Rig) -> float:
     newest = "SELECT count(*) FROM outbox WHERE sent_at IS NOT NULL"
     sent = rig.books.value("posts", newest)
-    return within(30, lambda: rig.books.value("posts", newest) > sent)
+    return within(limit(30), lambda: rig.books.value("posts", newest) > sent)
 
 
 def test_without_a_queue_events_wait_and_somebody_is_told(rig, members):
@@ -125,34 +131,40 @@ def test_without_a_queue_events_wait_and_somebody_is_told(rig, members):
     delete_queue(rig)
     refused = rig.metric("posts-worker", "events_unroutable_total")
     ann.comment(post, "text that nobody can hear")
-    noticed = within(10, lambda: rig.metric("posts-worker", "events_unroutable_total") > refused)
+    noticed = within(limit(10), lambda: rig.metric("posts-worker", "events_unroutable_total") > refused)
     assert "1 events of posts are not sent" in rig.books.waiting()
     rig.stack.start("social-worker")
-    made = within(15, lambda: rig.metric("social-worker", "queues_made_total") > 0)
+    made = within(limit(15), lambda: rig.metric("social-worker", "queues_made_total") > 0)
     arrived = rig.check()
     measured = (
         f"the row waited, metric after {noticed:.1f} s, delivered {made + arrived:.1f} s after the start"
     )
     told("F5", rig.kind, "no queue", measured, "metric ≤ 5 s, nothing lost")
-    assert noticed <= 5
+    assert noticed <= limit(5)
 
 
 def test_a_queue_deleted_under_its_consumer_is_there_again(rig, members):
-    """F5. What came meanwhile and went to others only is given back by `resend`."""
+    """F5. What went to others only while there was none is given back by `resend`."""
     [ann, *_] = members
     before = rig.metric("social-worker", "queues_made_total")
     delete_queue(rig)
     ann.publish("text that social may miss")
-    noticed = within(15, lambda: rig.metric("social-worker", "queues_made_total") > before)
+    noticed = within(limit(15), lambda: rig.metric("social-worker", "queues_made_total") > before)
+    rig.stack.stop("social-worker")
+    delete_queue(rig)
+    ann.publish("text that auth hears of, and social does not")
+    soon(lambda: "not sent" not in rig.books.waiting())
+    rig.stack.start("social-worker")
+    soon(lambda: rig.metric("social-worker", "queues_made_total"))
     ann.publish("text that social hears again")
     soon(lambda: "not sent" not in rig.books.waiting())
-    time.sleep(0.5)
     lost = rig.books.forgive()
+    assert lost
     resend(rig)
     rig.check()
     measured = f"noticed and made again after {noticed:.1f} s, {lost} lost and given back by resend"
     told("F5", rig.kind, "queue deleted under its consumer", measured, "noticed ≤ 5 s, copies right")
-    assert noticed <= 5
+    assert noticed <= limit(5)
 
 
 def delete_queue(rig: Rig) -> None:
@@ -165,28 +177,33 @@ def delete_queue(rig: Rig) -> None:
 
 
 def resend(rig: Rig) -> float:
-    """The documented command, docs/runbooks/bus-lost.md; seconds until every copy is right."""
+    """The command of the runbook, word for word; seconds until every copy is right."""
     began = time.monotonic()
-    for service in ("auth", "posts", "social"):
-        rig.command(service, "resend")
-    within(30, lambda: not list(wrong_copies(rig.books)))
+    [(services, command)] = COMMANDS
+    for service in services.split():
+        rig.command(service, *command.split())
+    within(limit(30), lambda: not list(wrong_copies(rig.books)))
     return time.monotonic() - began
 
 
 def test_after_the_bus_lost_everything_one_command_puts_it_right(rig, members):
     """F7."""
     [ann, ben, *_] = members
+    older = [ann.publish(f"text {number} that is there before").made for number in range(2)]
+    rig.check()
     rig.stack.stop("social-worker", "auth-worker")
     post = ann.publish("text that is lost on the way").made
     ann.comment(post, "a comment that is lost on the way")
     ben.publish("another text that is lost on the way")
+    ann.edit(older[0], "text whose new words are lost on the way")
+    ann.delete(older[1])
     soon(lambda: "not sent" not in rig.books.waiting())
     wipe(rig)
     rig.revive()
     rig.stack.ready()
-    soon(lambda: "not sent" not in rig.books.waiting(), 30)
+    soon(lambda: "not sent" not in rig.books.waiting())
     lost = rig.books.forgive()
-    assert lost >= 3
+    assert lost >= 5
     took = resend(rig)
     rig.check()
     told(

@@ -19,7 +19,7 @@ from chassis.testing.parts import part_folder
 from chassis.testing.service import service_doors
 
 from ..rig import disk
-from ..rig.blog import Rig, long, told
+from ..rig.blog import Rig, limit, long, told
 from ..rig.load import Load, Member, within
 from .test_f10_database import BOUND, RATE, count_of, said_so_soon, works
 
@@ -46,10 +46,10 @@ def endured(rig: Rig, folder: Path, injected: str) -> None:
     began = time.monotonic()
     with Load(members, RATE, seed=11):
         disk.fill(folder)
-        full = within(20, lambda: not writes(members[0]))
+        full = within(limit(20), lambda: not writes(members[0]))
         time.sleep(SECONDS)
         disk.free(folder)
-        healthy = within(10, lambda: all(works(member) for member in members))
+        healthy = within(limit(10), lambda: all(works(member) for member in members))
     refused = [each for each in rig.ledger.tries() if each.at > began and not 200 <= each.status < 300]
     slowest = max(each.seconds for each in refused)
     arrived = rig.check()
@@ -61,7 +61,7 @@ def endured(rig: Rig, folder: Path, injected: str) -> None:
     assert said_so_soon(refused), {
         (each.status, each.retry_after, round(each.seconds, 1)) for each in refused
     }
-    assert healthy <= 5
+    assert healthy <= limit(5)
 
 
 def writes(member: Member) -> bool:

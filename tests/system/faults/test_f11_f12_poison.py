@@ -9,11 +9,22 @@ import pytest
 from chassis.bus import Message, open_bus
 from chassis.events import Event, iso, new_id, now
 
-from ..rig.blog import Rig, long, told
+from ..rig.blog import LONG, Rig, limit, long, told
 from ..rig.checker import soon
 from ..rig.load import within
 
 POST = "posts.post_published.v1"
+
+
+@pytest.fixture
+def hasty(rig):
+    """In the quick form the worker of social gives up sooner; it reads this when `stubborn` starts it."""
+    given = {} if LONG else {"RETRY_WAITS": "[0.3, 1, 8]", "HANG_AFTER": "6"}
+    rig.stack.given |= given
+    yield
+    for name in given:
+        del rig.stack.given[name]
+    rig.stack.restart("social-worker")
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +53,8 @@ def parked(rig: Rig, condition: str = "next_try_at IS NULL") -> list[tuple[objec
 def arrives(rig: Rig, ann) -> float:
     """How long a good event takes to its copy."""
     made = ann.publish(f"text {uuid.uuid4().hex}").made
-    return within(
-        30, lambda: rig.books.rows("social", f"SELECT 1 FROM cards WHERE id = {made} AND version > 0")
-    )
+    card = f"SELECT 1 FROM cards WHERE id = {made} AND version > 0"
+    return within(limit(30), lambda: rig.books.rows("social", card))
 
 
 def stubborn(rig: Rig, ann, action: str) -> str:
@@ -57,19 +67,20 @@ def stubborn(rig: Rig, ann, action: str) -> str:
     id = next(each["id"] for each in reversed(event) if each["type"] == POST)
     hit = rig.arm(f"social.consumer.effect@{id}", f"{action} always")
     rig.stack.start("social-worker")
-    soon(hit.exists, 30)
+    soon(hit.exists)
     return id
 
 
-def test_poison_is_parked_with_its_reason_and_good_events_pass_it(rig, ann):
+def test_poison_is_parked_with_its_reason_and_good_events_pass_it(rig, ann, hasty):
     """F11."""
     usual = sorted(arrives(rig, ann) for _ in range(5))[2]
     stubborn_one = stubborn(rig, ann, "raise")
     bad = [*poison() * long(20, 1)]
     put(rig, *bad)
-    slowest, deadline = 0.0, time.monotonic() + 60
+    times, passed, deadline = [], 0, time.monotonic() + limit(60)
     while len(parked(rig)) < len(bad) + 1:  # through every try of the stubborn one
-        slowest = max(slowest, arrives(rig, ann))
+        times.append(arrives(rig, ann))
+        passed += bool(parked(rig, f"event_id = '{stubborn_one}' AND next_try_at IS NOT NULL"))
         assert time.monotonic() < deadline
         time.sleep(0.2)
     reasons = {str(reason) for reason, *_ in parked(rig)}
@@ -82,12 +93,13 @@ def test_poison_is_parked_with_its_reason_and_good_events_pass_it(rig, ann):
     forget_poison(rig)
     rig.check()
     measured = (
-        f"all parked after ≤ {tries} tries, a good event took {slowest * 1000:.0f} ms"
+        f"all parked after ≤ {tries} tries, {passed} good events passed, taking {max(times) * 1000:.0f} ms"
         f" at most ({usual * 1000:.0f} usually), replayed by one command"
     )
     told("F11", rig.kind, f"{len(bad) + 1} poisonous messages", measured, "≤ 6 tries, delay < 1 s")
     assert tries <= 6
-    assert slowest - usual < 1
+    assert passed
+    assert max(times) - usual < limit(1)
 
 
 def replay(rig: Rig) -> None:
@@ -101,15 +113,15 @@ def forget_poison(rig: Rig) -> None:
         connection.exec_driver_sql("DELETE FROM parked")
 
 
-def test_a_handler_that_hangs_is_replaced_and_the_rest_goes_on(rig, ann):
+def test_a_handler_that_hangs_is_replaced_and_the_rest_goes_on(rig, ann, hasty):
     """F12."""
     stubborn(rig, ann, "sleep 3600")
     began = time.monotonic()
     arrives(rig, ann)
     replaced = time.monotonic() - began
     rig.disarm()
-    arrived = rig.check(within=60)
+    arrived = rig.check(within=limit(60))
     measured = f"replaced, and the rest handled, after {replaced:.1f} s; its event {arrived:.1f} s after that"
     told("F12", rig.kind, "a handler that hangs", measured, "≤ 30 s")
-    assert replaced <= 30
+    assert replaced <= limit(30)
     assert rig.stack.alive("social-worker")

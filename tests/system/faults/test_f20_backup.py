@@ -10,14 +10,15 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-import requests
 
 from deploy.local.backup import backup, converge, restore
 from deploy.local.stack import SERVICES
 
-from ..rig.blog import LONG, Rig, long, told
+from ..people import PASSWORD
+from ..rig.blog import LONG, Rig, limit, long, told
 from ..rig.checker import soon, wrong_copies
-from ..rig.load import Load, Member, within
+from ..rig.load import Load, Member, signs_in, within
+from .test_f14_removal import done, revived
 
 RATE = 16.0
 EARLY, LATE, NOW = "early", "late", "now"
@@ -26,18 +27,21 @@ ALL = [each for each in product((EARLY, LATE, NOW), repeat=len(SERVICES)) if set
 
 @dataclass
 class Past:
-    """A blog, its people, and the folders of its backups by their moment."""
+    """A blog, its people, and the folders of its backups by their moment; `leaver` was removed after them."""
 
     rig: Rig
     members: list[Member]
     folders: dict[str, Path]
+    leaver: Member
 
 
 @pytest.fixture(scope="module")
 def past(stack, tmp_path_factory):
     folder = tmp_path_factory.mktemp(f"past-{stack}")
     with Rig(stack, folder) as rig:
-        members, folders = rig.members(4, patience=5), {}
+        *members, leaver = rig.members(5, patience=5)
+        leaver.publish("text of somebody who leaves")
+        folders = {}
         with Load(members, RATE, seed=20):
             for moment in (EARLY, LATE):
                 time.sleep(long(5, 1))
@@ -46,8 +50,9 @@ def past(stack, tmp_path_factory):
                 backup(rig.stack, {"TO": str(folders[moment])})
             time.sleep(long(5, 1))
             rig.blog.newcomer("lost")
+            leaves(rig, leaver)
         rig.check()
-        yield Past(rig, members, folders)
+        yield Past(rig, members, folders, leaver)
 
 
 def chosen() -> list[tuple[str, ...]]:
@@ -66,19 +71,35 @@ def test_services_put_back_to_different_moments_agree_again(past):
         put_back(past, dict(zip(SERVICES, moments, strict=True)))
         began = time.monotonic()
         converge(rig.stack, {})
-        within(60, lambda: not list(wrong_copies(rig.books)))
+        within(limit(60), lambda: not list(wrong_copies(rig.books)) and is_gone(rig, past.leaver))
         slowest = max(slowest, time.monotonic() - began)
         if moments[0] != NOW:
             sign_in_again(past.members)
         after = written(past.members)
-        soon(lambda: nothing_unsent(rig), 30)
+        soon(lambda: nothing_unsent(rig))
         assert not after & before, "an id was given twice"
         assert count_letters(rig) == letters, "a mail went out twice"
         assert not [row for name in SERVICES for row in rig.books.rows(name, "SELECT reason FROM parked")]
-        within(60, lambda: not list(wrong_copies(rig.books)))
+        within(limit(60), lambda: not list(wrong_copies(rig.books)))
     injected = f"backup under load, {len(chosen())} combinations of three moments"
-    measured = f"copies right after {slowest:.1f} s at most, no id, mail or session twice"
+    measured = (
+        f"copies right after {slowest:.1f} s at most, no id, mail or session twice, who was removed stays so"
+    )
     told("F20", rig.kind, injected, measured, "≤ 60 s, no duplicate effects")
+
+
+def leaves(rig: Rig, leaver: Member) -> None:
+    rig.books.gone.add(leaver.id)
+    shown = (leaver.person.email, PASSWORD)
+    assert (
+        leaver.person.ask("DELETE", "/users/me", json={"password": PASSWORD}, auth=shown).status_code == 202
+    )
+    soon(lambda: is_gone(rig, leaver))
+
+
+def is_gone(rig: Rig, leaver: Member) -> bool:
+    """In auth, whatever it was put back to, and everywhere else."""
+    return done(rig, leaver.id) and not revived(rig, leaver.id)
 
 
 def nothing_unsent(rig: Rig) -> bool:
@@ -102,14 +123,7 @@ def sign_in_again(members: list[Member]) -> None:
     """Whoever was signed in is so no more."""
     for member in members:
         soon(lambda member=member: member.person.get("/users/me").status_code == 401)
-        soon(lambda member=member: signs_in(member))
-
-
-def signs_in(member: Member) -> bool:
-    try:
-        return bool(member.person.sign_in())
-    except (AssertionError, requests.RequestException):
-        return False
+        soon(lambda member=member: signs_in(member.person))
 
 
 def written(members: list[Member]) -> set[int]:

@@ -95,7 +95,7 @@ class Books:
         return ""
 
 
-def settle(books: Books, within: float = 30.0) -> float:
+def settle(books: Books, within: float = 120.0) -> float:
     """Waits until nothing is on its way; returns the seconds it took."""
     began = time.monotonic()
     deadline = began + within
@@ -105,13 +105,12 @@ def settle(books: Books, within: float = 30.0) -> float:
     return time.monotonic() - began
 
 
-def check(stack: Stack, books: Books, ledger: Ledger, within: float = 30.0, copies: bool = True) -> float:
+def check(stack: Stack, books: Books, ledger: Ledger, within: float = 120.0) -> float:
     """Settles, then asserts every invariant. Returns the seconds until it was settled."""
     took = settle(books, within)
     wrong = [*broken_promises(books, ledger), *doubled_or_missing_events(books), *not_private(stack, books)]
     wrong += unlogged_errors(stack, ledger)
-    if copies:
-        wrong += wrong_copies(books)
+    wrong += wrong_copies(books)
     assert not wrong, "\n".join(wrong[:20])
     return took
 
@@ -338,5 +337,6 @@ def repeated(member: Any, promise: Promise) -> bool:
     return again.status == 201 and again.body["id"] == promise.made
 
 
-def soon(question: Callable[[], Any], within: float = 15.0) -> Any:
+def soon(question: Callable[[], Any], within: float = 60.0) -> Any:
+    """For what is not measured: a busy machine may take its time."""
     return eventually(question, within=within)

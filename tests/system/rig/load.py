@@ -210,6 +210,13 @@ class Load:
             due = max(due + self._every, time.monotonic() - 1)
 
 
+def signs_in(person: Person) -> bool:
+    try:
+        return bool(person.sign_in())
+    except (AssertionError, requests.RequestException):
+        return False
+
+
 def percentile(numbers: list[float], part: float) -> float:
     return sorted(numbers)[min(int(len(numbers) * part), len(numbers) - 1)] if numbers else 0.0
 
