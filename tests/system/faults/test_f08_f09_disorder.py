@@ -168,8 +168,10 @@ def test_no_event_is_skipped_however_late_its_commit(posts_doors, stack, tmp_pat
     people = [posts_doors.as_("ann", WRITE | COMMENT, id=number + 1) for number in range(WRITERS)]
     with ThreadPoolExecutor(WRITERS + 1) as pool:
         sending = pool.submit(send, app, bus, done)
-        refused = sum(pool.map(lambda person: write(person, each), people))
-        done.set()
+        try:
+            refused = sum(pool.map(lambda person: write(person, each), people))
+        finally:
+            done.set()
         sending.result()
     with app.app_context():
         while outbox.relay(app, bus):
@@ -190,7 +192,7 @@ def write(person, texts):
     for _ in range(texts):
         body = {"body": f"a text {uuid.uuid4().hex}"}
         while (answer := person.post("/api/v1/posts/", json=body)).status_code != 201:
-            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1"), answer.text
+            assert (answer.status_code, "Retry-After" in answer.headers) == (503, True), answer.text
             refused += 1
     return refused
 

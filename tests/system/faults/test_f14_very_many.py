@@ -16,7 +16,7 @@ from ..rig.load import percentile
 
 posts_doors = service_doors("posts", posts.app.create_app, posts.app.Settings)
 social_doors = service_doors("social", social.app.create_app, social.app.Settings)
-COMMENT, WRITE = 2, 4
+FOLLOW, COMMENT, WRITE = 1, 2, 4
 GONE, BEN = 7, 2
 FIRST = 10_000_000  # far from the numbers that the others' posts get
 NUMBER = long(100_000, 2_000)
@@ -72,15 +72,18 @@ class Other(threading.Thread):
 def beside(act):
     other = Other(act)
     other.start()
-    yield other
-    other.ending.set()
-    other.join()
+    try:
+        yield other
+    finally:
+        other.ending.set()
+        other.join()
 
 
 def removed(doors: Doors) -> float:
     """The event comes, and the worker's job does the rest; how long that took."""
     began = time.monotonic()
     doors.receive("auth.user_removed.v1", GONE, 2, {"id": GONE})
+    assert not doors.parked()
     while value(doors, f"SELECT count(*) FROM people WHERE id = {GONE} AND forgotten_at IS NULL"):
         doors.job("forget people")
     return time.monotonic() - began
@@ -90,7 +93,7 @@ def removed(doors: Doors) -> float:
 def test_very_many_posts_go_in_small_steps_and_nobody_else_waits(service, request, stack):
     doors = request.getfixturevalue(f"{service}_doors")
     seed(doors, WRITTEN if service == "posts" else COPIED)
-    ben = doors.as_("ben", WRITE | COMMENT, id=BEN)
+    ben = doors.as_("ben", FOLLOW | COMMENT | WRITE, id=BEN)
     acts = {
         "posts": lambda: ben.post("/api/v1/posts/", json={"body": "a text of somebody else"}),
         "social": lambda: ben.put("/api/v1/users/3/follow"),
