@@ -153,7 +153,7 @@ def row_of(
 
 def matrix(root: Path = ROOT, only: str = "") -> list[Row]:
     """Today beside the last release of everybody else, and the contracts of today beside all releases."""
-    services = [part for part in Part.all(root) if part.name != "chassis"]
+    services = Part.services(root)
     with temporary() as folder:
         trees = Trees(folder, root)
         pairs = [pair for pair in permutations(services, 2) if not only or only in [one.name for one in pair]]

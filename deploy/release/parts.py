@@ -1,4 +1,4 @@
-"""What has a version of its own: each service, and the chassis they ride on.
+"""What has a version of its own: each service, the chassis they ride on, and the client.
 
 A release leaves a snapshot in `contract/released/<version>/`: what was promised (API document, event
 schemas), real events as they were said (`fixtures/`) and what was needed of others (`agreements/`). The
@@ -22,6 +22,7 @@ from ..local.stack import ROOT, code_of
 AGREEMENTS = "tests/contract/agreements"
 BUMPS = ("major", "minor", "patch")
 STATEFUL = ("auth", "posts", "social")
+NO_SERVICES = {"chassis": "chassis", "flasky-client": "clients/python"}  # with their folders
 
 
 class Refused(Exception):
@@ -61,15 +62,19 @@ def version_of(text: str) -> Version:
 
 @dataclass(frozen=True)
 class Part:
-    """A service, or the chassis, in the repository at `root`."""
+    """A service, the chassis or the client, in the repository at `root`."""
 
     name: str
     root: Path = ROOT
 
     @classmethod
     def all(cls, root: Path = ROOT) -> list[Self]:
-        services = sorted(path.parent.name for path in (root / "services").glob("*/pyproject.toml"))
-        return [cls(name, root) for name in ("chassis", *services)]
+        return [*(cls(name, root) for name in NO_SERVICES), *cls.services(root)]
+
+    @classmethod
+    def services(cls, root: Path = ROOT) -> list[Self]:
+        names = sorted(path.parent.name for path in (root / "services").glob("*/pyproject.toml"))
+        return [cls(name, root) for name in names]
 
     @classmethod
     def named(cls, name: str, root: Path = ROOT) -> Self:
@@ -80,12 +85,12 @@ class Part:
 
     @property
     def folder(self) -> Path:
-        return self.root / ("chassis" if self.name == "chassis" else f"services/{self.name}")
+        return self.root / NO_SERVICES.get(self.name, f"services/{self.name}")
 
     @property
     def module(self) -> Path:
         """Where its version is written."""
-        return self.folder / self.name / "__init__.py"
+        return self.folder / self.name.replace("-", "_") / "__init__.py"
 
     @property
     def contract(self) -> Path:

@@ -53,11 +53,11 @@ def test_a_clone_without_the_release_says_what_to_do(released, repository, edit,
 
 def test_several_go_out_together_as_one_commit_with_a_tag_each(repository, edit):
     before = git("rev-parse", "HEAD", root=repository)
-    release([Part.named(name, repository) for name in ("chassis", "web", "gateway")], "minor")
+    release([Part.named(name, repository) for name in ("chassis", "flasky-client", "web")], "minor")
     assert git("rev-parse", "HEAD~1", root=repository) == before
-    assert git("log", "-1", "--format=%s", root=repository) == "chassis 1.0.0, web 1.0.0, gateway 1.0.0"
+    assert git("log", "-1", "--format=%s", root=repository) == "chassis 1.0.0, flasky-client 1.0.0, web 1.0.0"
     tags = git("tag", "--points-at", "HEAD", root=repository).split()
-    assert tags == ["chassis-v1.0.0", "gateway-v1.0.0", "web-v1.0.0"]
+    assert tags == ["chassis-v1.0.0", "flasky-client-v1.0.0", "web-v1.0.0"]
 
 
 def test_a_release_tells_what_was_committed_since_the_last(released, edit):
@@ -96,7 +96,7 @@ def test_nothing_is_released_with_work_lying_about(released, repository, edit):
 
 
 def test_an_unknown_service_or_step_is_refused_in_a_sentence(posts, repository, edit):
-    with pytest.raises(Refused, match="'blog' is not one of: chassis, auth"):
+    with pytest.raises(Refused, match="'blog' is not one of: chassis, flasky-client, auth"):
         Part.named("blog", repository)
     with pytest.raises(Refused, match="BUMP=huge is not one of: major, minor, patch"):
         release([posts], "huge")
