@@ -71,7 +71,8 @@ def write_changelog(part: Part, version: Version, date: str) -> None:
     by_hand, earlier = split_unreleased(rest)
     commits = [f"- {subject}" for subject in subjects(part)]
     sections = [by_hand, "Commits:\n\n" + "\n".join(commits) if commits else ""]
-    body = "\n\n".join(section for section in sections if section) or "No change of its own."
+    nothing = "No change of its own." if part.last else "The first release."
+    body = "\n\n".join(section for section in sections if section) or nothing
     text = f"{title}\n\n## {version} – {date}\n\n{body}\n"
     part.changelog.write_text(text + (f"\n{earlier}\n" if earlier else ""))
 
@@ -86,9 +87,11 @@ def split_unreleased(rest: str) -> tuple[str, str]:
 
 def subjects(part: Part) -> list[str]:
     """Subjects of the commits that touched it since its last release, newest first."""
-    since = [f"{part.commit(part.last)}..HEAD"] if part.last else []
+    if part.last is None:
+        return []
+    since = f"{part.commit(part.last)}..HEAD"
     return git(
-        "log", "--format=%s", "--no-merges", *since, "--", str(part.folder), root=part.root
+        "log", "--format=%s", "--no-merges", since, "--", str(part.folder), root=part.root
     ).splitlines()
 
 
