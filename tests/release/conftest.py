@@ -1,13 +1,17 @@
 """A repository of its own: this tree, committed once, in which nothing has been released yet."""
 
+import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
+from deploy.release.deployed import OVERLAYS
 from deploy.release.parts import ROOT, Part, git
+
+FIRST = Version("1.0.0")
 
 LEFT_OUT = (
     ".git",
@@ -33,14 +37,23 @@ def run_git(root: Path, *words: str) -> str:
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("repository") / "flasky"
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    for snapshots in root.glob("*/**/contract/released"):
-        shutil.rmtree(snapshots)  # releases are made here, by the command under test
+    forget_releases(root)
     run_git(root, "init", "--quiet", "--initial-branch=main")
     run_git(root, "config", "user.name", "Tests")
     run_git(root, "config", "user.email", "tests@example.com")
     run_git(root, "add", "--all")
     run_git(root, "commit", "--quiet", "--message", "The tree as it is")
     return root
+
+
+def forget_releases(root: Path) -> None:
+    """Releases are made here, by the command under test, and the first is 1.0.0."""
+    for part in Part.all(root):
+        shutil.rmtree(part.contract / "released")
+        part.changelog.unlink()
+        part.write_version(FIRST)
+    overlay = root / OVERLAYS / "production/kustomization.yaml"
+    overlay.write_text(re.sub(r"newTag: [^}]+", f"newTag: {FIRST}", overlay.read_text()))
 
 
 @pytest.fixture
@@ -67,6 +80,3 @@ def edit(repository: Path):
     git("clean", "-fdq", root=repository)
     for tag in set(git("tag", root=repository).split()) - tags:
         git("tag", "--delete", tag, root=repository)
-
-
-Edit = Callable[..., None]
