@@ -64,6 +64,13 @@ screenshots: $(VENV)/dev.stamp paths ## a picture of every page, light and dark,
 	@SCREENSHOTS=$(SCREENSHOTS) $(PY) -m pytest --quiet --stack=embedded tests/browser/test_looks.py
 	@echo "The pictures are in $(SCREENSHOTS)."
 
+picture: $(VENV)/dev.stamp paths ## the picture in the README, of the blog that runs: [PORT=8000]
+	@$(PY) -m deploy.local.parts chromium
+	@$(PY) -m deploy.docs.picture http://127.0.0.1:$(PORT) docs/images/blog.png
+
+docs: $(VENV)/dev.stamp paths ## build the documentation into .site, strictly, every link checked; needs no network
+	@$(PY) -m mkdocs build --strict && echo "Open .site/index.html."
+
 abuse: $(VENV)/dev.stamp paths parts ## the long form of the abuse battery (fuzzing is not in it yet): [ARGS="-k a2"]
 	@ABUSE=long exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/abuse $(ARGS)
 

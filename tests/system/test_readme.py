@@ -1,4 +1,4 @@
-"""The README's walk-through, copied line by line, on the demo people."""
+"""The commands and programs of the README and of docs/use, copied as they are, on the demo people."""
 
 import re
 import shutil
@@ -13,7 +13,25 @@ from auth.fake import PASSWORD_OF_ALL
 from .people import Person
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+PAGES = ("README.md", "docs/use/api.md", "clients/python/README.md")
+BLOCK = re.compile(r"```(bash|python)\n(.*?)```", re.S)
+BLOCKS = {
+    f"{page} {number}": block
+    for page in PAGES
+    for number, block in enumerate(BLOCK.findall((ROOT / page).read_text()), 1)
+}
+# What they say, in their order.
+SAYS = {
+    "README.md 1": [r'"prev_url"'],
+    "docs/use/api.md 1": [
+        r'"body_html":"<p>I am adding a post from the <em>command line</em>.</p>"',
+        r'"prev_url".*"prev_url"',
+    ],
+    "docs/use/api.md 2": ["<em>command line</em>", r'"expiration":\s*3600'],
+    "docs/use/api.md 3": [r"201 <p>Once, however often I say it.</p>", r"[1-9]\d* \[\d+.*\] (None|http)"],
+    "docs/use/api.md 4": [r'"email":"rosa@example.com"', r'"confirmed":true'],
+    "clients/python/README.md 1": [r"john I am adding a post from a \*program\*\.", "404 "],
+}
 
 
 @pytest.fixture(scope="session")
@@ -26,19 +44,22 @@ def demo(blog):
     return blog
 
 
-def run(demo, block, programs):
-    """Runs a block as a person would, at this blog's address and data folder; stops at the first refusal."""
-    script = block.replace("localhost:8000", f"127.0.0.1:{demo.stack.port}").replace(
-        ".run/mail", str(demo.stack.data / "mail")
+def here(demo, block):
+    """At this blog's address and data folder; whatever is refused ends it."""
+    block = block.replace("localhost:8000", f"127.0.0.1:{demo.stack.port}")
+    block = block.replace(".run/mail", str(demo.stack.data / "mail"))
+    return block.replace("curl -s", "curl -sS --fail-with-body").replace(
+        "http --ig", "http --check-status --ig"
     )
-    script = script.replace("curl -s", "curl -sS --fail-with-body").replace(
-        "http --ignore", "http --check-status --ignore"
-    )
+
+
+def run(demo, kind, block):
+    """As a person would."""
     path = f"{Path(sys.executable).parent}:{demo.stack.given['PATH']}"
-    for program in programs:
+    for program in ("curl", "http", "grep"):
         assert shutil.which(program, path=path), f"{program} is needed for this test"
     told = subprocess.run(
-        ["bash", "-ec", script],
+        ["bash", "-ec", here(demo, block)] if kind == "bash" else [sys.executable, "-c", here(demo, block)],
         env={"PATH": path, "HOME": str(demo.stack.data)},
         capture_output=True,
         text=True,
@@ -48,19 +69,12 @@ def run(demo, block, programs):
     return told.stdout
 
 
-def test_the_walk_through_with_curl(demo):
-    said = run(demo, BLOCKS[0], ["curl"])
-    assert '"body_html":"<p>I am adding a post from the <em>command line</em>.</p>"' in said
-    assert said.count('"prev_url"') == 3
+@pytest.mark.parametrize("name", BLOCKS)
+def test_what_the_documentation_says_to_type_does_what_it_says(demo, name):
+    said = run(demo, *BLOCKS[name])
+    for expected in SAYS[name]:
+        assert re.search(expected, said, re.S), said
 
 
-def test_the_walk_through_with_httpie(demo):
-    said = run(demo, BLOCKS[1], ["http"])
-    assert "<em>command line</em>" in said
-    assert re.search(r'"expiration":\s*3600', said)
-
-
-def test_somebody_new_with_curl(demo):
-    said = run(demo, BLOCKS[2], ["curl", "grep"])
-    assert '"email":"rosa@example.com"' in said
-    assert '"confirmed":true' in said
+def test_the_readme_is_one_screen():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 40

@@ -68,7 +68,7 @@ def test_every_mixture_of_two_releases_serves_as_one(rig, members, last):
     told(
         "N-1",
         rig.kind,
-        f"{' and '.join(sorted({service for service, _ in steps}))}: last release and this tree, {len(steps)} steps",
+        f"last release and this tree of {', '.join(sorted({name for name, _ in steps}))}: {len(steps)} steps",
         f"{len(tries)} requests, {failed.total()} failed; nothing lost, all arrived {arrived:.1f} s after",
         "0 failed, 0 lost",
     )
