@@ -71,8 +71,8 @@ picture: $(VENV)/dev.stamp paths ## the picture in the README, of the blog that 
 docs: $(VENV)/dev.stamp paths ## build the documentation into .site, strictly, every link checked; needs no network
 	@$(PY) -m mkdocs build --strict && echo "Open .site/index.html."
 
-abuse: $(VENV)/dev.stamp paths parts ## the long form of the abuse battery (fuzzing is not in it yet): [ARGS="-k a2"]
-	@ABUSE=long exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/abuse $(ARGS)
+abuse: $(VENV)/dev.stamp paths parts ## the long form of the abuse battery, fuzzing for ten minutes included: [ARGS="-k a2"]
+	@ABUSE=long exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/abuse tests/browser/test_a5_scripts.py $(ARGS)
 
 faults: $(VENV)/dev.stamp paths parts ## the long form of the fault battery, on both stacks: [ARGS="-k f08"]
 	@FAULTS=long exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/faults $(ARGS)

@@ -180,4 +180,6 @@ def refusals(access: Access) -> set[int]:
         found |= {422}
     if access.takes:
         found |= {400, 413, 415}
+    if access.asks:
+        found.add(400)
     return found

@@ -12,6 +12,7 @@ from werkzeug.routing import IntegerConverter
 from . import access, deadlines, error_mails, guard, health, logs, metrics, problems, tracing
 from .settings import Settings
 from .tokens import Verifier, jwks_reader
+from .withdrawn import Withdrawn, changes_reader
 
 if TYPE_CHECKING:
     from .backup import Restoring
@@ -102,9 +103,11 @@ def create_service(
 
 
 def verifier_of(settings: Settings) -> Verifier:
+    url, secret = settings.changes_url, settings.internal_secret.get_secret_value()
     return Verifier(
         jwks_reader(settings.jwks_url),
         issuer=settings.token_issuer,
         audience=settings.token_audience,
         refresh=settings.jwks_refresh,
+        withdrawn=Withdrawn(changes_reader(url, secret)) if url else None,
     )

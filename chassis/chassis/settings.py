@@ -114,6 +114,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, SecretFiles(settings_cls), env_settings, dotenv_settings
 
+    @property
+    def changes_url(self) -> str:
+        """Where the issuer of tokens tells what it has withdrawn: beside its keys. Empty: nobody is asked."""
+        issuer, found, _ = self.jwks_url.partition("/.well-known/")
+        return f"{issuer}/internal/changes" if found and issuer.startswith("http") else ""
+
     @field_validator("public_url")
     @classmethod
     def without_last_slash(cls, url: str) -> str:

@@ -3,7 +3,8 @@ alone.
 
 A token is a JWT access token (RFC 9068: `typ: at+jwt`), signed with Ed25519 (RFC 8037). Keys come from a
 JWKS document (RFC 7517), kept in memory. A thread asks for it again every second, so that a withdrawn key
-speaks for nobody two seconds later; a token that names a key that is not known yet asks at once.
+speaks for nobody two seconds later; a token that names a key that is not known yet asks at once. The same
+thread asks twice a second what else was withdrawn.
 """
 
 import logging
@@ -21,6 +22,7 @@ from requests import codes
 
 from .http import Client
 from .problems import Unauthenticated, Unavailable
+from .withdrawn import Withdrawn
 
 log = logging.getLogger(__name__)
 LEEWAY = 5.0
@@ -49,6 +51,9 @@ class Actor:
 
 
 def actor_of(claims: dict[str, Any]) -> Actor:
+    """Raises `ValueError`, `KeyError` or `TypeError` for claims that are not of their kind."""
+    if not isinstance(claims["exp"], int | float):
+        raise TypeError("exp is no number")
     return Actor(
         id=int(claims["sub"]),
         username=str(claims["username"]),
@@ -95,10 +100,11 @@ class Keys:
     Args:
         read: gives the document.
         refresh: seconds between two readings; 0: only when a key is not known.
+        beside: what the thread does twice as often.
     """
 
-    def __init__(self, read: Reader, refresh: float) -> None:
-        self._read, self._refresh = read, refresh
+    def __init__(self, read: Reader, refresh: float, beside: Callable[[], None] = lambda: None) -> None:
+        self._read, self._refresh, self._beside = read, refresh, beside
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched = float("-inf")
         self._turn = threading.Lock()
@@ -133,8 +139,11 @@ class Keys:
         nobody has asked for anything before.
         """
         while True:
+            self._beside()
             self.fetch()
-            time.sleep(self._refresh if self._keys else ASK_SOON)
+            time.sleep((self._refresh if self._keys else ASK_SOON) / 2)
+            self._beside()
+            time.sleep((self._refresh if self._keys else ASK_SOON) / 2)
 
     def fetch(self) -> None:
         """Reads the key set again; keeps the known keys when the issuer is away.
@@ -177,10 +186,20 @@ class Verifier:
         read: gives the JWKS document.
         issuer, audience: what `iss` and `aud` must be.
         refresh: seconds after which the key set is read again.
+        withdrawn: what is no longer good although it was signed.
     """
 
-    def __init__(self, read: Reader, *, issuer: str, audience: str, refresh: float = 1.0) -> None:
-        self.keys = Keys(read, refresh)
+    def __init__(
+        self,
+        read: Reader,
+        *,
+        issuer: str,
+        audience: str,
+        refresh: float = 1.0,
+        withdrawn: Withdrawn | None = None,
+    ) -> None:
+        self.withdrawn = withdrawn or Withdrawn()
+        self.keys = Keys(read, refresh, self.withdrawn.look)
         self._issuer, self._audience = issuer, audience
         self._seen: TTLCache[tuple[int, str], Actor] = TTLCache(4096, ttl=300)
         self._lock = threading.Lock()
@@ -189,6 +208,17 @@ class Verifier:
         """Raises `Unauthenticated` for a token that is not good now, `Unavailable` while no key is known at
         all.
         """
+        self.catch_up()
+        actor = self.signed(token)
+        if not self.withdrawn.holds(actor.id, actor.version, actor.session):
+            raise Unauthenticated
+        return actor
+
+    def catch_up(self) -> None:
+        """Learns what was withdrawn, where no thread does."""
+
+    def signed(self, token: str) -> Actor:
+        """The same, whatever was withdrawn since: for those who ask the issuer themselves."""
         self.keys.keep_fresh()
         marker = (self.keys.generation, token)
         with self._lock:

@@ -27,15 +27,17 @@ FLAGS = [
     "--host-resolver-rules=MAP localhost 127.0.0.1",
 ]
 HERE = Path(__file__).parent
+SCRIPTS = "test_a5_scripts.py"
 FIRST = ("test_looks.py", "test_trouble.py", "test_watch.py")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two groups of about the same length; each has a blog and a browser of its own."""
+    """Groups of about the same length; each has a blog and a browser of its own."""
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group(f"browser-{1 if item.path.name in FIRST else 2}"))
+            number = 1 if item.path.name in FIRST else 3 if item.path.name == SCRIPTS else 2
+            item.add_marker(pytest.mark.xdist_group(f"browser-{number}"))
 
 
 @pytest.fixture(scope="package")

@@ -10,6 +10,7 @@ import pytest
 from chassis.http import Client
 from chassis.testing.service import Doors
 from chassis.tokens import Verifier, jwks_reader
+from chassis.withdrawn import Withdrawn, changes_reader
 from gateway.changes import Changes
 from gateway.credentials import Credential
 from gateway.insider import Insider
@@ -132,7 +133,7 @@ def exchanging(address):
 
 def changes(address):
     known = Changes(insider(address), 1.0)
-    known._since = 0.0
+    known._withdrawn._since = 0.0
     known.read()
     return known
 
@@ -143,12 +144,20 @@ def keys(address):
     return verifier.keys
 
 
+def withdrawn(address):
+    known = Withdrawn(changes_reader(f"{address}/internal/changes", "a-secret-for-tests-only"))
+    known.read()
+    return known
+
+
 CLIENTS = {
     "gateway.auth.exchange-password": exchanging,
     "gateway.auth.changes": changes,
     "gateway.auth.seen": lambda address: insider(address).seen({"1": 1795212000.5}),
     "gateway.auth.keys": keys,
+    "posts.auth.changes": withdrawn,
     "posts.auth.keys": keys,
+    "social.auth.changes": withdrawn,
     "social.auth.keys": keys,
 }
 
@@ -168,6 +177,8 @@ def test_the_consumers_client_asks_as_agreed_and_takes_the_answer(name):
         assert taken == agreement["answer"]["body"]["token"]
     if name == "gateway.auth.changes":
         assert (taken.known, taken.revoked("0f8fad5b")) == (True, True)
+    if name in ("posts.auth.changes", "social.auth.changes"):
+        assert not taken.holds(1, 2, "0f8fad5b")
     if name.endswith(".keys"):
         assert taken.key("k1") is not None
 

@@ -138,10 +138,11 @@ class Doors:
             job.run(self.app)
 
     def statements(self, call: Callable[[], Any]) -> int:
-        """How many SQL statements a call makes. (How fresh copies are is read once a second, so before.)"""
+        """How many SQL statements a call makes. (What is read once a second or so is read before.)"""
         seen: list[str] = []
         with self.app.app_context():
             self.app.extensions["ages"]()
+            self.app.extensions["verifier"].catch_up()
             engines = [self.app.extensions["sqlalchemy"].engine, self.app.extensions["reader"]]
         hook = lambda *given: seen.append(given[2])  # noqa: E731
         for engine in engines:

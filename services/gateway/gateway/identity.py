@@ -77,7 +77,7 @@ class Identities:
         """Verifies again when the published keys have changed: a withdrawn key speaks for nobody."""
         if identity.generation != self._verifier.keys.generation:
             try:
-                self._verifier.actor(identity.token)
+                self._verifier.signed(identity.token)
             except Refusal:
                 return False
             identity.generation = self._verifier.keys.generation
@@ -124,7 +124,7 @@ class Identities:
 
     def _verified(self, token: str) -> Identity | None:
         """The token itself, if nothing has changed since it was made; None if auth must be asked."""
-        actor = self._verifier.actor(token)
+        actor = self._verifier.signed(token)
         if self._changes.revoked(actor.session):
             raise Unauthenticated
         identity = self._identity(token, actor)
@@ -142,7 +142,7 @@ class Identities:
     def _asked(self, credential: Credential, address: str) -> Identity:
         made = time.monotonic()
         token = self._exchange(credential, address)
-        identity = self._identity(token, self._verifier.actor(token))
+        identity = self._identity(token, self._verifier.signed(token))
         identity.made = made
         left = identity.expires - time.time() - BEFORE_EXPIRY
         identity.fresh_until = made + min(self._seconds, left)

@@ -14,6 +14,16 @@ SERVICES = ("auth", "posts", "social")
 HERE = Path(__file__).parent
 MERGED = HERE / "static" / "openapi.json"
 CONTRACTS = HERE.parents[1]
+EDGE = {
+    "400": "The request is not well formed",
+    "413": "Too large",
+    "415": "Not as it is: encoded",
+    "429": "Too many requests",
+    "431": "Headers too large",
+    "502": "A part of the site gave no usable answer",
+    "503": "Not available right now",
+    "504": "A part of the site did not answer in time",
+}
 SECURITY = {
     "basic": {
         "type": "http",
@@ -44,9 +54,8 @@ def merged(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     }
     for service, document in documents.items():
         for path, operations in document["paths"].items():
-            _add_path(
-                told["paths"], path, {method: _tagged(what, service) for method, what in operations.items()}
-            )
+            edged = {method: _at_the_edge(_tagged(what, service)) for method, what in operations.items()}
+            _add_path(told["paths"], path, edged)
         for kind, named in document.get("components", {}).items():
             if kind != "securitySchemes":
                 _add_components(told["components"].setdefault(kind, {}), named, service)
@@ -56,6 +65,15 @@ def merged(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 def _tagged(operation: Any, service: str) -> Any:
     return operation | {"tags": [service]} if isinstance(operation, dict) else operation
+
+
+def _at_the_edge(operation: Any) -> Any:
+    """With what the gateway itself may answer, whatever the service says."""
+    if not isinstance(operation, dict):
+        return operation
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    own = {status: {"description": words, "content": problem} for status, words in EDGE.items()}
+    return operation | {"responses": own | operation.get("responses", {})}
 
 
 def _add_path(paths: dict[str, Any], path: str, operations: dict[str, Any]) -> None:

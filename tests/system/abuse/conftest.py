@@ -9,9 +9,11 @@ from deploy.local.stack import Stack
 
 from ..blogs import ENVIRONMENT, free_block, surroundings
 from ..people import Blog
+from .roles import Cast
 from .site import Site
 
 HERE = Path(__file__).parent
+LIMITED = ("READS", "WRITES", "SIGN_IN", "REGISTRATION", "MAIL")
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +33,30 @@ def site(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) 
         yield Site(kind, Blog(running))
 
 
+@pytest.fixture(scope="session")
+def cast(site: Site) -> Cast:
+    """Somebody of every role on that blog."""
+    return Cast(site)
+
+
+@pytest.fixture(scope="session")
+def fuzzed(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A blog of its own for what an administrator may break, and that may be asked as often as one likes."""
+    kind = "real" if pytestconfig.option.stack == "real" else "embedded"
+    free = {f"LIMIT_{name}": "off" for name in LIMITED}
+    with Stack(
+        free_block(), tmp_path_factory.mktemp("fuzzed"), ENVIRONMENT | free | surroundings(kind)
+    ) as running:
+        yield Site(kind, Blog(running))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One process runs all tests of one blog."""
     for item in items:
         names = getattr(item, "fixturenames", ())
-        if item.path.parent == HERE and ("site" in names or "either" in names):
+        if item.path.parent == HERE and "fuzzed" in names:
+            item.add_marker(pytest.mark.xdist_group("abuse-fuzzed"))
+        elif item.path.parent == HERE and {"site", "cast", "either"} & set(names):
             stack = item.callspec.params.get("stack", "") if hasattr(item, "callspec") else ""
             item.add_marker(pytest.mark.xdist_group(f"abuse-{stack or 'one'}"))

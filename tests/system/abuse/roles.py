@@ -20,7 +20,7 @@ from .site import Site
 
 ROLES = ("none", "unconfirmed", "user", "author", "moderator", "administrator", "disabled", "removed")
 FRESH = 120.0  # seconds
-FORBIDDEN_BY_TOKEN = ("disabled", "removed")  # of whom only the gateway and auth hear at once
+WITHDRAWN = ("disabled", "removed")  # whose tokens still live, and are good for nothing
 SERVICES = Path(__file__).parents[3] / "services"
 CSRF = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
@@ -66,7 +66,7 @@ class Cast:
         with ThreadPoolExecutor(8) as pool:
             roles = [role for role in ROLES if role != "removed" or self.can_leave()]
             self.actors = dict(zip(roles, pool.map(self.make, roles), strict=True))
-            names = [role for role in roles if role not in ("none", *FORBIDDEN_BY_TOKEN)]
+            names = [role for role in roles if role not in ("none", *WITHDRAWN)]
             self.spares = dict(zip(names, pool.map(self.make, names), strict=True))
             self.olga = self.make("user")
             self.banned = self.make("user")
@@ -79,6 +79,8 @@ class Cast:
         for actor in (*self.actors.values(), self.olga, self.banned):
             if actor.id:
                 self.known(actor.id)
+        for role in WITHDRAWN:
+            self.withdrawn(self.actors[role])
 
     def ask(self, door: str, method: str, path: str, actor: Actor | None = None, **options: Any) -> Any:
         headers = (actor.bearer if actor else {}) | options.pop("headers", {})
@@ -116,7 +118,7 @@ class Cast:
     def keep_fresh(self, actor: Actor) -> None:
         """Exchanged tokens live five minutes; a busy machine may need longer for the whole table."""
         for each in (actor, self.olga, self.actors["moderator"]):
-            if each.token and each.role not in FORBIDDEN_BY_TOKEN and time.monotonic() - each.made > FRESH:
+            if each.token and each.role not in WITHDRAWN and time.monotonic() - each.made > FRESH:
                 self.with_tokens(each)
 
     def with_pages(self, actor: Actor) -> Actor:
@@ -165,6 +167,16 @@ class Cast:
             path = f"/api/v1/users/{id}/{what}/"
             wanted = 404 if "removed" in self.actors and id == self.actors["removed"].id else 200
             eventually(lambda s=service, p=path, w=wanted: self.ask(s, "GET", p, self.olga).status_code == w)
+
+    def withdrawn(self, actor: Actor) -> None:
+        """Every service has heard that somebody's token is good for nothing."""
+        timeline = f"/api/v1/users/{actor.id}/timeline/"
+        for service, path in (
+            ("auth", "/api/v1/users/me"),
+            ("posts", "/api/v1/posts/"),
+            ("social", timeline),
+        ):
+            eventually(lambda s=service, p=path: self.ask(s, "GET", p, actor).status_code == 401)
 
     # what belongs to whom
 

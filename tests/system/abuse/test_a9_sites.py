@@ -28,11 +28,6 @@ TARGETS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def cast(site):
-    return Cast(site)
-
-
 def send(cast: Cast, row, actor: Actor, headers, form, path: str):
     return cast.ask(
         "gateway", "POST", path, headers={"Accept": "text/html"} | headers, cookies=actor.cookies, data=form

@@ -55,7 +55,7 @@ def propose_email(owner: Actor, wish: shapes.NewEmail) -> Answer:
 
 
 @api.post("/me/confirmation")
-@needs(confirmed=False, status=202)
+@needs(confirmed=False, status=202, refuses=(429,))
 def send_confirmation(owner: Actor) -> Answer:
     """Have the link that confirms your account mailed again."""
     commands.send_confirmation(owner)

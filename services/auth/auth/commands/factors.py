@@ -133,8 +133,9 @@ def drop_factors(id: int, by: int | None = None) -> None:
     """For somebody who has lost everything: an administrator, or an operator, takes all of it away."""
     user = held(id)
     forget_factors(user.id)
-    user.second_factor = False
-    user.raise_ver(now())
+    if user.second_factor:
+        user.second_factor = False
+        user.raise_ver(now())
     log.note(Kind.FACTORS_DROPPED, user.id, by)
     db.session.commit()
 
