@@ -7,7 +7,7 @@ from ..rig.blog import Rig
 
 HERE = Path(__file__).parent
 # Experiments of one share use one rig in turn; the shares go on beside each other.
-FIRST = ("test_f01", "test_f02", "test_f03", "test_f06", "test_f19")
+FIRST = ("test_f01", "test_f02", "test_f03", "test_f06", "test_f14", "test_f19")
 ALONE = ("test_f08", "test_f20")  # with a rig of its own, or none
 
 

@@ -57,7 +57,7 @@ def kill_again_and_again(rig: Rig, times: int) -> list[str]:
 def test_whoever_tries_once_more_notices_no_death(rig, members, doubled):
     began = time.monotonic()
     with Load(members, long(30, 16), seed=SEED):
-        killed = kill_again_and_again(rig, long(30, 4))
+        killed = kill_again_and_again(rig, long(30, 3))
     promises = [each for each in rig.ledger.promises if each.tries[0].at > began]
     again = [each for each in promises if len(each.tries) > 1]
     failed = [each for each in promises if failed_twice(each)]

@@ -114,7 +114,7 @@ def test_disorder_and_repetition_change_nothing(social_doors, stack):
     app, seen, worst = social_doors.app, 0, 0
 
     @settings(
-        max_examples=long(1000, 12),
+        max_examples=long(1000, 8),
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

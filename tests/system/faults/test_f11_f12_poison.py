@@ -19,7 +19,7 @@ POST = "posts.post_published.v1"
 @pytest.fixture
 def hasty(rig):
     """In the quick form the worker of social gives up sooner; it reads this when `stubborn` starts it."""
-    given = {} if LONG else {"RETRY_WAITS": "[0.3, 1, 8]", "HANG_AFTER": "6"}
+    given = {} if LONG else {"RETRY_WAITS": "[0.3, 1, 5]", "HANG_AFTER": "6"}
     rig.stack.given |= given
     yield
     for name in given:

@@ -64,7 +64,7 @@ def goodput(tries: list[Try]) -> float:
 
 
 def test_overload_is_refused_at_once_and_the_rest_is_served_as_before(rig, ann):
-    seconds = long(20, 3)
+    seconds = long(20, 2)
     usual = percentile([ann.publish(text()).tries[-1].seconds for _ in range(10)], 0.5)
     with hard_work(rig):
         peak = goodput(crowd(ann, CAPACITY * 1.2, 24, seconds))

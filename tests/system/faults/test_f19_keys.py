@@ -86,7 +86,7 @@ def keys(rig: Rig, command: str, kid: str = "") -> str:
 
 def test_keys_change_under_load_and_nobody_notices_but_the_revoked(rig, members):
     visitor = Visitor(rig, rig.blog.member("visitor"))
-    rotations, began = long(12, 2), time.monotonic()
+    rotations, began = long(12, 1), time.monotonic()
     ending = threading.Event()
     crowd = threading.Thread(target=visitor.keep_visiting, args=(ending,))
     with Load(members, long(10, 6), seed=19):
