@@ -11,11 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-import click
-import requests
-
 from auth.fake import PASSWORD_OF_ALL as PASSWORD
-from auth.fake import Api, Refused, populate
+from auth.fake import at, populate, soon
+from flasky_client import Away, Flasky, Problem
 
 from .stack import DEMO_ADMINISTRATOR
 
@@ -32,49 +30,57 @@ POSTS = (  # susan, john, david, john: susan's timeline shows john's and david's
 )
 MAIL_LIMIT = 20.0  # seconds
 POLL = 0.05
-TAKEN = (requests.codes.bad_request, requests.codes.conflict)
+TAKEN = (400, 409)
+
+
+class NoMail(Exception):
+    """A mail did not come in time."""
 
 
 def seed(url: str, data: Path, administrator: str) -> bool:
     """Fills a blog nobody has registered at; says whether the demo people are there afterwards."""
-    api = Api(url)
     try:
-        first = register(api, PEOPLE[0], f"{PEOPLE[0]}@example.com")
-    except Refused as refused:
-        if refused.status not in TAKEN:
+        first = registered(url, PEOPLE[0], f"{PEOPLE[0]}@example.com")
+    except Problem as problem:
+        if problem.status not in TAKEN:
             raise
-        return signs_in(api)
+        return signs_in(url)
     if first != 1:
         return False
     print("An empty blog: making demo content …", flush=True)
-    fill(api, data, administrator)
+    fill(url, data, administrator)
     return True
 
 
-def signs_in(api: Api) -> bool:
+def signs_in(url: str) -> bool:
     try:
-        return bool(api.token(f"{PEOPLE[0]}@example.com", PASSWORD))
-    except Refused:
+        return bool(at(url).sign_in(f"{PEOPLE[0]}@example.com", PASSWORD).token)
+    except Problem:
         return False
 
 
-def fill(api: Api, data: Path, administrator: str) -> None:
+def fill(url: str, data: Path, administrator: str) -> None:
     for name in PEOPLE[1:]:
-        register(api, name, f"{name}@example.com")
-    register(api, "admin", administrator)
+        registered(url, name, f"{name}@example.com")
+    registered(url, "admin", administrator)
     addresses = [*(f"{name}@example.com" for name in PEOPLE), administrator]
-    for address in addresses:
-        api.ask("POST", "/users/confirm", token=confirmation(data / "mail", address))
-    tokens = [api.token(address, PASSWORD) for address in addresses]
+    people = [member(url, data, address) for address in addresses]
     for follower, followed in FOLLOWS:
-        api.soon("PUT", f"/users/{followed}/follow", tokens[follower - 1])
+        soon(lambda who=people[follower - 1], whom=followed: who.follow(whom))
     for author, body in POSTS:
-        api.soon("POST", "/posts/", tokens[author - 1], body=body)
-    populate(api, tokens[-1])
+        soon(lambda who=people[author - 1], text=body: who.publish(text))
+    populate(url, people[-1])
 
 
-def register(api: Api, username: str, address: str) -> int:
-    return api.ask("POST", "/users/", email=address, username=username, password=PASSWORD)["id"]
+def registered(url: str, username: str, address: str) -> int:
+    return at(url).register(address, username, PASSWORD)["id"]
+
+
+def member(url: str, data: Path, address: str) -> Flasky:
+    """Somebody who has answered the mail, signed in."""
+    blog = at(url)
+    blog.confirm(confirmation(data / "mail", address))
+    return blog.sign_in(address, PASSWORD)
 
 
 def confirmation(mail: Path, address: str) -> str:
@@ -87,7 +93,7 @@ def confirmation(mail: Path, address: str) -> str:
             if text and (link := re.search(r"/auth/confirm/([\w.-]+)", text.get_content())):
                 return link[1]
         time.sleep(POLL)
-    raise click.ClickException(f"no mail to {address} in {mail} after {MAIL_LIMIT:.0f} s")
+    raise NoMail(f"no mail to {address} in {mail} after {MAIL_LIMIT:.0f} s")
 
 
 if __name__ == "__main__":
@@ -97,5 +103,5 @@ if __name__ == "__main__":
             Path(os.environ.get("DATA", ".run")),
             os.environ.get("FLASKY_ADMIN", DEMO_ADMINISTRATOR),
         )
-    except click.ClickException as error:
-        sys.exit(f"seed: {error.message}")
+    except (Away, NoMail, Problem) as error:
+        sys.exit(f"seed: {error}")

@@ -11,19 +11,37 @@ from pathlib import Path
 from ..release.parts import ROOT, Part, Refused, run_in
 
 TEMPLATE = Path(__file__).parent / "template"
+# Its image and its manifests are those of a service that has nothing of its own in them.
+PLAINEST, TAKEN_OVER = "social", ("services/{}/Dockerfile", "deploy/k8s/services/{}")
+COPIES_OF = re.compile(r" *- (AUTH|POSTS)_URL=.*\n")  # whose copies it keeps: the new one keeps none yet
 
 
 def new_service(name: str, root: Path = ROOT) -> Path:
-    """Makes `services/<name>`; raises `Refused` when the name is taken or is none."""
+    """Makes `services/<name>` and `deploy/k8s/services/<name>`; raises `Refused` when the name is taken or is
+    none.
+    """
     checked(name, root)
     folder = root / "services" / name
-    for path in sorted(TEMPLATE.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            target = folder / renamed(str(path.relative_to(TEMPLATE)), name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(renamed(path.read_text(), name))
+    for path in files(TEMPLATE):
+        write(folder / renamed(str(path.relative_to(TEMPLATE)), name), renamed(path.read_text(), name))
+    for place in TAKEN_OVER:
+        model = root / place.format(PLAINEST)
+        for path in files(model):
+            text = COPIES_OF.sub("", path.read_text()).replace(PLAINEST, name)
+            write(root / place.format(name) / path.relative_to(model), text)
     write_generated(name, root, folder)
     return folder
+
+
+def files(place: Path) -> list[Path]:
+    """A file, or all files of a folder."""
+    found = place.rglob("*") if place.is_dir() else [place]
+    return sorted(path for path in found if path.is_file() and "__pycache__" not in path.parts)
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 def write_generated(name: str, root: Path, folder: Path) -> None:
@@ -35,7 +53,8 @@ def write_generated(name: str, root: Path, folder: Path) -> None:
         for words in (revision, ["openapi"]):
             done = run_in(root, "-m", "flask", "--app", f"{name}.app", *words, env=env)
             if done.returncode:
-                shutil.rmtree(folder)
+                for place in (folder, root / "deploy/k8s/services" / name):
+                    shutil.rmtree(place)
                 raise Refused(f"flask {words[0]} failed:\n{done.stdout}{done.stderr}")
 
 

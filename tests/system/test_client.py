@@ -1,6 +1,8 @@
 """The client package against the running blog: the main job as a program does it."""
 
 import itertools
+import subprocess
+import sys
 import uuid
 
 import pytest
@@ -53,3 +55,32 @@ def test_what_is_refused_is_told_by_field(blog):
         ann.publish("  ")
     assert caught.value.status == 400
     assert caught.value.request_id
+
+
+def fake(blog, password, *words):
+    """`flask fake`, as a person would run it."""
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "auth.app", "fake", "--url", blog.url, *words],
+        env=blog.stack.environment("auth") | {"ADMIN_PASSWORD": password},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_demo_content_is_made_through_the_public_api(blog):
+    blog.administrator()
+    ann, _ = member(blog, "ann")
+    before = next(ann.posts(), {"id": 0})["id"]
+    made = fake(blog, PASSWORD, "--people=3", "--posts=4", "--comments=2", "--follows=2", "--seed=84")
+    assert (made.returncode, made.stdout.splitlines()[0]) == (0, "3 people …"), made.stderr
+    posts = list(itertools.takewhile(lambda post: post["id"] > before, ann.posts()))
+    assert len(posts) >= 4
+    assert sum(post["comment_count"] for post in posts) >= 2
+
+
+def test_why_no_demo_content_is_made_is_said_in_a_sentence(blog):
+    blog.administrator()
+    assert "401 Invalid credentials" in fake(blog, "another password", "--people=1").stderr
+    asked = fake(blog, PASSWORD, "--people=1", "--url=http://127.0.0.1:9", "--patience=1")
+    assert "nobody answers at http://127.0.0.1:9" in asked.stderr

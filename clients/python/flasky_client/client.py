@@ -30,8 +30,10 @@ class Flasky:
     # Who is asking ----------------------------------------------------------------------------------
 
     def sign_in(self, email: str, password: str) -> Self:
-        """Takes tokens for a password; they are renewed from then on."""
-        answer = self._transport.ask("POST", "/tokens/", once=True, auth=(email, password))
+        """Takes tokens for a password; they are renewed from then on. When an answer is lost it asks again:
+        tokens that nobody has got harm nobody.
+        """
+        answer = self._transport.ask("POST", "/tokens/", auth=(email, password))
         self._take(self._checked("POST", "/tokens/", answer))
         return self
 

@@ -63,18 +63,17 @@ class Transport:
         self.url = self.url.rstrip("/")
         self.http.trust_env = False
 
-    def ask(self, method: str, path: str, *, once: bool = False, **sent: Any) -> requests.Response:
+    def ask(self, method: str, path: str, **sent: Any) -> requests.Response:
         """The answer, whatever its status; tried again while the blog is busy or away.
 
         Args:
             path: below the API's root, or a whole address of this blog (as `next` has it).
-            once: never tried again, for what has no key and is not idempotent.
 
         Raises:
             Away: no answer within `patience`.
         """
         headers = sent.pop("headers", {})
-        if method == "POST" and not once:
+        if method == "POST":
             headers = {"Idempotency-Key": uuid.uuid4().hex} | headers
         deadline, pause = time.monotonic() + self.patience, FIRST_PAUSE
         while True:
@@ -82,7 +81,7 @@ class Transport:
             wait = max(pause, retry_after(answer)) if answer is not None else pause
             if answer is not None and answer.status_code not in BUSY:
                 return answer
-            if once or time.monotonic() + wait > deadline:
+            if time.monotonic() + wait > deadline:
                 break
             time.sleep(wait)
             pause = min(pause * 2, LONGEST_PAUSE)
