@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,12 @@ from werkzeug.local import LocalProxy
 
 from . import bell, failpoints, problems
 from .metrics import RECORDED
+from .reading import Reader
 from .settings import Settings
 
 log = logging.getLogger(__name__)
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
 BUSY_MS = 2500
 RESTED = 1.0
 SERVER_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=30000"
@@ -80,20 +84,26 @@ class Database(SQLAlchemy):
             hooks.listen(self.session, hook, lambda *_, place=place: _reach(place))
         hooks.listen(self.session, "after_rollback", _forget)
 
-    def rows(
-        self, statement: sa.Executable, values: Mapping[str, Any] | None = None
-    ) -> Sequence[sa.RowMapping]:
+    def rows(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Rows:
         """All rows of a read, outside any transaction."""
+        reads: Reader = current_app.extensions["reads"]
+        if (read := reads.read(statement)) is not None:
+            return reads.rows(read, values or {})
         with reader().connect() as connection:
             return connection.execute(statement, values).mappings().all()
 
-    def row(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> sa.RowMapping | None:
+    def row(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Row | None:
+        """The first one, if there is any."""
+        reads: Reader = current_app.extensions["reads"]
+        if (read := reads.read(statement)) is not None:
+            return reads.first(read, values or {})
         with reader().connect() as connection:
             return connection.execute(statement, values).mappings().first()
 
     def value(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Any:
-        with reader().connect() as connection:
-            return connection.execute(statement, values).scalar()
+        """The first column of the first row, if there is any."""
+        found = self.row(statement, values)
+        return None if found is None else next(iter(found.values()))
 
     def objects(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
         """All rows of a read of whole objects, outside any transaction; changing them does nothing."""
@@ -224,6 +234,7 @@ def install(app: Flask, db: Database, settings: Settings) -> None:
     with app.app_context():
         _dress(db.engine, settings.slow_query_time, writes=True)
     _dress(app.extensions["reader"], settings.slow_query_time, writes=False)
+    app.extensions["reads"] = Reader(app.extensions["reader"], partial(_told, settings.slow_query_time))
     app.register_error_handler(sa.exc.SQLAlchemyError, _unavailable)
     app.extensions["bell"] = bell.pipe_beside(settings.database_url)
 
@@ -308,10 +319,13 @@ def _started(connection: sa.Connection, *_: Any) -> None:
 
 
 def _finished(slow: float, connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    _told(slow, statement, time.perf_counter() - connection.info["started"])
+
+
+def _told(slow: float, statement: str, took: float) -> None:
     """Counts the statement for the request's log line; a slow one is a warning, without its values (they
     may be secret).
     """
-    took = time.perf_counter() - connection.info["started"]
     if has_app_context():
         g.statements = g.get("statements", 0) + 1
     if took >= slow:

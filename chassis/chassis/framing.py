@@ -9,16 +9,39 @@ Authorization, a `Transfer_Encoding` that somebody else might take for the real 
 import re
 from typing import Any
 
+from gunicorn import util
+from gunicorn.http import wsgi
 from gunicorn.http.errors import InvalidHeader, InvalidHeaderName
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 
+# An ordinary head, which leaves nothing to interpret: everything else goes through gunicorn's own reading.
+ORDINARY = re.compile(
+    rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/(?!/)[!\"$-~]*) HTTP/1\.1\r\n"
+    rb"((?:[!#$%&'*+\-.^`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n){1,64})\r\n"
+)
+HEADER = re.compile(r"([^:]+):[ \t]*([^\r]*)\r\n")
+LONGEST_ORDINARY = 8000  # below every limit of gunicorn's settings here
 HOST = re.compile(r"(?:[A-Za-z0-9._\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?|")
 ONCE = frozenset(("AUTHORIZATION", "CONTENT-LENGTH", "CONTENT-TYPE", "HOST", "ORIGIN", "SEC-FETCH-SITE",
                   "TRANSFER-ENCODING"))  # fmt: skip
 
 
 class StrictRequest(Request):  # type: ignore[misc]
+    def parse(self, unreader: Any) -> bytes:
+        """Called by gunicorn; returns what came behind the head."""
+        came = unreader.read()
+        head = ORDINARY.match(came, 0, LONGEST_ORDINARY)
+        if head is None or b"\r\nexpect:" in came[: head.end()].lower():
+            unreader.unread(came)
+            return super().parse(unreader)  # type: ignore[no-any-return]
+        self.method, self.uri = head[1].decode(), head[2].decode()
+        self.path, _, self.query = self.uri.partition("?")
+        self.fragment, self.version = "", (1, 1)
+        found = HEADER.findall(head[3].decode("latin-1"))
+        self.headers = [(name.upper(), value.rstrip(" \t")) for name, value in found]
+        return came[head.end() :]  # type: ignore[no-any-return]
+
     def _apply_header_policy(self, name: str, *given: Any, **named: Any) -> Any:
         """Called by gunicorn for each header; it drops names with an underscore."""
         if "_" in name and name.replace("_", "-") in ONCE:
@@ -39,6 +62,34 @@ class StrictRequest(Request):  # type: ignore[misc]
         super().set_body_reader()
 
 
+class WholeResponse(wsgi.Response):  # type: ignore[misc]
+    """Head and body go out together: one call to the kernel, one wake-up of the one who waits for them."""
+
+    _head = b""
+
+    def send_headers(self) -> None:
+        if not self.headers_sent:
+            lines = [*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers)]
+            self._head, self.headers_sent = f"{''.join(lines)}\r\n".encode("latin-1"), True
+
+    def _emit_body(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if head and not self.chunked:
+            util.write(self.sock, head + data)
+            return
+        if head:
+            util.write(self.sock, head)
+        super()._emit_body(data)
+
+    def close(self) -> None:
+        """At the end of every answer."""
+        self.send_headers()
+        head, self._head = self._head, b""
+        if head:
+            util.write(self.sock, head)
+        super().close()
+
+
 def install() -> None:
-    """From now on every connection of this process is read so."""
-    RequestParser.mesg_class = StrictRequest
+    """From now on every connection of this process is read and answered so."""
+    RequestParser.mesg_class, wsgi.Response = StrictRequest, WholeResponse

@@ -3,13 +3,13 @@
 import gc
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask
 from pydantic import BaseModel
 from werkzeug.routing import IntegerConverter
 
-from . import access, deadlines, error_mails, guard, health, logs, metrics, problems, tracing
+from . import access, deadlines, error_mails, guard, health, links, logs, metrics, problems, tracing
 from .settings import Settings
 from .tokens import Verifier, jwks_reader
 from .withdrawn import Withdrawn, changes_reader
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from .retention import Kept
     from .snapshots import Snapshot
     from .worker import Job
+
+
+class Service(Flask):
+    """Flask, without the question that it asks of each function before each call: here none is `async`."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
 
 
 class Int64(IntegerConverter):
@@ -61,7 +68,7 @@ def create_service(
         restoring: what holds when its database was put back from a backup.
         keeps: how long rows of its own tables are kept; those of the chassis are known.
     """
-    app = Flask(name, static_folder=None)
+    app = Service(name, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     app.url_map.converters["int"] = Int64
@@ -69,6 +76,7 @@ def create_service(
     app.config["TESTING"] = settings.environment == "testing"
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.extensions |= {"settings": settings, "version": version, "migrations": str(home / "migrations")}
+    app.extensions["site"] = links.Site(settings.public_url, settings.avatars == "gravatar")
     logs.configure(name, settings.log_level)
     error_mails.install(name, settings, logs.JsonLines(name))
     tracing.configure(name)

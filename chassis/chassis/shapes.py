@@ -48,7 +48,8 @@ def at_most(size: int) -> AfterValidator:
 
 def utc(moment: datetime) -> str:
     """ISO 8601 with a Z, microseconds kept."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    at = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{at.isoformat()[:-6]}Z"
 
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64), AfterValidator(one_line)]

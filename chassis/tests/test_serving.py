@@ -10,9 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from gunicorn.config import Config
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import IterUnreader
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.framing import StrictRequest
 from chassis.heard import LONGEST_HEAD, Heard
 from chassis.testing.parts import free_port, listens
 from chassis.testing.polling import eventually
@@ -62,6 +66,55 @@ def test_a_request_is_whole_at_its_last_byte_and_not_before(message, data):
 )
 def test_what_is_too_long_or_wrong_is_not_waited_for(message):
     assert hears(message)
+
+
+ORDINARY = {
+    "method": st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE"]),
+    "path": st.text(st.sampled_from("ab1/%?:;=&@*"), max_size=12),
+    "name": st.sampled_from(["Host", "accept", "X-a", "Cookie", "CONTENT-TYPE"]),
+    "value": st.sampled_from(["", "x", " x ", "\tx \t", "a:b", "é", "a b"]),
+    "end": st.just("\r\n"),
+}
+ODD = {
+    "method": st.sampled_from(["GET", "get", "CONNECT", "G T", ""]),
+    "path": st.text(st.sampled_from("a/?#\x7fé \t"), max_size=12),
+    "name": st.sampled_from(["x_b", "Host", "Expect", "Transfer_Encoding", "", "a b", "é", "X"]),
+    "value": st.sampled_from(["x", "100-continue", "\x00", "x\r", "x\ny", "chunked"]),
+    "end": st.sampled_from(["\r\n", "\n", "\r\n ", "", "\r"]),
+}
+KINDS = st.sampled_from([ORDINARY, *(ORDINARY | {part: odd} for part, odd in ODD.items())])
+MESSAGES = KINDS.flatmap(
+    lambda kind: st.tuples(
+        kind["method"],
+        kind["path"],
+        st.lists(st.tuples(kind["name"], kind["value"], kind["end"]), max_size=4),
+        st.sampled_from(["", "rest"]),
+    )
+)
+
+
+class ThoroughRequest(StrictRequest):
+    parse = Request.parse
+
+
+def reading(kind, message):
+    """What a parser makes of a message, or by which error it refuses it."""
+    config, unreader = Config(), IterUnreader([message])
+    try:
+        read = kind(config, unreader, ("127.0.0.1", 1))
+    except Exception as error:
+        return type(error)
+    told = read.method, read.uri, read.path, read.query, read.version, read.headers
+    return *told, read._expected_100_continue, unreader.read()
+
+
+@given(MESSAGES)
+def test_what_is_read_quickly_is_read_as_by_the_thorough_parser(made):
+    method, path, headers, rest = made
+    lines = "".join(f"{name}: {value}{end}" for name, value, end in headers)
+    message = f"{method} /{path} HTTP/1.1\r\n{lines}\r\n{rest}".encode("latin-1")
+    quick, thorough = reading(StrictRequest, message), reading(ThoroughRequest, message)
+    assert quick == thorough
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from chassis import outbox
+from chassis.database import Row
 from chassis.events import Event
 from chassis.shapes import Moment, Shape
 from chassis.snapshots import number
@@ -199,7 +200,7 @@ def author_counts_now(after: str, limit: int) -> list[Event]:
     return [outbox.event(AUTHOR_COUNTS, row["subject"], row["version"], _count_now(row)) for row in rows]
 
 
-def _count_now(row: sa.RowMapping) -> AuthorCount:
+def _count_now(row: Row) -> AuthorCount:
     return AuthorCount(
         author_id=row["subject"], author_post_count=row["n"], author_post_count_version=row["version"]
     )

@@ -1,10 +1,10 @@
 """Every read of posts. One statement each; a second one only by primary key."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from chassis.database import Row, Rows
 from chassis.problems import NotAllowed, NotFound
 from chassis.tokens import Actor
 
@@ -81,8 +81,6 @@ COUNTS_OF = (
 
 LEAVERS = sa.select(Person.id).where(LEAVING).order_by(Person.id).limit(20)
 
-Rows = Sequence[sa.RowMapping]
-
 
 def posts(size: int, offset: int) -> Rows:
     """Everybody's, newest first."""
@@ -94,7 +92,7 @@ def posts_of(author: int, size: int, offset: int) -> Rows:
     return db.rows(BY_AUTHOR, {"author": author, "size": size, "offset": offset})
 
 
-def post(id: int) -> sa.RowMapping:
+def post(id: int) -> Row:
     """One post. Raises `NotFound`."""
     return found(db.row(ONE, {"id": id}))
 
@@ -109,7 +107,7 @@ def comments_of(post: int, size: int, offset: int) -> Rows:
     return db.rows(OF_POST, {"post": post, "size": size, "offset": offset})
 
 
-def comment(id: int) -> sa.RowMapping:
+def comment(id: int) -> Row:
     """One comment. Raises `NotFound`."""
     return found(db.row(ONE_COMMENT, {"id": id}))
 
@@ -162,7 +160,7 @@ def own_or(actor: Actor, author: int, bit: Permission) -> None:
         raise NotAllowed
 
 
-def found(row: sa.RowMapping | None) -> sa.RowMapping:
+def found(row: Row | None) -> Row:
     if row is None:
         raise NotFound
     return row

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from chassis.links import absolute, avatar_url
+from chassis.links import Site, site
 from chassis.paging import Paging, collection_of
 from chassis.shapes import Moment, Shape, at_most, clean, utc
 
@@ -82,18 +82,19 @@ class Moderation(Paging):
     moderate: bool = False
 
 
-def author(row: Any) -> dict[str, Any]:
+def author(row: Any, here: Site) -> dict[str, Any]:
     return {
         "id": row["author_id"],
         "username": row["username"],
-        "avatar_url": avatar_url(row["avatar_hash"]),
-        "url": absolute(f"/api/v1/users/{row['author_id']}"),
+        "avatar_url": here.avatar_url(row["avatar_hash"]),
+        "url": f"{here.url}/api/v1/users/{row['author_id']}",
     }
 
 
 def post(row: Any) -> dict[str, Any]:
     """A row of `queries.posts` as a `Post`."""
-    url, writer = absolute(f"/api/v1/posts/{row['id']}"), author(row)
+    here = site()
+    url, writer = f"{here.url}/api/v1/posts/{row['id']}", author(row, here)
     return {
         "id": row["id"],
         "url": url,
@@ -111,11 +112,12 @@ def comment(row: Any, moderator: bool = False) -> dict[str, Any]:
     """A row of `queries.comments` as a `Comment`; a disabled one without its text, except for a moderator
     at work.
     """
-    hidden, writer = row["disabled"] and not moderator, author(row)
+    here = site()
+    hidden, writer = row["disabled"] and not moderator, author(row, here)
     return {
         "id": row["id"],
-        "url": absolute(f"/api/v1/comments/{row['id']}"),
-        "post_url": absolute(f"/api/v1/posts/{row['post_id']}"),
+        "url": f"{here.url}/api/v1/comments/{row['id']}",
+        "post_url": f"{here.url}/api/v1/posts/{row['post_id']}",
         "body": None if hidden else row["body"],
         "body_html": None if hidden else row["body_html"],
         "timestamp": utc(row["published_at"]),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chassis.links import absolute, avatar_url
+from chassis.links import Site, site
 from chassis.paging import collection_of
 from chassis.shapes import Moment, Shape, utc
 
@@ -49,18 +49,19 @@ Followers = collection_of("followers", Tie, "Followers")
 Following = collection_of("following", Tie, "Following")
 
 
-def person(id: int, row: Any) -> dict[str, Any]:
+def person(id: int, row: Any, here: Site) -> dict[str, Any]:
     return {
         "id": id,
         "username": row["username"],
-        "avatar_url": avatar_url(row["avatar_hash"]),
-        "url": absolute(f"/api/v1/users/{id}"),
+        "avatar_url": here.avatar_url(row["avatar_hash"]),
+        "url": f"{here.url}/api/v1/users/{id}",
     }
 
 
 def post(row: Any) -> dict[str, Any]:
     """A row of `queries.timeline` as a `Post`."""
-    url, writer = absolute(f"/api/v1/posts/{row['id']}"), person(row["author_id"], row)
+    here = site()
+    url, writer = f"{here.url}/api/v1/posts/{row['id']}", person(row["author_id"], row, here)
     return {
         "id": row["id"],
         "url": url,
@@ -76,7 +77,7 @@ def post(row: Any) -> dict[str, Any]:
 
 def tie(row: Any) -> dict[str, Any]:
     """A row of `queries.followers` or `queries.following` as a `Tie`."""
-    return {"user": person(row["person_id"], row), "since": utc(row["since"])}
+    return {"user": person(row["person_id"], row, site()), "since": utc(row["since"])}
 
 
 def relationship(row: Any) -> dict[str, Any]:

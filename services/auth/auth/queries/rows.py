@@ -1,13 +1,9 @@
 """What a query gives."""
 
-from collections.abc import Sequence
-
-import sqlalchemy as sa
-
+from chassis.database import Row, Rows
 from chassis.problems import NotFound
 
-Row = sa.RowMapping
-Rows = Sequence[sa.RowMapping]
+__all__ = ["Row", "Rows", "found"]
 
 
 def found(row: Row | None) -> Row:

@@ -1,17 +1,17 @@
 """Every read of social. One statement each; a second one only by primary key."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
+from chassis.database import Rows
 from chassis.problems import NotFound
 from chassis.tokens import Actor
 
 from ..models import ACTIVE, LEAVING, Follow, Person, db
 from .merging import PAGE_OF
 
-Rows = Sequence[sa.RowMapping]
 FORMER, LATTER = sa.bindparam("reader"), sa.bindparam("person")
 
 
