@@ -56,7 +56,7 @@ class Reader:
     """Runs reads on an engine in autocommit mode. `told` hears of each: its text, and the seconds it took."""
 
     def __init__(self, engine: sa.Engine, told: Callable[[str, float], None]) -> None:
-        self.engine, self._told = engine, told
+        self.engine, self.told = engine, told
         self._reads: WeakKeyDictionary[Any, Read | None] = WeakKeyDictionary()
 
     def read(self, statement: Any) -> Read | None:
@@ -92,7 +92,7 @@ class Reader:
             raise self._named(error, connection, read.text) from error
         finally:
             connection.close()
-            self._told(read.text, time.perf_counter() - began)
+            self.told(read.text, time.perf_counter() - began)
 
     def _named(self, error: Any, connection: Any, text: str) -> BaseException:
         """A connection that has broken goes, and with it those that rest: they are broken too."""
