@@ -4,6 +4,7 @@ what is internal.
 
 from chassis.guard import NO_STORE
 from chassis.problems import Refusal, Unavailable
+from chassis.wire import Answer, Failed, Late, Unreachable
 
 from . import metrics
 from .answers import Reply
@@ -15,7 +16,6 @@ from .identity import Identities
 from .table import Route, Who
 from .upstream import Full, Request, Resting, Upstream
 from .visit import Visit
-from .wire import Answer, Failed, Late, Unreachable
 
 PARTS = {
     "auth": "Accounts and signing in",

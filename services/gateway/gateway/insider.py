@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 
 from chassis.problems import TooMany, Unauthenticated, Unavailable
+from chassis.wire import Answer, Failed
 
 from .credentials import Credential
 from .settings import Settings
 from .upstream import Request, Upstream
-from .wire import Answer, Failed
 
 SECONDS = 2.0
 AWAY = "Signing in is not possible right now. Try again in a moment."

@@ -6,10 +6,13 @@ All of it runs in one event loop, so nothing here needs a lock.
 import time
 from urllib.parse import urlsplit
 
+import gevent
+from gevent import socket
 from gevent.lock import BoundedSemaphore
 
+from chassis.wire import CONNECT_SECONDS, Answer, Connection, Failed, Silent, Unreachable, remaining
+
 from . import metrics
-from .wire import CONNECT_SECONDS, Answer, Connection, Failed, Silent, Unreachable, remaining
 
 
 class Full(Failed):
@@ -168,7 +171,7 @@ class Upstream:
     def _try(self, request: Request, deadline: float, connection: Connection | None) -> Answer:
         started, outcome = time.monotonic(), "failed"
         try:
-            connection = connection or Connection(self._address, min(CONNECT_SECONDS, remaining(deadline)))
+            connection = connection or self._connected(min(CONNECT_SECONDS, remaining(deadline)))
             connection.send(request.message(deadline), deadline)
             answer = connection.answer(request.method, deadline)
             outcome = "answered"
@@ -176,6 +179,13 @@ class Upstream:
             self._put_back(connection, keep=outcome == "answered" and answer.keep)
             metrics.tried(self.name, outcome, time.monotonic() - started)
         return answer
+
+    def _connected(self, seconds: float) -> Connection:
+        with gevent.Timeout(seconds, Unreachable("connecting took too long")):  # looking the name up included
+            try:
+                return Connection(socket.create_connection(self._address))
+            except OSError as error:
+                raise Unreachable(str(error)) from error
 
     def _put_back(self, connection: Connection | None, keep: bool) -> None:
         if connection is not None and keep:

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from web.clients.wire import IDLE_SECONDS, Breaker, Failed, Wire
+from chassis.wire import Failed, message
+from web.clients.wire import IDLE_SECONDS, Breaker, Wire
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -97,10 +98,10 @@ def test_a_first_connection_that_ends_is_a_failure(service, wire):
 
 def test_connections_that_were_left_or_ended_are_forgotten(service, wire):
     get(wire)
-    wire._idle = [(time.monotonic() - IDLE_SECONDS - 1, connection) for _, connection in wire._idle]
+    wire._idle[0].idle_since -= IDLE_SECONDS + 1
     get(wire)
     assert service.connections == 2
-    wire._idle[0][1].sock.shutdown(socket.SHUT_RDWR)
+    wire._idle[0]._socket.shutdown(socket.SHUT_RDWR)
     get(wire)
     assert service.connections == 3
 
@@ -142,3 +143,15 @@ def test_a_rest_after_many_failures(monkeypatch):
         breaker.admit()
     breaker.note(good=True)
     breaker.admit()
+
+
+@pytest.mark.parametrize("target", ["/a b", "/a\r\nX: y", "/\x00"])
+def test_an_address_that_would_not_stay_in_its_line_is_not_sent(target):
+    with pytest.raises(ValueError, match="line"):
+        message("GET", target, {}, None)
+
+
+def test_a_header_that_would_not_stay_in_its_line_is_not_sent(service, wire):
+    with pytest.raises(ValueError, match="line"):
+        wire.ask("GET", "/", {"X-Name": "v\r\nX-Other: w"}, None, 1)
+    assert service.asked == []

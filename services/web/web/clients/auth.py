@@ -1,6 +1,7 @@
 """People, accounts and sessions."""
 
 import re
+import threading
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -31,6 +32,7 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 USERS, ME = "/api/v1/users/", "/api/v1/users/me"
 FACTOR = f"{ME}/second-factor"
 _known: TTLCache[str, Person | None] = TTLCache(4096, ttl=3600)
+_turn = threading.Lock()
 
 
 def people(page: int) -> Page[Person]:
@@ -42,16 +44,22 @@ def named(username: str) -> Person | None:
     """The one of that name. With auth away, as it was known last: reading goes on."""
     if not NAME.fullmatch(username):
         return None
-    key = username.lower()
     try:
         found = Page(Person, "users", ask("auth", "GET", f"{USERS}?username={username}"))
     except Unavailable:
-        if key not in _known:
+        if (person := known(username)) is None:
             raise
-        return _known[key]
+        return person
     person = found.items[0] if found.items else None
-    _known[key] = person
+    with _turn:
+        _known[username.lower()] = person
     return person
+
+
+def known(username: str) -> Person | None:
+    """The one who was last found under that name: nobody need be asked, but it may be another by now."""
+    with _turn:
+        return _known.get(username.lower())
 
 
 def profile(id: int) -> Profile:

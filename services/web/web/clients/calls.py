@@ -25,8 +25,9 @@ from chassis.problems import (
     Unavailable,
 )
 from chassis.settings import settings
+from chassis.wire import Answer, Failed
 
-from .wire import Failed, Reply, Wire
+from .wire import Wire
 
 Result = TypeVar("Result")
 SENTENCES = {
@@ -76,12 +77,12 @@ class Calls:
         self.headers = {"X-Request-Id": g.request_id, "traceparent": g.traceparent}
         self.headers |= {name: request.headers[name] for name in PASSED_ON if name in request.headers}
 
-    def note(self, key: str, reply: Reply) -> None:
+    def note(self, key: str, reply: Answer) -> None:
         self.seen[key] = hashlib.blake2b(reply.body, digest_size=16).digest()
-        self.age = max(self.age, int(reply.headers.get("X-Freshness") or 0))
-        if events := reply.headers.get("Event-Ids"):
+        self.age = max(self.age, int(reply.header("x-freshness") or 0))
+        if events := reply.header("event-ids"):
             self.events.append(events)
-        if changed := reply.headers.get("Identity-Changed"):
+        if changed := reply.header("identity-changed"):
             self.changed.append(changed)
 
 
@@ -102,7 +103,7 @@ def credential(method: str, insider: bool) -> dict[str, str]:
 
 def ask(
     service: str, method: str, path: str, body: Any = None, *, insider: bool = False, **headers: str
-) -> Reply:
+) -> Answer:
     """One call. Raises the `Refusal` that the service answered with, or `Unavailable`."""
     shared, sent = calls(), None
     if not all(map(VISIBLE.fullmatch, headers.values())):
@@ -125,7 +126,7 @@ def ask(
     return reply
 
 
-def refusal(reply: Reply) -> Refusal:
+def refusal(reply: Answer) -> Refusal:
     """What a service refused, as the error that says so here."""
     try:
         told = orjson.loads(reply.body)
@@ -133,7 +134,7 @@ def refusal(reply: Reply) -> Refusal:
         told = {}
     message = str(told.get("message") or "")
     if reply.status == 429:
-        wait = reply.headers.get("Retry-After", "")
+        wait = reply.header("retry-after")
         return TooMany(message, retry_after=int(wait) if wait.isdecimal() else 1)
     if reply.status == 422:
         return SentAlready()

@@ -34,7 +34,7 @@ def of(user: int, page: int) -> Writings:
 def post(id: int) -> Version:
     """Raises `NotFound`."""
     reply = ask("posts", "GET", f"/api/v1/posts/{id}")
-    return Version(one(Post, reply), reply.headers.get("ETag", ""))
+    return Version(one(Post, reply), reply.header("etag"))
 
 
 def publish(body: str, key: str) -> Post:

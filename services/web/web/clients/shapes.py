@@ -6,8 +6,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from chassis.shapes import Shape
-
-from .wire import Reply
+from chassis.wire import Answer
 
 Item = TypeVar("Item", bound=Shape)
 
@@ -168,12 +167,12 @@ class Tie(Shape):
 class Page(Generic[Item]):
     """One page of a list, and the length of the whole."""
 
-    def __init__(self, item: type[Item], key: str, reply: Reply) -> None:
+    def __init__(self, item: type[Item], key: str, reply: Answer) -> None:
         told: dict[str, Any] = orjson.loads(reply.body)
         self.items = [item.model_validate(one) for one in told[key]]
         self.count = int(told["count"])
         self.told = told
 
 
-def one(shape: type[Item], reply: Reply) -> Item:
+def one(shape: type[Item], reply: Answer) -> Item:
     return shape.model_validate(orjson.loads(reply.body))

@@ -1,29 +1,14 @@
-"""HTTP to one service: kept connections, always a time limit, a rest for a service that keeps failing.
+"""HTTP to one service: kept connections, always a time limit, a rest for a service that keeps failing."""
 
-`http.client` with a pool of our own costs half of what a general client costs for each call, and a page makes
-several.
-"""
-
-import http.client
-import select
+import socket
 import threading
 import time
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
-CONNECT_SECONDS = 0.5
+from chassis.wire import CONNECT_SECONDS, Answer, Connection, Failed, Silent, Unreachable, message
+
 IDLE_SECONDS = 30.0  # the services keep an idle connection for 75
 SAFE = frozenset(("GET", "HEAD"))
-
-
-class Failed(Exception):
-    """No answer that could be used."""
-
-
-class Reply(NamedTuple):
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
 
 
 class Breaker:
@@ -52,86 +37,70 @@ class Wire:
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
-        self._host, self._port = address.hostname or "", address.port or 80
-        self._idle: list[tuple[float, http.client.HTTPConnection]] = []
+        self._address, self._host = (address.hostname or "", address.port or 80), address.netloc
+        self._idle: list[Connection] = []
         self._lock = threading.Lock()
         self._breaker = Breaker()
 
     def ask(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None, seconds: float
-    ) -> Reply:
+    ) -> Answer:
         """The whole answer. Raises `Failed` when there is none within the time, or only a 5xx."""
         self._breaker.admit()
+        deadline = time.monotonic() + max(seconds, 0.05)
+        sent = message(method, path, {"Host": self._host} | headers, body)
         try:
-            reply = self._patiently(method, path, headers, body, seconds)
+            answer = self._patiently(method, sent, deadline)
+            if answer.status >= 500:
+                raise Failed(str(answer.status))
         except Failed:
             self._breaker.note(good=False)
             raise
         self._breaker.note(good=True)
-        return reply
+        return answer
 
-    def _patiently(
-        self, method: str, path: str, headers: dict[str, str], body: bytes | None, seconds: float
-    ) -> Reply:
+    def _patiently(self, method: str, sent: bytes, deadline: float) -> Answer:
         """A read goes out a second time if the service had just closed the connection that was kept."""
         connection = self._kept()
         if connection is not None:
             try:
-                return self._try(connection, method, path, headers, body, seconds)
-            except Failed as failure:
-                if method not in SAFE or not isinstance(failure.__cause__, ConnectionError):
+                return self._try(connection, method, sent, deadline)
+            except Silent:
+                if method not in SAFE:
                     raise
-        return self._try(self._new(), method, path, headers, body, seconds)
+        return self._try(self._new(), method, sent, deadline)
 
-    def _try(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes | None,
-        seconds: float,
-    ) -> Reply:
+    def _try(self, connection: Connection, method: str, sent: bytes, deadline: float) -> Answer:
         try:
-            connection.sock.settimeout(max(seconds, 0.05))
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            reply = Reply(answer.status, answer.headers, answer.read())
-        except (OSError, http.client.HTTPException) as error:
+            connection.send(sent, deadline)
+            answer = connection.answer(method, deadline)
+        except Failed:
             connection.close()
-            raise Failed(type(error).__name__) from error
-        self._keep(connection, not answer.will_close)
-        if reply.status >= 500:
-            raise Failed(str(reply.status))
-        return reply
+            raise
+        self._keep(connection, answer.keep)
+        return answer
 
-    def _new(self) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_SECONDS)
+    def _new(self) -> Connection:
         try:
-            connection.connect()
+            return Connection(socket.create_connection(self._address, CONNECT_SECONDS))
         except OSError as error:
-            raise Failed(type(error).__name__) from error
-        return connection
+            raise Unreachable(type(error).__name__) from error
 
-    def _keep(self, connection: http.client.HTTPConnection, good: bool) -> None:
+    def _keep(self, connection: Connection, good: bool) -> None:
         if not good:
             connection.close()
             return
+        connection.idle_since = time.monotonic()
         with self._lock:
-            self._idle.append((time.monotonic(), connection))
+            self._idle.append(connection)
 
-    def _kept(self) -> http.client.HTTPConnection | None:
+    def _kept(self) -> Connection | None:
         """The connection used last, if it is still open and silent."""
         while True:
             with self._lock:
                 if not self._idle:
                     return None
-                since, connection = self._idle.pop()
-            if time.monotonic() - since < IDLE_SECONDS and not _ended(connection):
+                connection = self._idle.pop()
+            if time.monotonic() - connection.idle_since < IDLE_SECONDS and connection.ready():
                 return connection
             connection.close()
-
-
-def _ended(connection: http.client.HTTPConnection) -> bool:
-    """What can be read from an idle connection is its end."""
-    return bool(select.select([connection.sock], [], [], 0)[0])

@@ -9,7 +9,8 @@ from chassis.problems import Conflict, Invalid, NotAllowed, NotFound
 from chassis.settings import settings
 
 from ..clients import auth, maybe, posts, social, together
-from ..clients.shapes import Account, Person, Profile
+from ..clients.posts import Writings
+from ..clients.shapes import Account, Person, Profile, Relationship
 from ..forms import AccountForm, ProfileForm
 from ..pager import Pager, asked_page
 from ..showing import show
@@ -19,24 +20,50 @@ from .steps import onward, question
 FOLLOW, ADMIN = Permission.FOLLOW, Permission.ADMIN
 NOBODY = "Invalid user."
 pages = Blueprint("people", __name__)
+Everything = tuple[Person, Writings | None, Relationship | None]
+"""Somebody, as far as they are known, a page of their posts, and how they stand to the visitor."""
 
 
 @pages.get("/user/<username>")
 @public()
 def user(username: str) -> Response:
+    page = asked_page()
+    person, writings, relationship = _found_before(username, page) or _found(username, page)
+    path = f"/user/{person.username}"
+    pager = Pager(path, page, writings.posts.count, settings.posts_per_page) if writings else None
+    shown = {"person": person, "writings": writings, "pager": pager, "relationship": relationship}
+    whole = isinstance(person, Profile) and None not in (writings, relationship)
+    return show("user.html", shared=whole, **shown)
+
+
+def _found_before(username: str, page: int) -> Everything | None:
+    """By the number that the name had when it was last looked up, which spares looking it up first; nothing
+    if there is none, or if it is no longer the number of that name.
+    """
+    person = auth.known(username)
+    if person is None:
+        return None
+    try:
+        found = _everything(person, page)
+    except NotFound:
+        return None
+    return found if found[0].username.lower() == username.lower() else None
+
+
+def _found(username: str, page: int) -> Everything:
     person = auth.named(username)
     if person is None:
         raise NotFound
-    page = asked_page()
+    return _everything(person, page)
+
+
+def _everything(person: Person, page: int) -> Everything:
     profile, writings, relationship = together(
         lambda: maybe(lambda: _profile(person)),
         lambda: maybe(lambda: posts.of(person.id, page)),
         lambda: maybe(lambda: social.relationship(person.id)),
     )
-    path = f"/user/{person.username}"
-    pager = Pager(path, page, writings.posts.count, settings.posts_per_page) if writings else None
-    shown = {"person": profile or person, "writings": writings, "pager": pager, "relationship": relationship}
-    return show("user.html", shared=None not in (profile, writings, relationship), **shown)
+    return profile or person, writings, relationship
 
 
 def _profile(person: Person) -> Profile:
