@@ -53,14 +53,14 @@ class Drive:
     seconds: float
 
 
-def wrk(url: str, asks: Sequence[Ask], seconds: float, folder: Path) -> Drive:
-    """The requests in turn, over and over, by sixteen connections."""
+def wrk(url: str, asks: Sequence[Ask], seconds: float, folder: Path, connections: int = CONNECTIONS) -> Drive:
+    """The requests in turn, over and over, by so many connections."""
     if shutil.which("wrk") is None:
         raise SystemExit("The figures need wrk: apt-get install wrk")
     lines = [f"  requests[{number}] = {formatted(ask)}" for number, ask in enumerate(asks, 1)]
     script = folder / "requests.lua"
     script.write_text(SCRIPT % "\n".join(lines))
-    words = ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds:.0f}s", "-s", str(script), url]
+    words = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds:.0f}s", "-s", str(script), url]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     return Drive(**json.loads(said.strip().splitlines()[-1]))
 

@@ -25,7 +25,8 @@ class Site(NamedTuple):
 
 def site() -> Site:
     """The site of the service that is running."""
-    return current_app.extensions["site"]  # type: ignore[no-any-return]
+    told = current_app.extensions["settings"]
+    return Site(told.public_url, told.avatars == "gravatar")
 
 
 def absolute(path: str) -> str:

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from pydantic import BaseModel
 from werkzeug.routing import IntegerConverter
 
-from . import access, deadlines, error_mails, guard, health, links, logs, metrics, problems, tracing
+from . import access, deadlines, error_mails, guard, health, logs, metrics, problems, tracing
 from .settings import Settings
 from .tokens import Verifier, jwks_reader
 from .withdrawn import Withdrawn, changes_reader
@@ -76,7 +76,6 @@ def create_service(
     app.config["TESTING"] = settings.environment == "testing"
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.extensions |= {"settings": settings, "version": version, "migrations": str(home / "migrations")}
-    app.extensions["site"] = links.Site(settings.public_url, settings.avatars == "gravatar")
     logs.configure(name, settings.log_level)
     error_mails.install(name, settings, logs.JsonLines(name))
     tracing.configure(name)
