@@ -15,6 +15,7 @@ ARGS ?=
 SERVICE ?=
 BUMP ?=
 ROLLING ?= quick
+SINCE ?=
 ENV ?= production
 SIZE ?= S
 NAME ?=
@@ -58,6 +59,10 @@ converge: paths ## after a restore, with the blog running: copies become what th
 
 test: $(VENV)/dev.stamp $(if $(SERVICE),,$(CHECKS)/stamp) paths parts ## run every test on both stacks, with coverage: [SERVICE=posts] [ARGS="-k name --stack=embedded"]
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(COVER) $(ONLY) $(ARGS)
+
+test-changed: $(VENV)/dev.stamp paths ## the tests of the services that have changed, or all if anything else has: SINCE=main
+	@chosen=$$($(PY) -m deploy.release.changed "$(SINCE)") || exit 1; [ -n "$$chosen" ] || exec $(MAKE) test; \
+	for service in $$chosen; do $(MAKE) test SERVICE=$$service || exit 1; done
 
 screenshots: $(VENV)/dev.stamp paths ## a picture of every page, light and dark, small and wide: [SCREENSHOTS=screenshots]
 	@$(PY) -m deploy.local.parts chromium
@@ -111,7 +116,7 @@ pin: paths ## write pushed images into the overlays: RELEASE=1.0.1 DIGESTS="auth
 	@$(PY) -m deploy.k8s.pin $(RELEASE) $(DIGESTS)
 
 openapi: paths ## write each service's contract/ from its code, the gateway's merge of them, the client's types
-	@for service in auth posts social; do DATABASE_URL=sqlite:////tmp/unused.sqlite BUS_URL=sqlite:////tmp/unused.sqlite \
+	@for service in $(patsubst services/%/migrations,%,$(wildcard services/*/migrations)); do DATABASE_URL=sqlite:////tmp/unused.sqlite BUS_URL=sqlite:////tmp/unused.sqlite \
 		$(PY) -m flask --app $$service.app openapi || exit 1; done
 	@$(PY) -m gateway.openapi
 	@$(PY) clients/python/generate.py

@@ -21,7 +21,6 @@ from ..local.stack import ROOT, code_of
 
 AGREEMENTS = "tests/contract/agreements"
 BUMPS = ("major", "minor", "patch")
-STATEFUL = ("auth", "posts", "social")
 NO_SERVICES = {"chassis": "chassis", "flasky-client": "clients/python"}  # with their folders
 
 
@@ -86,6 +85,11 @@ class Part:
     @property
     def folder(self) -> Path:
         return self.root / NO_SERVICES.get(self.name, f"services/{self.name}")
+
+    @property
+    def has_contract(self) -> bool:
+        """Whether it promises something itself: whoever has data does."""
+        return (self.folder / "migrations").is_dir()
 
     @property
     def module(self) -> Path:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from packaging.version import Version
 
 from .contracts import breaks
-from .parts import ROOT, STATEFUL, Part, Refused, bumped, git, run_in
+from .parts import ROOT, Part, Refused, bumped, git, run_in
 
 
 def release(parts: Sequence[Part], bump: str) -> list[Version]:
@@ -98,7 +98,7 @@ def subjects(part: Part) -> list[str]:
 def rewrite_contracts(parts: Sequence[Part]) -> None:
     """The API documents carry the version."""
     unused = {"DATABASE_URL": "sqlite:////tmp/unused.sqlite", "BUS_URL": "sqlite:////tmp/unused.sqlite"}
-    own = [["flask", "--app", f"{part.name}.app", "openapi"] for part in parts if part.name in STATEFUL]
+    own = [["flask", "--app", f"{part.name}.app", "openapi"] for part in parts if part.has_contract]
     for words in (*own, ["gateway.openapi"]):
         done = run_in(parts[0].root, "-m", *words, env=unused)
         if done.returncode:

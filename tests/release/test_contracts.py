@@ -1,13 +1,14 @@
 """One deliberate breaking change of each kind to the real contracts is named; what is free is free."""
 
 import copy
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from deploy.release.contracts import breaks
-from deploy.release.parts import Part
+from deploy.release.parts import ROOT, Part
 
 POSTS = Part.named("posts").promises()
 PUBLISHED = "events/posts.post_published.v1.json"
@@ -136,3 +137,9 @@ def test_a_breaking_change_is_named(kind):
 @pytest.mark.parametrize("kind", FREE)
 def test_what_harms_nobody_is_free(kind):
     assert after(FREE[kind]) == []
+
+
+def test_the_documentation_lists_every_kind_that_was_tried():
+    page = (ROOT / "docs/change/releases.md").read_text()
+    rows = re.findall(r"^\| (.+?) \| `(.+?)` \|$", page, re.M)
+    assert dict(rows) == {kind: sentence for kind, (_, sentence) in BREAKING.items()}
