@@ -35,7 +35,12 @@ COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-e
 VERSION ?= $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
 DOCKER ?= docker
 COMPOSE ?= $(shell $(DOCKER) compose version >/dev/null 2>&1 && echo "$(DOCKER) compose" || echo docker-compose)
-IMAGES ?= $(SERVICES) mail
+# Those of backups stand on those of their services.
+IMAGES ?= $(SERVICES) mail auth-backup posts-backup social-backup
+# Whose databases: those of `make run`, or those of docker-compose.yml.
+STACK ?= local
+BACKUP = $(if $(filter compose,$(STACK)),env COMPOSE="$(COMPOSE)" deploy/compose/backup.sh,$(PY) -m deploy.local.backup)
+BACKUP_NEEDS = $(if $(filter compose,$(STACK)),,paths)
 # Where packages come from and how to get there, if the caller's environment says so. Nothing of it stays in an image.
 PASSED := PIP_INDEX_URL PIP_EXTRA_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
 
@@ -48,14 +53,14 @@ help: ## what this Makefile can do
 run: paths ## start the whole blog: [PORT=8000] [DATA=.run] [SEED=1]; Ctrl-C ends it
 	@exec $(PY) -m deploy.local.run
 
-backup: paths ## a backup of every database, while serving: [DATA=.run] [TO=backups/<time>]
-	@exec $(PY) -m deploy.local.backup backup
+backup: $(BACKUP_NEEDS) ## a backup of every database, while serving: [DATA=.run] [TO=backups/<time>] [STACK=compose]
+	@exec $(BACKUP) backup
 
-restore: paths ## put databases back while the blog is not running: FROM=folder [DATA=.run] [FORCE=1] [SERVICE="auth posts"]
-	@exec $(PY) -m deploy.local.backup restore
+restore: $(BACKUP_NEEDS) ## put databases back while nothing uses them: FROM=folder [DATA=.run] [FORCE=1] [SERVICE="auth posts"] [STACK=compose]
+	@exec $(BACKUP) restore
 
-converge: paths ## after a restore, with the blog running: copies become what their owners hold [DATA=.run]
-	@exec $(PY) -m deploy.local.backup converge
+converge: $(BACKUP_NEEDS) ## after a restore, with the blog running: copies become what their owners hold [DATA=.run] [STACK=compose]
+	@exec $(BACKUP) converge
 
 test: $(VENV)/dev.stamp $(if $(SERVICE),,$(CHECKS)/stamp) paths parts ## run every test on both stacks, with coverage: [SERVICE=posts] [ARGS="-k name --stack=embedded"]
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(COVER) $(ONLY) $(ARGS)
@@ -135,9 +140,9 @@ new-service: $(VENV)/dev.stamp ## a service with every room of the house, from t
 
 images: ## build the images: [IMAGES="posts web"] [VERSION=the commit] [BUILD="--network host"]
 	@for image in $(IMAGES); do \
-		file=services/$$image/Dockerfile; [ -e $$file ] || file=deploy/$$image/Dockerfile; \
+		file=services/$$image/Dockerfile; [ -e $$file ] || file=deploy/$${image#*-}/Dockerfile; \
 		echo "flasky-$$image:$(VERSION)"; \
-		$(DOCKER) build --quiet $(PASSED:%=--build-arg %) $(BUILD) --label org.opencontainers.image.version=$(VERSION) \
+		$(DOCKER) build --quiet $(PASSED:%=--build-arg %) --build-arg SERVICE=$${image%-*} --build-arg VERSION=$(VERSION) $(BUILD) --label org.opencontainers.image.version=$(VERSION) \
 			--file $$file --tag flasky-$$image:$(VERSION) --tag flasky-$$image:latest . >/dev/null || exit 1; \
 	done
 

@@ -287,7 +287,7 @@ def _dress(engine: sa.Engine, slow: float, *, writes: bool) -> None:
     if engine.dialect.name == "sqlite":
         hooks.listen(engine, "connect", _prepare_sqlite)
         if writes:
-            hooks.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+            hooks.listen(engine, "begin", _begin_immediate)
     else:
         hooks.listen(engine, "checkin", lambda _, record: record.info.update(used=time.monotonic()))
         hooks.listen(engine, "checkout", lambda *given: _still_there(engine, *given))
@@ -312,6 +312,12 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     durable = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON")  # what is deleted is overwritten
     for pragma in (f"busy_timeout={BUSY_MS}", *durable, "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")  # habit: the constants above
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    """Except where each statement is to be a transaction of its own, as in a migration's batches."""
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _started(connection: sa.Connection, *_: Any) -> None:

@@ -3,8 +3,8 @@ time, while others serve.
 
 Each migration is a transaction of its own: one that was broken off has not happened, and the next run goes on
 behind the last one that has. What fills many rows does it in batches inside
-`op.get_context().autocommit_block()`, in a migration of its own, so that the run after a broken one only
-does the rest.
+`op.get_context().autocommit_block()`, each a transaction, in a migration of its own: the run after a broken
+one only does the rest.
 """
 
 import fcntl

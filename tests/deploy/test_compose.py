@@ -15,12 +15,14 @@ FILE = yaml.safe_load(TEXT)
 PARTS = FILE["services"]
 OURS = {name: part for name, part in PARTS.items() if part["image"].startswith("flasky-")}
 ONE_SHOTS = {f"{name}-prepare" for name in ("auth", "posts", "social")}
+BACKUPS = {f"{name}-backup" for name in ("auth", "posts", "social")}
 BLOG = {
     *ONE_SHOTS,
     *(f"{name}{kind}" for name in ("auth", "posts", "social") for kind in ("", "-worker")),
     *("web", "gateway", "postgres", "rabbitmq", "redis"),
 }
-EXTRAS = {"mail": "mail", "prometheus": "observability", "grafana": "observability"}
+PAGES = {"mail": "mail", "prometheus": "observability", "grafana": "observability"}
+EXTRAS = PAGES | dict.fromkeys(BACKUPS, "backup")
 # Who may know what, written down: everything that is not here is seen by nobody.
 SECRETS = {
     "postgres": {"postgres_password", *(f"{name}_database_password" for name in ("auth", "posts", "social"))},
@@ -51,6 +53,7 @@ NETWORKS = {
         "social-worker",
     },
     "data": {"postgres", "rabbitmq", "prometheus"}
+    | BACKUPS
     | {f"{name}{kind}" for name in ("auth", "posts", "social") for kind in ("", "-worker", "-prepare")},
     "limits": {"redis", "gateway"},
 }
@@ -58,7 +61,7 @@ every = pytest.mark.parametrize("name", PARTS)
 
 
 def service_of(name):
-    return name.removesuffix("-worker").removesuffix("-prepare")
+    return name.removesuffix("-worker").removesuffix("-prepare").removesuffix("-backup")
 
 
 def test_the_whole_blog_is_there_and_the_rest_by_profile():
@@ -112,7 +115,8 @@ def test_a_container_has_limits_and_a_restart_policy(name):
     assert re.fullmatch(r"\d+m", part["mem_limit"])
     assert 0 < part["cpus"] <= 1
     assert 0 < part["pids_limit"] <= 256
-    assert part["restart"] == ("on-failure" if name in ONE_SHOTS else "unless-stopped")
+    ends = "on-failure" if name in ONE_SHOTS else "no" if name in BACKUPS else ""
+    assert part["restart"] == (ends or "unless-stopped")
     assert part["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
 
 
@@ -120,7 +124,7 @@ def test_a_container_has_limits_and_a_restart_policy(name):
 def test_a_container_is_watched(name):
     """By the HEALTHCHECK of our images, or one of its own; what ends when it is done needs none."""
     part = PARTS[name]
-    if name in ONE_SHOTS:
+    if name in ONE_SHOTS | BACKUPS:
         assert part["healthcheck"] == {"disable": True}
     elif name in OURS:
         assert "healthcheck" not in part
@@ -152,7 +156,7 @@ def test_nothing_takes_a_whole_file_of_settings(name):
 def test_only_the_gateway_is_reached_from_outside():
     published = {name: part["ports"] for name, part in PARTS.items() if "ports" in part}
     assert published.pop("gateway") == ["${PUBLISH:-8000}:8000"]
-    assert set(published) == set(EXTRAS)
+    assert set(published) == set(PAGES)
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
@@ -272,6 +276,6 @@ def test_secrets_are_not_for_the_repository_nor_for_an_image():
 
 
 def test_scripts_are_whole():
-    for script in ("deploy/compose/secrets.sh", "deploy/compose/postgres/roles.sh"):
+    for script in (f"deploy/compose/{name}.sh" for name in ("secrets", "backup", "postgres/roles")):
         assert os.access(ROOT / script, os.X_OK)
         subprocess.run(["bash", "-n", ROOT / script], check=True, timeout=20)

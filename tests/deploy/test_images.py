@@ -17,6 +17,7 @@ CHECKS = ROOT / ".checks" / "bin"
 SERVICES = ("auth", "posts", "social", "gateway", "web")
 WITHOUT_DATA = ("gateway", "web")
 FILES = [*(ROOT / "services" / name / "Dockerfile" for name in SERVICES), ROOT / "deploy/mail/Dockerfile"]
+BACKUP = ROOT / "deploy/backup/Dockerfile"
 LOWEST_UID = 10_000
 OURS = {"chassis", "flasky_client"}
 
@@ -43,12 +44,12 @@ def test_every_service_has_its_image():
 
 
 def test_hadolint_has_nothing_to_say():
-    said = check("hadolint", *FILES)
+    said = check("hadolint", *FILES, BACKUP)
     assert (said.returncode, said.stdout) == (0, "")
 
 
 def test_checkov_has_nothing_to_say():
-    named = [word for path in FILES for word in ("--file", path)]
+    named = [word for path in (*FILES, BACKUP) for word in ("--file", path)]
     said = check(
         "checkov",
         "--skip-download",
@@ -78,6 +79,14 @@ def test_the_image_runs_as_nobody_in_particular_and_says_how_it_is(path):
     assert re.search(r"CMD \[", told["HEALTHCHECK"])
     assert any(word == "RUN" and "rm -rf" in value and "bin/pip" in value for word, value in last)
     assert not [word for word, value in last if word in ("ARG", "ADD", "VOLUME", "ENTRYPOINT")]
+
+
+def test_the_image_of_backups_is_that_of_its_service_and_programs_of_postgresql():
+    found = instructions(BACKUP)
+    assert [value for word, value in found if word == "FROM"] == ["flasky-${SERVICE}:${VERSION}"]
+    assert not [word for word, _ in found if word in ("COPY", "ADD", "VOLUME", "ENTRYPOINT")]
+    assert [value for word, value in found if word == "USER"][-1] == "10001:10001"
+    assert [value for word, value in found if word == "RUN" and "postgresql-client" in value]
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -28,12 +28,15 @@ SECRETS = {
     "auth-api": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-keys"},
     "auth-worker": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-mail"},
     "auth-prepare": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-keys"},
+    "auth-backup": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-keys"},
     "posts-api": {"flasky-internal", "posts-db-app", "posts-bus"},
     "posts-worker": {"flasky-internal", "posts-db-app", "posts-bus"},
     "posts-prepare": {"flasky-internal", "posts-db-app", "posts-bus"},
+    "posts-backup": {"flasky-internal", "posts-db-app", "posts-bus"},
     "social-api": {"flasky-internal", "social-db-app", "social-bus"},
     "social-worker": {"flasky-internal", "social-db-app", "social-bus"},
     "social-prepare": {"flasky-internal", "social-db-app", "social-bus"},
+    "social-backup": {"flasky-internal", "social-db-app", "social-bus"},
     "gateway-api": {"flasky-internal", "gateway-limits"},
     "web-api": {"flasky-internal", "web-secret"},
 }
@@ -46,6 +49,8 @@ NOT_NEEDED = {
     "gateway": {"database_url", "bus_url", "jwks_url"},  # it finds the keys where auth is
     "web": {"database_url", "bus_url", "jwks_url"},
 }
+BACKUPS = ("auth-backup", "posts-backup", "social-backup")
+ENDS = ("prepare", "backup")  # roles of jobs
 STRONG = token_urlsafe(32)
 
 
@@ -150,7 +155,7 @@ def test_each_process_is_told_all_it_needs_and_starts_in_production(world, proce
 def test_every_image_has_a_tag_or_digest_and_the_jobs_are_of_the_same_release(world):
     images = {one["image"] for pod in world.ours() for one in pod.containers}
     releases = {re.fullmatch(r".+(?::([\w.-]+)|@(sha256:[0-9a-f]{64}))", image)[1] for image in images}
-    assert len(images) == len(OURS)
+    assert len(images) == len(OURS) + len(BACKUPS)
     assert len(releases) == 1
     [release] = releases
     suffix = "-" + release.replace(".", "-") if release else "-"
@@ -173,7 +178,7 @@ def probe_time(probe: dict) -> int:
 def test_the_times_of_an_ending_add_up(world):
     """Nobody is cut off: nodes hear of the end, gunicorn finishes, and only then would the kubelet kill."""
     for pod in world.ours():
-        if pod.role == "prepare":
+        if pod.role in ENDS:
             continue
         [container] = pod.containers
         hook = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["", "0"])
@@ -187,7 +192,7 @@ def test_the_times_of_an_ending_add_up(world):
 
 def test_probes_ask_different_things_and_life_needs_no_database(world):
     for pod in world.ours():
-        if pod.role == "prepare":
+        if pod.role in ENDS:
             continue
         [container] = pod.containers
         startup, live, ready = (container[f"{kind}Probe"] for kind in ("startup", "liveness", "readiness"))
@@ -234,7 +239,7 @@ def test_a_database_behind_a_pooler_sets_on_the_role_what_cannot_be_set_on_a_con
         assert {"statement_timeout", "lock_timeout"} <= set(re.findall(r"SET (\w+)", said))
     for pod in scale.ours():
         pooled = "DATABASE_POOLER" in scale.environment(pod)
-        assert pooled == (pod.service in ("auth", "posts", "social") and pod.role != "prepare"), pod
+        assert pooled == (pod.service in ("auth", "posts", "social") and pod.role not in ENDS), pod
 
 
 def test_connections_of_all_processes_fit_into_each_server():
@@ -251,7 +256,7 @@ def test_connections_of_all_processes_fit_into_each_server():
 def test_pinning_writes_digests_and_the_name_of_the_release():
     from deploy.k8s import pin
 
-    digests = {service: f"sha256:{number:064x}" for number, service in enumerate(OURS)}
+    digests = {image: f"sha256:{number:064x}" for number, image in enumerate((*OURS, *BACKUPS))}
     for folder in pin.FILES:
         text = (pin.HERE / folder / "kustomization.yaml").read_text()
         written = pin.pinned(text, "1.2.0", digests)

@@ -25,6 +25,8 @@ OTHERS = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 AND pid <> pg_backend_pid() AND backend_type = 'client backend'
 """
+# What pg_dump writes from 17 on, servers before 17 do not know it, and it says what holds anyway.
+UNKNOWN_BEFORE_17 = b"SET transaction_timeout = 0;"
 Look = Callable[[sa.Connection], Any]
 
 
@@ -92,6 +94,7 @@ class Postgresql:
 
     def load(self, content: Path) -> None:
         """Replaces everything in one transaction."""
+        for_older_servers(content)
         strict = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
         self._run("psql", *strict, f"--command={EMPTY}", f"--file={content}")
 
@@ -111,6 +114,14 @@ class Postgresql:
         )
         if done.returncode:
             raise Refused(f"{name} failed: {' '.join(done.stderr.split())[:300]}")
+
+
+def for_older_servers(content: Path) -> None:
+    """Programs may be newer than the server: those of an image are its Debian's."""
+    with content.open("r+b") as file:
+        head = file.read(4096)
+        file.seek(0)
+        file.write(head.replace(UNKNOWN_BEFORE_17, b"--".ljust(len(UNKNOWN_BEFORE_17))))
 
 
 def program(name: str) -> str:

@@ -80,6 +80,13 @@ class Site:
     def compose(self, *words: str, **settings: str) -> str:
         return self._run(*composer(), "--env-file", ".env.example", *words, **settings)
 
+    def typed(self, line: str) -> str:
+        """A line of a runbook, with this site's settings and folders."""
+        names = {"backups/": f"{self.folder}/backups/", "docker-compose ": f"{' '.join(composer())} "}
+        for name, here in names.items():
+            line = line.replace(name, here)
+        return self._run("bash", "-ec", line)
+
     def _run(self, *command: str, **settings: str) -> str:
         done = subprocess.run(
             command,

@@ -1,6 +1,7 @@
 """docker-compose.yml for real: built, brought up, used, broken, upgraded, in this order."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -252,6 +253,33 @@ def test_killed_one_after_another_all_come_back_and_nothing_is_lost(site, town, 
     assert all(bodies.count(body) == 1 for body in told.values())
 
 
+RUNBOOK = (ROOT / "docs/runbooks/backup-and-restore.md").read_text()
+BACKUP, *RESTORE = next(
+    block.splitlines() for block in re.findall(r"```sh\n(.*?)```", RUNBOOK, re.S) if "STACK=compose" in block
+)
+
+
+def test_a_backup_is_made_while_it_serves_and_put_back(site, town, writer):
+    """docs/runbooks/backup-and-restore.md, command by command."""
+    kept = town.surely(writer, "before the backup", uuid.uuid4().hex)
+    site.typed(BACKUP)
+    lost = town.surely(writer, "after the backup", uuid.uuid4().hex)
+    for line in RESTORE:
+        site.typed(line)
+    settled(lambda: site.answers() and signs_in(writer))
+    assert writer.get(f"/posts/{kept}").json()["body"] == "before the backup"
+    assert writer.get(f"/posts/{lost}").status_code == 404
+    settled(lambda: writer.timeline()[0]["id"] == kept)
+
+
+def signs_in(person):
+    """Whoever was signed in before a restore has to do so again."""
+    try:
+        return bool(person.sign_in())
+    except (AssertionError, requests.RequestException):
+        return False
+
+
 def image(site, name):
     return site.container(name)["Config"]["Image"]
 
@@ -259,7 +287,7 @@ def image(site, name):
 def test_one_service_is_upgraded_and_taken_back_while_the_others_go_on(site, town, writer):
     """docs/runbooks/upgrade-one-service.md, command by command."""
     others = {name: one["Id"] for name, one in site.containers().items() if not name.startswith("posts")}
-    site.make("images", "IMAGES=posts", "VERSION=newer")
+    site.make("images", "IMAGES=posts posts-backup", "VERSION=newer")
     for version in ("newer", "tested"):
         chosen = {"POSTS_VERSION": version}
         site.compose("run", "--rm", "posts-prepare", **chosen)

@@ -36,7 +36,6 @@ BATCH = sa.text(
 def upgrade() -> None:
     with op.get_context().autocommit_block():
         while op.get_bind().execute(BATCH).rowcount:
-            op.get_bind().commit()
             time.sleep(0.2)
 '''
 

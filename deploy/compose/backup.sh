@@ -1,0 +1,38 @@
+#!/bin/sh
+# `make backup STACK=compose`, and `restore`, `converge`: each service's own command, for all services of docker-compose.yml in turn.
+# A backup is made by a container that sees the secrets of its service only; the files belong to whoever asks for them.
+set -eu
+services=${SERVICE:-auth posts social}
+
+fail() { echo "make $what: $1" >&2; exit 1; }
+once() { # SERVICE WORDS: in a container that ends with it; $folder is /backups there
+    service=$1
+    shift
+    ${COMPOSE:-docker-compose} run --rm --no-deps -T --user "$(id -u):$(id -g)" --volume "$folder:/backups" "$service-backup" "$@" ||
+        fail "$service failed"
+}
+
+what=${1:-}
+case $what in
+backup)
+    folder=${TO:-backups/$(date -u +%Y-%m-%dT%H%M%SZ)}
+    mkdir -p "$folder" && chmod 700 "$folder" && folder=$(cd "$folder" && pwd)
+    for each in $services; do once "$each" flask backup "/backups/$each.backup"; done
+    echo "make backup: $folder is whole; keep it where only you can read it"
+    ;;
+restore)
+    [ -n "${FROM:-}" ] || fail "say FROM=folder"
+    for each in $services; do [ -e "$FROM/$each.backup" ] || fail "$FROM has no backup of $each"; done
+    folder=$(cd "$FROM" && pwd)
+    for each in $services; do once "$each" flask restore "/backups/$each.backup" ${FORCE:+--force}; done
+    echo "make restore: now start the blog, then: make converge STACK=compose"
+    ;;
+converge)
+    for step in resend audit; do
+        for each in $services; do
+            ${COMPOSE:-docker-compose} exec -T "$each-worker" flask $step || fail "$each failed"
+        done
+    done
+    ;;
+*) fail "backup, restore or converge?" ;;
+esac
