@@ -110,6 +110,7 @@ def test_the_image_takes_its_service_and_the_chassis_and_nothing_else(name):
     pins = {
         "requirements/run.txt",
         "deploy/images/needs.py",
+        "deploy/images/trim.py",
         "chassis/pyproject.toml",
         f"services/{name}/pyproject.toml",
     }

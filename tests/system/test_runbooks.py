@@ -24,7 +24,7 @@ ELSEWHERE = {
 BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.M | re.S)
 INDENTED = re.compile(r"^(?: {4}| {7})(?! )(.+)", re.M)
 INLINE = re.compile(r"`(kubectl [^`]+)`")
-PROGRAMS = ("flask", "curl", "make", "docker", "docker-compose", "kubectl", "git", "head", "echo")
+PROGRAMS = ("flask", "curl", "make", "docker", "docker-compose", "kubectl", "git", "head", "echo", "for")
 
 
 def commands(name):
@@ -59,6 +59,9 @@ def test_what_is_typed_for_kubernetes_names_what_is_there(line):
     there = render.manifests("production")
     names = {f"{each['kind'].lower()}/{each['metadata']['name']}" for each in there}
     labels = set(labels_in(there))
+    # What the operator of RabbitMQ calls the pods of a cluster.
+    brokers = [each["metadata"]["name"] for each in there if each["kind"] == "RabbitmqCluster"]
+    labels |= {("app.kubernetes.io/name", name) for name in brokers}
     assert set(re.findall(r"\b(?:deployment|cronjob)/[\w-]+", line)) <= names
     assert all((ROOT / folder / "kustomization.yaml").exists() for folder in re.findall(r"-k (\S+)", line))
     chosen = re.findall(r"-l '?([\w./-]+)!?=([\w.-]+)", line)
@@ -88,9 +91,13 @@ def typed(blog):
 def run_all(typed):
     """Those commands of a runbook that are not for Kubernetes, each once; gives what they said."""
 
-    def run(name, ends=None, **other):
-        lines = [line for line in ALL[name] if not line.startswith("kubectl")]
-        return {line: typed(line, ends=(ends or {}).get(line, 0), **other) for line in lines}
+    def run(name, ends=None, before=None, **other):
+        said = {}
+        for line in [line for line in ALL[name] if not line.startswith("kubectl")]:
+            if before:
+                eventually(before)
+            said[line] = typed(line, ends=(ends or {}).get(line, 0), **other)
+        return said
 
     return run
 
@@ -115,7 +122,7 @@ def test_parked_events_are_looked_at_tried_again_and_given_up(blog, run_all):
     open_bus(blog.stack.environment("social")["BUS_URL"]).send("social", [bad])
     number = str(eventually(lambda: parked(blog), within=60))
     again = "flask --app social.app dead retry --all"
-    said = run_all("parked-events.md", {again: 1}, **{"drop 7": f"drop {number}"})
+    said = run_all("parked-events.md", {again: 1}, lambda: parked(blog), **{"drop 7": f"drop {number}"})
     assert "not JSON" in said["flask --app social.app dead list"]
     assert f"{number}\t" in said[again]
     assert not parked(blog)
