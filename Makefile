@@ -96,6 +96,9 @@ bench: $(VENV)/dev.stamp paths parts ## CPU and waiting times of every row, on b
 bench-quick: $(VENV)/dev.stamp paths ## the same in a minute, embedded, as ratios to the committed figures
 	@$(PY) -m bench.run --stack embedded --quick
 
+capacity: $(VENV)/dev.stamp paths parts ## memory of each process, requests a core and route, events, on the real stack, into bench/capacity.md: [SIZE=S]
+	@$(PY) -m bench.capacity --size $(SIZE)
+
 lint: $(VENV)/dev.stamp ## check style, likely mistakes, unsafe habits, blocking migrations, secrets left behind
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	@$(PY) -m deploy.checks

@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from alembic import context
 from flask import current_app
 
+from .settings import settings
+
 log = logging.getLogger("alembic.env")
 LOCK = 0x6D696772  # "migr": one number for the advisory lock of this database
 TURN = "120s"  # for somebody else's migration to end
@@ -27,7 +29,7 @@ PATIENCE = "1s"
 def run() -> None:
     """Upgrades (or downgrades) online; two `prepare` at once do it once."""
     db = current_app.extensions["sqlalchemy"]
-    with db.engine.connect() as connection, alone(connection):
+    with itself(db.engine).connect() as connection, alone(connection):
         context.configure(
             connection=connection,
             target_metadata=db.metadata,
@@ -38,6 +40,13 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+
+
+def itself(engine: sa.Engine) -> sa.Engine:
+    """The server itself, whatever pooler stands before it: a lock belongs to a connection."""
+    if not settings.database_pooler:
+        return engine
+    return sa.create_engine(settings.database_url, poolclass=sa.NullPool, hide_parameters=True)
 
 
 @contextmanager

@@ -10,8 +10,9 @@ import subprocess
 import sys
 
 from chassis.testing.parts import PartMissing, Postgres, RabbitMQ, Server
+from chassis.testing.pooler import PgBouncer
 
-SERVERS = {part.package: part for part in (Postgres, RabbitMQ)}
+SERVERS = {part.package: part for part in (Postgres, RabbitMQ, PgBouncer)}
 # Programs that check what other systems are given: manifests, rules of alarms. By their packages.
 PROGRAMS = {"kubernetes-client": "kubectl", "prometheus": "promtool"}
 BROWSER = "chromium"

@@ -1,0 +1,68 @@
+"""PgBouncer and read replicas are settings: the blog works behind them, and sends them what it says."""
+
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+
+from chassis.testing.parts import Databases, part_folder
+from chassis.testing.polling import eventually
+from chassis.testing.pooler import PgBouncer
+from deploy.local.stack import SERVICES, Stack
+
+from .blogs import ENVIRONMENT, free_block, surroundings
+from .people import Blog
+from .rig.proxy import Proxy
+
+
+@pytest.fixture
+def pooler(stack):
+    """Before the server of this test run. Files have none."""
+    if stack == "embedded":
+        yield None
+        return
+    pooler = PgBouncer(part_folder(), Databases.from_environment().address)
+    pooler.start()
+    yield pooler
+    pooler.kill()
+
+
+@pytest.fixture
+def replica(stack):
+    """Where queries go: to the same server, by a way that shows what passes."""
+    if stack == "embedded":
+        yield None
+        return
+    with Proxy(urlsplit(Databases.from_environment().address).port) as proxy:
+        yield proxy
+
+
+def people_use_it(blog):
+    """Many at once, so that a connection of the pooler's serves one after another."""
+    ann, bob = blog.member("ann"), blog.member("bob")
+    assert bob.put(f"/users/{ann.id}/follow").status_code == 201
+    with ThreadPoolExecutor(8) as at_once:
+        made = list(at_once.map(lambda number: ann.post("/posts/", body=f"number {number}"), range(40)))
+        read = list(at_once.map(lambda post: bob.get(f"/posts/{post.json()['id']}"), made))
+    assert {answer.status_code for answer in made} == {201}
+    assert {answer.status_code for answer in read} == {200}
+    eventually(lambda: bob.timeline()[0]["id"] == max(answer.json()["id"] for answer in made))
+
+
+@pytest.mark.parametrize("reader", [False, True], ids=["for all", "and a replica for reads"])
+def test_the_blog_works_behind_a_pooler(stack, pooler, replica, reader, tmp_path):
+    if pooler is None:
+        return  # nothing is there to pool
+    settings = {"DATABASE_POOLER": f"127.0.0.1:{pooler.port}"}
+    if reader:
+        settings["DATABASE_READER"] = f"127.0.0.1:{replica.port}"
+    with Stack(free_block(), tmp_path, ENVIRONMENT | surroundings(stack) | settings) as running:
+        people_use_it(Blog(running))
+        names = {
+            service: urlsplit(running.environment(service)["DATABASE_URL"]).path[1:] for service in SERVICES
+        }
+        through = pooler.transactions()
+    assert all(through[name] > 20 for name in names.values()), through
+    asked = b"".join(replica.asked)
+    assert (b"SELECT" in asked) == reader
+    assert b"INSERT" not in asked
