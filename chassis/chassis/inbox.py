@@ -235,19 +235,16 @@ def retry_due(app: Flask) -> None:
 
 def retry(row: Any) -> str:
     """Tries a parked message once more. Gone when it succeeds; returns why it failed otherwise."""
+    waits = settings.retry_waits if row["next_try_at"] else ()
     try:
         event = Event.parse(bytes(row["body"]))
         failure = _hung(event) or attempt(event, _consumers()[event.type])
     except Unreadable as reason:
-        failure = str(reason)
+        failure, waits = str(reason), ()  # it will not become readable by itself
     parked = database.parked
     if failure:
         tries = row["tries"] + 1
-        again = (
-            now() + timedelta(seconds=settings.retry_waits[tries - 1])
-            if row["next_try_at"] and tries <= len(settings.retry_waits)
-            else None
-        )
+        again = now() + timedelta(seconds=waits[tries - 1]) if tries <= len(waits) else None
         change: Any = sa.update(parked).values(
             tries=tries, reason=failure, last_failed_at=now(), next_try_at=again, code_version=__version__
         )

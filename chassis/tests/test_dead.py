@@ -133,6 +133,15 @@ def test_what_fails_again_over_http_is_parked_again_at_once(shop, given_up):
     assert {(row["tries"], row["next_try_at"]) for row in shop.parked()} == {(5, None)}
 
 
+def test_what_cannot_be_read_waits_for_no_other_try(shop, given_up):
+    with shop.app.app_context():
+        db.session.execute(sa.update(db.parked).values(body=b"not JSON", tries=1))
+        db.session.commit()
+    shop.internal().post("/internal/dead/retry")
+    inbox.retry_due(shop.app)
+    assert {(row["tries"], row["next_try_at"]) for row in shop.parked()} == {(2, None)}
+
+
 def test_a_number_that_is_not_there_is_404(shop, given_up):
     assert shop.internal().post("/internal/dead/4711/retry").status_code == 404
 
