@@ -17,7 +17,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from deploy.local.stack import SERVICES
+from chassis.testing.polling import eventually
+from deploy.local.stack import SERVICES, unready
 
 from .blog import Bench, running
 from .data import SIZES
@@ -28,6 +29,7 @@ from .table import LINES, Line, writes
 SHEET = Path(__file__).parent / "capacity.md"
 WORKERS = tuple(f"{name}-worker" for name in SERVICES)
 SHOWN = ("gateway", "web", "auth", "posts", "social", "workers", "Postgres", "RabbitMQ")
+READY_AT = {"gateway": "gateway-ops"}
 LONGEST = 120.0  # seconds until all events of a burst have arrived
 Spent = dict[str, float]  # seconds of CPU, or milliseconds a request, by process
 
@@ -128,9 +130,29 @@ def burst(bench: Bench, resting: Spent, seconds: float, folder: Path) -> Burst:
     return Burst(written(bench) - events, handled(bench) - effects, took[0], cost)
 
 
-def sheet(before: Spent, after: Spent, resting: Spent, routes: list[Route], events: Burst) -> str:
-    memory = [f"| {name} | {before[name]:.0f} | {after[name]:.0f} | {resting[name]:.1%} |" for name in before]
-    total = f"| all | {sum(before.values()):.0f} | {sum(after.values()):.0f} | {sum(resting.values()):.1%} |"
+def start_again(bench: Bench) -> Spent:
+    """Seconds from the start of each process until it says it is ready."""
+    stack, took = bench.stack, {}
+    for name in stack.processes:
+        stack.stop(name)
+        began = time.monotonic()
+        stack.start(name)
+        eventually(lambda name=name: not unready(stack.ports[READY_AT.get(name, name)]), within=60)
+        took[name] = time.monotonic() - began
+    return took
+
+
+def sheet(processes: list[Spent], routes: list[Route], events: Burst) -> str:
+    """`processes`: memory before and after the load, CPU at rest, and how long they take to start."""
+    before, after, resting, starts = processes
+    memory = [
+        f"| {name} | {before[name]:.0f} | {after[name]:.0f} | {resting[name]:.1%} |"
+        f" {f'{starts[name]:.1f}' if name in starts else '–'} |"
+        for name in before
+    ]
+    total = (
+        f"| all | {sum(before.values()):.0f} | {sum(after.values()):.0f} | {sum(resting.values()):.1%} | |"
+    )
     costs = [
         f"| {one.name}{f' ({one.bad} refused)' if one.bad else ''} | {1000 / one.total:.0f} | "
         + " | ".join(f"{one.cost[name]:.2f}" for name in SHOWN)
@@ -155,9 +177,11 @@ def sheet(before: Spent, after: Spent, resting: Spent, routes: list[Route], even
             "## Memory and CPU of each process",
             "",
             "Proportional set size in MB (what is shared counts once), before any request and after all of"
-            " them; CPU of one core while nobody asks.",
+            " them; CPU of one core while nobody asks; seconds from a start until it says it is ready.",
             "",
-            *("| process | idle MB | after the load | idle CPU |", "|---|---|---|---|", *memory, total),
+            "| process | idle MB | after the load | idle CPU | ready after |",
+            "|---|---|---|---|---|",
+            *(*memory, total),
             "",
             "## Requests, in milliseconds of CPU of each process",
             "",
@@ -184,7 +208,8 @@ def main() -> None:
             routes = [route(bench, line, resting, given.seconds, folder) for line in LINES]
             arrived(bench)
             events = burst(bench, resting, given.seconds, folder)
-            SHEET.write_text(sheet(before, bench.meter.memory(), resting, routes, events) + "\n")
+            processes = [before, bench.meter.memory(), resting, start_again(bench)]
+            SHEET.write_text(sheet(processes, routes, events) + "\n")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(SHEET.read_text())

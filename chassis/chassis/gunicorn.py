@@ -8,6 +8,9 @@ opened after it.
 import os
 import tempfile
 
+if os.environ.get("PORT", "").isdecimal() and not 0 < int(os.environ["PORT"]) < 65_536:
+    raise SystemExit(f"cannot start: PORT={os.environ['PORT']} is not between 1 and 65535")
+
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 worker_class = "chassis.serving.PatientWorker"

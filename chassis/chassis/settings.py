@@ -7,7 +7,7 @@ official images).
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from flask import current_app
@@ -65,8 +65,11 @@ class Settings(BaseSettings):
         env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
     )
 
+    # The keys may also be in a file.
+    OTHER_ADDRESSES: ClassVar[frozenset[str]] = frozenset({"database_url", "bus_url", "jwks_url"})
+
     environment: Literal["development", "testing", "production"] = Field("development", alias="FLASK_CONFIG")
-    port: int = 8000
+    port: int = Field(8000, ge=0, le=65_535)
     public_url: str = "http://localhost:8000"
     database_url: str = ""
     database_pooler: str = ""
@@ -137,6 +140,15 @@ class Settings(BaseSettings):
         return url
 
     @model_validator(mode="after")
+    def neighbours_have_addresses(self) -> Self:
+        """Whatever ends in `_url` is asked over HTTP, unless it is one of `OTHER_ADDRESSES`."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if name.endswith("_url") and name not in self.OTHER_ADDRESSES and value and not answering(value):
+                raise ValueError(f"{variable(name, field)} must be http://host:port, not {value!r}")
+        return self
+
+    @model_validator(mode="after")
     def production_has_no_failpoints(self) -> Self:
         if self.environment == "production" and failpoints.VARIABLE in os.environ:
             raise ValueError(f"{failpoints.VARIABLE} is set; it is for tests and makes processes die")
@@ -182,6 +194,15 @@ def complete(database_url: str) -> bool:
         return not url.netloc and len(url.path) > 1
     in_query = "host=" in url.query  # a socket's folder
     return url.scheme == "postgresql+psycopg" and bool(host or in_query) and len(url.path) > 1
+
+
+def answering(url: str) -> bool:
+    """Whether it is an address that can be asked over HTTP."""
+    try:
+        address = urlsplit(url)
+        return address.scheme in ("http", "https") and bool(address.hostname) and (address.port or 80) > 0
+    except ValueError:
+        return False
 
 
 def variable(name: str, field: FieldInfo) -> str:

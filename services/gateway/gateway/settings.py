@@ -1,6 +1,7 @@
 """What the gateway may be told, besides what every service may be told."""
 
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from limits import parse
 from pydantic import field_validator, model_validator
@@ -13,6 +14,8 @@ LIMITS = ("sign-in", "registration", "mail", "writes", "reads")
 
 class Settings(ChassisSettings):
     """Addresses default to the neighbouring ports of one machine, as the local runner lays them out."""
+
+    OTHER_ADDRESSES = ChassisSettings.OTHER_ADDRESSES | {"ratelimit_storage_url"}
 
     auth_url: str = ""
     posts_url: str = ""
@@ -40,6 +43,14 @@ class Settings(ChassisSettings):
     limit_reads: str = "12000/minute"
     ratelimit_storage_url: str = ""
     ratelimit_storage_seconds: float = 0.25
+
+    @field_validator("ratelimit_storage_url")
+    @classmethod
+    def counts_we_can_keep(cls, url: str) -> str:
+        """The message never shows the address: there is a password in it."""
+        if url and urlsplit(url).scheme not in ("memory", "redis", "rediss"):
+            raise ValueError("must be redis://:password@host:port/number, or nothing: counts in memory")
+        return url
 
     @field_validator("limit_sign_in", "limit_registration", "limit_mail", "limit_writes", "limit_reads")
     @classmethod

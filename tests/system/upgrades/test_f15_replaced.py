@@ -13,7 +13,7 @@ from ..rig.load import READING, Load
 from ..rig.rollout import ended_well
 
 # Rounds, requests in all, requests a second. `make test` has one round of the same; `make rolling` the rest.
-FORMS = {"": (1, 400, 40.0), "quick": (20, 20_000, 70.0), "long": (20, 100_000, 90.0)}
+FORMS = {"": (1, 400, 40.0), "quick": (20, 20_000, 40.0), "long": (20, 100_000, 90.0)}
 ROUNDS, REQUESTS, RATE = FORMS[os.environ.get("ROLLING", "")]
 LONGEST_ROUND = 600.0
 
