@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -270,4 +271,28 @@ def test_at_the_end_what_was_begun_is_finished(new_site, path, eventually):
     go_on.set()
     reader.join()
     assert found == [200]
+    assert site.stop() == 0
+
+
+def heard(connection):
+    """One answer of `{}`, or what came of it before the end."""
+    answer = b""
+    while not answer.endswith(b"{}") and (piece := connection.recv(65536)):
+        answer += piece
+    return answer
+
+
+def test_who_is_sending_while_it_ends_gets_an_answer_and_is_told_to_come_anew(new_site):
+    """Between two requests nobody knows yet that the process ends; the next one may be on its way."""
+    site = new_site()
+    with socket.create_connection(("127.0.0.1", site.port), 10) as kept:
+        kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        first = heard(kept)
+        site.process.terminate()
+        time.sleep(0.3)  # as long as a slow network keeps a request on its way
+        kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        second = heard(kept)
+    assert first.startswith(b"HTTP/1.1 200 OK")
+    assert second.startswith(b"HTTP/1.1 200 OK")
+    assert (b"onnection: close" in first, b"onnection: close" in second) == (False, True)
     assert site.stop() == 0
