@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from chassis.testing.parts import PartMissing, Postgres, RabbitMQ, Server
-from chassis.testing.pooler import PgBouncer
+from chassis.testing.parts.pgbouncer import PgBouncer
 
 SERVERS = {part.package: part for part in (Postgres, RabbitMQ, PgBouncer)}
 # Programs that check what other systems are given: manifests, rules of alarms. By their packages.

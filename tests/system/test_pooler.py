@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from chassis.testing.parts import Databases, part_folder
+from chassis.testing.parts.pgbouncer import PgBouncer
 from chassis.testing.polling import eventually
-from chassis.testing.pooler import PgBouncer
 from deploy.local.stack import SERVICES, Stack
 
 from .blogs import ENVIRONMENT, free_block, surroundings

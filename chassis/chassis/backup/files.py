@@ -76,6 +76,13 @@ def write(path: Path, manifest: Manifest, content: Path) -> None:
 def opened(path: Path, content: Path) -> Iterator[Manifest]:
     """What the backup says of itself; the database is in `content` meanwhile. Raises `Refused`."""
     try:
+        yield _unpacked(path, content)
+    finally:
+        content.unlink(missing_ok=True)
+
+
+def _unpacked(path: Path, content: Path) -> Manifest:
+    try:
         with path.open("rb") as file:
             left = path.stat().st_size - TRAILER
             if file.read(len(FIRST)) != FIRST or left <= len(FIRST):
@@ -85,11 +92,9 @@ def opened(path: Path, content: Path) -> Iterator[Manifest]:
             with open(os.open(content, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as sink:
                 while piece := file.read(min(CHUNK, left - file.tell())):
                     sink.write(piece)
-        yield manifest
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}") from None
-    finally:
-        content.unlink(missing_ok=True)
+    return manifest
 
 
 def verify(path: Path, length: int) -> None:

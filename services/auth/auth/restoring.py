@@ -2,6 +2,7 @@
 was removed since does not come back.
 """
 
+import logging
 from typing import Any
 
 from chassis.backup import Restoring
@@ -9,6 +10,8 @@ from chassis.backup import Restoring
 from . import commands, journal, queries
 from .keys import keyring
 from .models import User
+
+log = logging.getLogger(__name__)
 
 
 def settle(gone: Any) -> None:
@@ -19,6 +22,13 @@ def settle(gone: Any) -> None:
     """
     commands.end_the_past()
     commands.remove_again(journal.known() | set(gone or ()))
+    try:
+        renew_keys()
+    except OSError as error:  # a mounted secret, for example
+        log.error("the signing keys cannot be renewed here; replace them", extra={"reason": error.strerror})
+
+
+def renew_keys() -> None:
     for key in keyring().published():
         keyring().remove(key.kid)
     keyring().make()

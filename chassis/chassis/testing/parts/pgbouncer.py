@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from .parts import PartMissing, Server
+from .failures import PartMissing
+from .server import Server
 
 SETTINGS = """[databases]
 * = host={host} port={server}
