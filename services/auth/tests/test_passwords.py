@@ -1,7 +1,9 @@
 """How passwords are kept, and how guessing and floods are held off."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,21 @@ def test_hashes_verify_and_differ():
     assert not hasher.matches("secret word", one)
     assert not hasher.matches("secret words", "not a hash")
     assert not hasher.matches("nobody has this password", None)
+
+
+def test_however_many_ask_only_two_threads_keep_what_hashing_takes():
+    """A block of 19 MiB stays with each thread that has hashed, and requests have many threads."""
+    hasher = Hasher(19456, 1)
+    before = memory()
+    with ThreadPoolExecutor(8) as many:
+        list(many.map(lambda _: hasher.hashed("x"), range(16)))
+    assert memory() - before < 4 * 19
+
+
+def memory():
+    """Megabytes of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def test_the_parameters_are_those_decided():
