@@ -105,13 +105,20 @@ class Judge:
     def patiently(
         self, method: str, url: str, headers: dict[str, str], options: dict[str, Any]
     ) -> requests.Response:
-        """A machine that is busy with other tests may be too slow for a deadline, but not time after time."""
-        for _ in range(TRIES):
-            answer = self.http.request(
-                method, url, headers=headers, timeout=30, allow_redirects=False, **options
-            )
-            if answer.status_code not in (503, 504):
-                break
+        """A machine that is busy with other tests may be too slow for a deadline, but not time after time; and a
+        connection may end after a body that was too large to be taken.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                answer = self.http.request(
+                    method, url, headers=headers, timeout=30, allow_redirects=False, **options
+                )
+            except requests.ConnectionError:
+                if attempt == TRIES:
+                    raise
+            else:
+                if answer.status_code not in (503, 504):
+                    break
         return answer
 
 
