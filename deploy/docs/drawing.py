@@ -27,9 +27,10 @@ class Card:
     def __init__(self, package: Package) -> None:
         self.package = package
         found, self.back = layers(package.rooms, package.arrows)
-        per_row = PER_ROW * 2 + 1 if package.name == "chassis" else PER_ROW
+        per_row = PER_ROW * 2 if package.name == "chassis" else PER_ROW
         self.rows = [layer[at : at + per_row] for layer in found for at in range(0, len(layer), per_row)]
-        self.width = per_row * ACROSS + 2 * MARGIN
+        columns = 2 if package.name == "chassis" else 1
+        self.width = columns * (PER_ROW * ACROSS + 2 * MARGIN) + (columns - 1) * MARGIN
         self.height = HEAD + len(self.rows) * DOWN + MARGIN
 
     def svg(self, left: int, top: int) -> str:
@@ -77,20 +78,23 @@ def arrow(places: dict[str, tuple[float, float]], ends: Arrow, kind: str) -> str
 
 
 def picture(root: Path = ROOT) -> str:
-    cards = {name: Card(Package.of(name, root)) for name in PACKAGES}
-    parts: list[str] = []
-    top = width = 0
-    for row in (PACKAGES[:2], PACKAGES[2:4], PACKAGES[4:5], PACKAGES[5:]):
-        left = 0
-        for name in row:
-            parts.append(cards[name].svg(left, top))
-            left += cards[name].width + MARGIN
-        width = max(width, left)
-        top += max(cards[name].height for name in row) + MARGIN
+    """Each card goes where there is room; the chassis is below them all, as wide as both columns."""
+    *services, chassis = (Card(Package.of(name, root)) for name in PACKAGES)
+    column, tops = services[0].width + MARGIN, [0, 0]
+    parts = []
+    for card in services:
+        at = tops.index(min(tops))
+        parts.append(card.svg(at * column, tops[at]))
+        tops[at] += card.height + MARGIN
+    parts.append(chassis.svg(0, max(tops)))
+    return document(chassis.width, max(tops) + chassis.height, "\n".join(parts))
+
+
+def document(width: int, height: int, content: str) -> str:
     head = '<marker id="head" viewBox="0 0 8 8" refX="6" refY="4" orient="auto">'
+    view = f'viewBox="-2 -2 {width + 4} {height + 4}" width="{width + 4}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-2 -2 {width} {top}" width="{width}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {view}>'
         f'<style>{STYLE}</style><defs>{head}<path d="M0 0 8 4 0 8z" fill="#8c959f"/></marker></defs>\n'
-        + "\n".join(parts)
-        + "\n</svg>\n"
+        f"{content}\n</svg>\n"
     )

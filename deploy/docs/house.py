@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..local.stack import ROOT
 
-PACKAGES = ("gateway", "web", "auth", "posts", "social", "chassis")
+PACKAGES = ("gateway", "auth", "web", "posts", "social", "chassis")
 ROOMS = ("app", "api", "consumers", "commands", "queries", "events", "models")
 Arrow = tuple[str, str]
 

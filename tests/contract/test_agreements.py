@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from pydantic import ValidationError
 
 from chassis.http import Client
 from chassis.testing.service import Doors
@@ -15,6 +16,10 @@ from gateway.changes import Changes
 from gateway.credentials import Credential
 from gateway.insider import Insider
 from gateway.settings import Settings as GatewaySettings
+from web import app as web
+from web.clients import auth as web_auth
+from web.clients import posts as web_posts
+from web.clients import social as web_social
 
 from .states import STATES
 from .upstream import answering
@@ -150,7 +155,28 @@ def withdrawn(address):
     return known
 
 
+def pages(call):
+    """A client of the pages, within a request of a stranger."""
+
+    def asking(address):
+        urls = {f"{name}_url": address for name in ("auth", "posts", "social")}
+        app = web.create_app(web.Settings(environment="testing", log_level="CRITICAL", **urls))
+        with app.test_request_context("/"):
+            app.preprocess_request()
+            return call()
+
+    return asking
+
+
+PAGES = {
+    "web.auth.people": lambda: web_auth.people(1),
+    "web.posts.newest": lambda: web_posts.newest(1),
+    "web.posts.post": lambda: web_posts.post(1),
+    "web.posts.comments": lambda: web_posts.comments_on(1, 1),
+    "web.social.followers": lambda: web_social.followers(2, 1),
+}
 CLIENTS = {
+    **{name: pages(call) for name, call in PAGES.items()},
     "gateway.auth.exchange-password": exchanging,
     "gateway.auth.changes": changes,
     "gateway.auth.seen": lambda address: insider(address).seen({"1": 1795212000.5}),
@@ -181,6 +207,27 @@ def test_the_consumers_client_asks_as_agreed_and_takes_the_answer(name):
         assert not taken.holds(1, 2, "0f8fad5b")
     if name.endswith(".keys"):
         assert taken.key("k1") is not None
+
+
+def without_one(body):
+    """Copies of it, each without one of its members, however deep."""
+    members = body.items() if isinstance(body, dict) else enumerate(body)
+    for name, value in members:
+        if isinstance(body, dict):
+            yield {other: kept for other, kept in body.items() if other != name}
+        if isinstance(value, dict | list):
+            for less in without_one(value):
+                yield body | {name: less} if isinstance(body, dict) else [less]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_cannot_do_without_any_member(name):
+    for body in without_one(REQUESTS[name]["answer"]["body"]):
+        with (
+            answering({"status": 200, "body": body}) as upstream,
+            pytest.raises((KeyError, ValidationError)),
+        ):
+            CLIENTS[name](upstream.address)
 
 
 def test_a_refused_exchange_is_a_refusal_to_the_gateway():
