@@ -38,7 +38,13 @@ Spent = dict[str, float]  # seconds of CPU, or milliseconds a request, by proces
 class Route:
     name: str
     cost: Spent
+    answered: int
     bad: int
+
+    @property
+    def refused(self) -> bool:
+        """A refusal costs less than an answer: such a figure says nothing."""
+        return self.bad > self.answered / 100
 
     @property
     def total(self) -> float:
@@ -87,7 +93,8 @@ def route(bench: Bench, line: Line, resting: Spent, seconds: float, folder: Path
 
     spent = grouped(spending(bench, resting, act))
     answered = max(drives[0].requests, 1)
-    return Route(line.name, {name: 1000 * value / answered for name, value in spent.items()}, drives[0].bad)
+    cost = {name: 1000 * value / answered for name, value in spent.items()}
+    return Route(line.name, cost, answered, drives[0].bad)
 
 
 def count(bench: Bench, service: str, query: str) -> int:
@@ -154,11 +161,14 @@ def sheet(processes: list[Spent], routes: list[Route], events: Burst) -> str:
         f"| all | {sum(before.values()):.0f} | {sum(after.values()):.0f} | {sum(resting.values()):.1%} | |"
     )
     costs = [
-        f"| {one.name}{f' ({one.bad} refused)' if one.bad else ''} | {1000 / one.total:.0f} | "
+        f"| {one.name} | {1000 / one.total:.0f} | "
         + " | ".join(f"{one.cost[name]:.2f}" for name in SHOWN)
         + " |"
         for one in routes
+        if not one.refused
     ]
+    if refused := [one.name for one in routes if one.refused]:
+        costs += ["", f"No figure for {', '.join(refused)}: the limits of a single account refused the load."]
     workers = max(events.cost["workers"], 0.01)
     rates = (
         f"{events.written} events were written and had {events.handled} effects within {events.seconds:.1f} s"

@@ -120,6 +120,18 @@ def test_a_container_has_limits_and_a_restart_policy(name):
     assert part["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
 
 
+def measured():
+    """Megabytes of each of our processes after the load, as the sheet of capacity has them."""
+    rows = re.findall(r"^\| ([\w-]+) \| \d+ \| (\d+) \|", (ROOT / "bench/capacity.md").read_text(), re.M)
+    return {name: int(megabytes) for name, megabytes in rows if name in OURS}
+
+
+def test_limits_of_memory_leave_room_above_what_was_measured():
+    found = measured()
+    assert found.keys() == OURS.keys() - ONE_SHOTS - BACKUPS - {"mail"}
+    assert not {name: mb for name, mb in found.items() if int(PARTS[name]["mem_limit"][:-1]) < 1.3 * mb}
+
+
 @every
 def test_a_container_is_watched(name):
     """By the HEALTHCHECK of our images, or one of its own; what ends when it is done needs none."""

@@ -51,6 +51,10 @@ NOT_NEEDED = {
 }
 BACKUPS = ("auth-backup", "posts-backup", "social-backup")
 ENDS = ("prepare", "backup")  # roles of jobs
+ADDRESSES = {
+    "DATABASE_URL_FILE": "postgresql://u:p@db/x",
+    "RATELIMIT_STORAGE_URL_FILE": "redis://:p@limits:6379/0",
+}
 STRONG = token_urlsafe(32)
 
 
@@ -118,7 +122,7 @@ def told(world: World, pod: Pod, folder: Path) -> dict[str, str]:
         path = Path(environment[name])
         assert str(path.parent) in mounts, f"{pod} reads {path}, which nothing is mounted at"
         here = folder / f"{pod.name}-{name}"
-        here.write_text("postgresql://u:p@db/x" if name == "DATABASE_URL_FILE" else STRONG)
+        here.write_text(ADDRESSES.get(name, STRONG))
         environment[name] = str(here)
     return environment
 
