@@ -18,7 +18,8 @@ from deploy.local.stack import SERVICES, Stack
 
 from ..blogs import ENVIRONMENT, free_block
 from ..people import Blog
-from .checker import Books, check, soon
+from .books import Books
+from .checker import check, soon
 from .load import Ledger, Member
 from .proxy import Proxy
 from .rollout import Rollout

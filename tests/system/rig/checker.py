@@ -5,98 +5,20 @@ exactly one event, handled once by each subscriber. I4 copies equal what their o
 in another database, an event or a log. I6 no 500 without a log line with its request id.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
-import sqlalchemy as sa
-
-import auth.consumers
-import posts.consumers
-import social.consumers
 from chassis.testing.polling import eventually
 from deploy.local.stack import SERVICES, Stack
 
-from ..people import PASSWORD
+from .books import Books
 from .load import Ledger, Promise
+from .privacy import not_private
 
-LISTENS = {
-    name: frozenset(room.consumers.types)
-    for name, room in (("auth", auth.consumers), ("posts", posts.consumers), ("social", social.consumers))
-}
 LIVE = "removed_at IS NULL"
 AGAIN = ("user_removed.v1", "user_forgotten.v1")  # said as often as it takes
-ADDRESSES = {("users", "email"), ("mail_tokens", "email"), ("audit", "detail")}
-MAILS = {("mails", name) for name in ("to", "text", "html", "error")}
-TEXTS = {("posts", "posts"), ("posts", "comments"), ("posts", "outbox"), ("posts", "idempotency_keys")}
-
-
-@dataclass
-class Books:
-    """Read access to the three databases. `lost`: events that an experiment took away on purpose; `gone`:
-    people whose accounts it removed, of whom nothing is promised any more.
-    """
-
-    engines: dict[str, sa.Engine]
-    lost: set[str] = field(default_factory=set)
-    gone: set[int] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, stack: Stack) -> "Books":
-        urls = {name: stack.environment(name)["DATABASE_URL"] for name in SERVICES}
-        return cls({name: sa.create_engine(url, poolclass=sa.NullPool) for name, url in urls.items()})
-
-    def rows(self, service: str, query: str) -> list[tuple[Any, ...]]:
-        with self.engines[service].connect() as connection:
-            return [tuple(row) for row in connection.execute(sa.text(query))]
-
-    def value(self, service: str, query: str) -> Any:
-        return self.rows(service, query)[0][0]
-
-    def events(self) -> list[dict[str, Any]]:
-        """Every event that was ever written, with its envelope."""
-        return [
-            json.loads(bytes(body))
-            for service in SERVICES
-            for (body,) in self.rows(service, "SELECT body FROM outbox ORDER BY id")
-        ]
-
-    def written(self) -> list[tuple[str, str]]:
-        """The ids and types of all events."""
-        rows = (self.rows(service, "SELECT event_id, type FROM outbox") for service in SERVICES)
-        return [(id, type) for some in rows for id, type in some]
-
-    def waiting(self) -> str:
-        """What is still on its way, in words."""
-        for service in SERVICES:
-            if unsent := self.value(service, "SELECT count(*) FROM outbox WHERE sent_at IS NULL"):
-                return f"{unsent} events of {service} are not sent"
-            if trying := self.value(service, "SELECT count(*) FROM parked WHERE next_try_at IS NOT NULL"):
-                return f"{trying} events wait for another try in {service}"
-        return self.unhandled()
-
-    def forgive(self) -> int:
-        """What was written and is not handled now was taken away with a queue; copies must be right all the
-        same.
-        """
-        written, before = self.written(), len(self.lost)
-        for service in SERVICES:
-            handled = {id for (id,) in self.rows(service, "SELECT event_id FROM inbox")}
-            self.lost |= {id for id, type in written if type in LISTENS[service]} - handled
-        return len(self.lost) - before
-
-    def unhandled(self) -> str:
-        written = self.written()
-        for service in SERVICES:
-            wanted = {id for id, type in written if type in LISTENS[service]}
-            handled = {id for (id,) in self.rows(service, "SELECT event_id FROM inbox")}
-            parked = {id for (id,) in self.rows(service, "SELECT event_id FROM parked")}
-            if lost := wanted - handled - parked - self.lost:
-                return f"{len(lost)} of {len(wanted)} events have not reached {service}"
-        return ""
 
 
 def settle(books: Books, within: float = 120.0) -> float:
@@ -281,60 +203,6 @@ def wrong_numbers(books: Books) -> Iterable[str]:
         for id, kept, counted in books.rows("social", f"SELECT id, {one}_count, {ties} FROM people p"):
             if kept != counted:
                 yield f"person {id}: {one}_count is {kept}, counted {counted}"
-
-
-def not_private(stack: Stack, books: Books) -> Iterable[str]:
-    """I5: addresses, passwords and texts are where they belong and nowhere else."""
-    addresses = [email for (email,) in books.rows("auth", "SELECT email FROM users WHERE removed_at IS NULL")]
-    told = json.dumps([event["data"] for event in books.events()])
-    yield from (f"the address {address} is in an event" for address in addresses if address in told)
-    texts = [
-        body for (body,) in books.rows("posts", "SELECT body FROM posts UNION SELECT body FROM comments")
-    ]
-    secrets = [*addresses, PASSWORD, *(text for text in texts if len(text) > 15)]
-    for path in stack.logs.glob("*.log"):
-        yield from (f"{s[:20]!r} is in {path.name}" for s in held(secrets, path.read_text(errors="replace")))
-    yield from misplaced(books, addresses, [text for text in texts if len(text) > 15])
-    yield from misdirected(stack, addresses)
-
-
-def misplaced(books: Books, addresses: list[str], texts: list[str]) -> Iterable[str]:
-    """What only auth may know, what only posts and social's cards may hold: every column of every table."""
-    for service, engine in books.engines.items():
-        for table in sa.inspect(engine).get_table_names():
-            columns = [column["name"] for column in sa.inspect(engine).get_columns(table)]
-            rows = books.rows(service, f'SELECT * FROM "{table}"')
-            for number, column in enumerate(columns):
-                text = "\n".join(readable(row[number]) for row in rows)
-                secrets = [PASSWORD]
-                if service != "auth" or (table, column) not in ADDRESSES | MAILS:
-                    secrets += addresses
-                if (service, table) not in TEXTS and (service, table) != ("social", "cards"):
-                    secrets += texts
-                yield from (f"{s[:20]!r} is in {service}.{table}.{column}" for s in held(secrets, text))
-
-
-def held(secrets: Iterable[str], text: str) -> Iterable[str]:
-    """Those that are in the text. Of thousands most begin alike, and no beginning is in most texts."""
-    alike: dict[str, list[str]] = {}
-    for secret in secrets:
-        alike.setdefault(secret[:6], []).append(secret)
-    for beginning, some in alike.items():
-        if beginning in text:
-            yield from (secret for secret in some if secret in text)
-
-
-def readable(value: Any) -> str:
-    return bytes(value).decode(errors="replace") if isinstance(value, bytes | memoryview) else str(value)
-
-
-def misdirected(stack: Stack, addresses: list[str]) -> Iterable[str]:
-    """A mail names nobody's address but its reader's."""
-    for path in (stack.data / "mail").glob("*.eml"):
-        mail = path.read_text(errors="replace")
-        reader = mail.partition("\nTo: ")[2].partition("\n")[0]
-        others = (address for address in addresses if address in mail and address not in reader)
-        yield from (f"the address {other} is in a mail to {reader}" for other in others)
 
 
 def unlogged_errors(stack: Stack, ledger: Ledger) -> Iterable[str]:
