@@ -5,19 +5,22 @@ import hashlib
 import re
 import threading
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cachetools import LRUCache
-from flask import Flask, Response, g, render_template, request, session, url_for
+from flask import Flask, Response, current_app, g, render_template, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
+from jinja2 import Environment
 from markupsafe import Markup
 
 from chassis.links import GRAVATAR, absolute, avatar_url
 from chassis.settings import settings
 
 from . import __version__
-from .visitors import login_address, visitor
+from .clients.shapes import Post
+from .visitors import Permission, login_address, may, visitor
 
 STATIC = Path(__file__).parent / "static"
 CSP = (
@@ -26,6 +29,7 @@ CSP = (
     "frame-ancestors 'none'; object-src 'none'"
 )
 THEMES = ("light", "dark")
+PIECES = 2048  # of a few kilobytes each
 FOLDED = 2400  # characters of a post from which a list shows only its beginning
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 csrf = CSRFProtect()
@@ -133,12 +137,41 @@ def theme() -> str:
     return chosen if chosen in THEMES else ""
 
 
+class Piece(NamedTuple):
+    """A post as a page shows it: all that its template may use, so that equal ones look alike."""
+
+    id: int
+    username: str | None
+    avatar_url: str
+    timestamp: datetime
+    body: str
+    body_html: str
+    comment_count: int
+    whole: bool
+    own: bool
+    administered: bool
+
+
+def shown_post(post: Post, whole: bool = False) -> Markup:
+    """One post of a page. Most pages show what another has just shown, so it is kept as it was made."""
+    actor, writer = visitor(), post.author
+    said = post.id, writer.username, writer.avatar_url, post.timestamp, post.body, post.body_html
+    own = actor is not None and actor.id == writer.id
+    piece = Piece(*said, post.comment_count, bool(whole), own, may(Permission.ADMIN))
+    return current_app.extensions["pieces"](piece)  # type: ignore[no-any-return]
+
+
+def _made(env: Environment, piece: Piece) -> Markup:
+    return Markup(env.get_template("_post.html").render(post=piece))  # noqa: S704 # nosec B704 # habit: a template's
+
+
 def picture(url: str | None, size: int) -> str:
     """The address of somebody's picture for this many pixels."""
     path = (url or avatar_url(None)).removeprefix(settings.public_url)
     return f"{path}{'&' if '?' in path else '?'}s={size}"
 
 
+@lru_cache(2048)
 def moment(at: datetime, style: str = "relative") -> Markup:
     """A time, in UTC; the script makes it relative, or a date as the reader writes dates."""
     at = at.astimezone(UTC)
@@ -180,6 +213,7 @@ def _finish(response: Response) -> Response:
 def install(app: Flask) -> None:
     csrf.init_app(app)
     app.after_request(_finish)
+    app.extensions["pieces"] = lru_cache(PIECES)(partial(_made, app.jinja_env))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= {
         "picture": picture,
@@ -196,6 +230,7 @@ def install(app: Flask) -> None:
         "folded": FOLDED,
         "login_address": login_address,
         "plural": plural,
+        "shown_post": shown_post,
         "static": static,
         "theme": theme,
         "url_for": url_for,

@@ -1,6 +1,7 @@
 """What pages read of the services' answers: only the fields that they show."""
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -165,13 +166,18 @@ class Tie(Shape):
 
 
 class Page(Generic[Item]):
-    """One page of a list, and the length of the whole."""
+    """One page of a list, and the length of the whole. Items are looked at when somebody wants them: a page
+    that was made before shows them without.
+    """
 
     def __init__(self, item: type[Item], key: str, reply: Answer) -> None:
-        told: dict[str, Any] = orjson.loads(reply.body)
-        self.items = [item.model_validate(one) for one in told[key]]
-        self.count = int(told["count"])
-        self.told = told
+        self.told: dict[str, Any] = orjson.loads(reply.body)
+        self.count = int(self.told["count"])
+        self._item, self._came = item, self.told[key]
+
+    @cached_property
+    def items(self) -> list[Item]:
+        return [self._item.model_validate(one) for one in self._came]
 
 
 def one(shape: type[Item], reply: Answer) -> Item:
