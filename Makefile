@@ -18,6 +18,7 @@ ROLLING ?= quick
 SINCE ?=
 ENV ?= production
 SIZE ?= S
+MINUTES ?= 20
 NAME ?=
 # Of one service: its own tests, the agreements that name it, and the rules of the house.
 ONLY = $(if $(SERVICE),$(if $(filter chassis,$(SERVICE)),chassis,services/$(SERVICE))/tests tests/contract --service=$(SERVICE))
@@ -91,10 +92,13 @@ rolling: $(VENV)/dev.stamp paths parts ## every process replaced 20 times under 
 	@ROLLING=$(ROLLING) exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/upgrades $(ARGS)
 
 bench: $(VENV)/dev.stamp paths parts ## CPU and waiting times of every row, on both stacks, into bench/results.md: [SIZE=S]
-	@$(PY) -m bench.run --size $(SIZE)
+	@$(PY) -m deploy.local.parts wrk && $(PY) -m bench.run --size $(SIZE)
 
 bench-quick: $(VENV)/dev.stamp paths ## the same in a minute, embedded, as ratios to the committed figures
-	@$(PY) -m bench.run --stack embedded --quick
+	@$(PY) -m deploy.local.parts wrk && $(PY) -m bench.run --stack embedded --quick
+
+soak: $(VENV)/dev.stamp paths ## half of what the blog can do for MINUTES; fails if memory or open files grow: [MINUTES=20]
+	@$(PY) -m deploy.local.parts wrk && exec $(PY) -m bench.soak --minutes $(MINUTES)
 
 capacity: $(VENV)/dev.stamp paths parts ## memory of each process, requests a core and route, events, on the real stack, into bench/capacity.md: [SIZE=S]
 	@$(PY) -m bench.capacity --size $(SIZE)

@@ -30,6 +30,10 @@ class Bench:
     servers: dict[int, str] = field(default_factory=dict)
     resting: float = 0.0
 
+    @property
+    def name(self) -> str:
+        return f"{self.kind}, {self.size.name}"
+
     def roots(self) -> dict[int, str]:
         return {self.stack.pid(name): name for name in self.stack.processes} | self.servers
 

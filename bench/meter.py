@@ -29,6 +29,13 @@ class Meter:
             used[name] = used.get(name, 0.0) + pss(int(fields[0]))
         return used
 
+    def files(self) -> dict[str, float]:
+        """Open files, sockets among them."""
+        opened: dict[str, float] = {}
+        for name, fields in self._ours():
+            opened[name] = opened.get(name, 0.0) + len(list(Path(f"/proc/{fields[0]}/fd").glob("*")))
+        return opened
+
     def _ours(self) -> Iterator[tuple[str, list[str]]]:
         roots, every = self._roots(), {int(fields[0]): fields for fields in processes()}
         for pid, fields in every.items():

@@ -4,12 +4,11 @@ import json
 import os
 import platform
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from .load import quantile
 from .table import LINES, Line
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -41,25 +40,60 @@ SQL counts the statements of one request in all services. Waiting times are at 6
 """.replace("\n", " ").strip()
 
 
-def report(
-    results: dict[str, dict[str, Figures]],
-    ages: dict[str, list[float]],
-    idling: dict[str, tuple[float, float]],
-) -> str:
-    lines = [
-        "# Figures",
-        "",
-        f"Written by `make bench`, not by hand. {HOW}",
-    ]
-    lines += ["", *machine(), ""]
-    for name, figures in results.items():
-        lines += [f"## {name}", "", HEAD, RULE, *(row(line, figures[line.name]) for line in LINES), ""]
-        megabytes, share = idling[name]
-        lines += [f"Idle, the whole blog and its servers: {megabytes:.0f} MB, {share:.0%} of one core."]
-        if name in ages:
-            p50, p99 = (1000 * quantile(ages[name], part) for part in (0.5, 0.99))
-            lines += [f"Post to a follower's timeline after its 201: median {p50:.1f} ms, p99 {p99:.1f} ms."]
-        lines += [""]
+@dataclass
+class Run:
+    """One stack with one size, as measured at once."""
+
+    machine: str
+    megabytes: float  # before anybody has asked
+    busy_megabytes: float  # after the last row
+    resting: float
+    rows: dict[str, Figures]
+    arrival: tuple[float, float]  # median and p99, in milliseconds
+
+
+def kept() -> dict[str, Run]:
+    """The runs that bench/results.json holds, by stack and size."""
+    told = json.loads(COMMITTED.read_text()) if COMMITTED.exists() else {}
+    for run in told.values():
+        run["rows"] = {name: Figures(**figures) for name, figures in run["rows"].items()}
+    return {name: Run(**run) for name, run in told.items()}
+
+
+def keep(runs: dict[str, Run]) -> str:
+    """Puts these in the place of former runs of the same name; the others stay. Returns the whole report."""
+    every = dict(sorted((kept() | runs).items()))
+    COMMITTED.write_text(json.dumps({name: asdict(run) for name, run in every.items()}, indent=1) + "\n")
+    RESULTS.write_text(report(every))
+    return RESULTS.read_text()
+
+
+def report(runs: dict[str, Run]) -> str:
+    lines = ["# Figures", "", f"Written by `make bench`, not by hand. {HOW}", ""]
+    for name, run in runs.items():
+        lines += [f"## {name}", "", run.machine, "", HEAD, RULE]
+        lines += [*(row(line, run.rows[line.name]) for line in LINES), ""]
+        p50, p99 = run.arrival
+        lines += [
+            f"The whole blog and its servers: {run.megabytes:.0f} MB and {run.resting:.1%} of one core while"
+            f" nobody asks, {run.busy_megabytes:.0f} MB after the last row. Post to a follower's timeline"
+            f" after its 201: median {p50:.1f} ms, p99 {p99:.1f} ms.",
+            "",
+        ]
+    return "\n".join(lines) + grown(runs)
+
+
+def grown(runs: dict[str, Run]) -> str:
+    """L / S of each row, where both were measured on one stack."""
+    lines = []
+    for kind in sorted({name.partition(",")[0] for name in runs}):
+        small, large = (runs.get(f"{kind}, {size}") for size in ("S", "L"))
+        if small and large:
+            lines += [f"## {kind}: L / S", "", "| row | ratio |", "|---|---|"]
+            ratios = {
+                each.name: large.rows[each.name].median / small.rows[each.name].median for each in LINES
+            }
+            lines += [*(f"| {name} | {ratio:.2f} |" for name, ratio in ratios.items()), ""]
     return "\n".join(lines)
 
 
@@ -78,32 +112,23 @@ def row(line: Line, found: Figures) -> str:
     return f"| {line.name}{bad} | {cpu} | {line.aim}{met} | {ratio} | {versus} | {waits} |"
 
 
-def machine() -> list[str]:
-    processor = next(
-        (
-            text.split(":", 1)[1].strip()
-            for text in Path("/proc/cpuinfo").read_text().splitlines()
-            if text.startswith("model name")
-        ),
-        platform.machine(),
+def machine() -> str:
+    told = Path("/proc/cpuinfo").read_text().splitlines()
+    named = (text.split(":", 1)[1].strip() for text in told if text.startswith("model name"))
+    names = "flask", "gunicorn", "sqlalchemy", "psycopg", "gevent"
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({next(named, platform.machine())}), "
+        f"load {os.getloadavg()[0]:.1f} at the end; Python {platform.python_version()}, "
+        f"{', '.join(f'{name} {version(name)}' for name in names)}."
     )
-    packages = ", ".join(
-        f"{name} {version(name)}" for name in ("flask", "gunicorn", "sqlalchemy", "psycopg", "gevent")
-    )
-    load = os.getloadavg()[0]
-    return [
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({processor}), load {load:.1f} at the end;"
-        f" Python {platform.python_version()}, {packages}.",
-    ]
 
 
 def quick(results: dict[str, dict[str, Figures]]) -> str:
     """Each row as a ratio to the committed figure."""
-    committed = json.loads(COMMITTED.read_text())
-    lines = []
+    before, lines = kept(), []
     for name, figures in results.items():
         for line in LINES:
-            before = committed.get(name, {}).get(line.name)
-            ratio = f"× {figures[line.name].median / before:.2f}" if before else "new"
-            lines.append(f"{name:12} {line.name:34} {figures[line.name].median:6.2f} ms  {ratio}")
+            now = figures[line.name].median
+            ratio = f"× {now / before[name].rows[line.name].median:.2f}" if name in before else "new"
+            lines.append(f"{name:12} {line.name:34} {now:6.2f} ms  {ratio}")
     return "\n".join(lines)

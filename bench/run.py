@@ -8,7 +8,6 @@ range. The floor is a trivial Flask view that gives the same bytes, under the sa
 """
 
 import argparse
-import json
 import os
 import secrets
 import shutil
@@ -31,7 +30,7 @@ from .blog import Bench, running
 from .data import SIZES
 from .load import CONNECTIONS, Ask, paced, quantile, wrk
 from .meter import Meter
-from .report import COMMITTED, RESULTS, Figures, quick, report
+from .report import Figures, Run, keep, machine, quick
 from .table import LINES, Line
 
 SHARE_OF_PEAK = 0.6
@@ -155,24 +154,23 @@ def main() -> None:
     stacks = ("embedded", "real") if given.stack == "both" else (given.stack,)
     rounds, seconds = (1, 2) if given.quick else (given.rounds, given.seconds)
     folder = Path(tempfile.mkdtemp(prefix="flasky-bench-"))
-    results, ages, idling = {}, {}, {}
     try:
         for kind in stacks:
-            name = f"{kind}, {given.size}"
             with running(kind, SIZES[given.size], folder) as bench:
-                results[name] = measured(bench, rounds, seconds, folder, given.quick)
-                idling[name] = sum(bench.meter.memory().values()), bench.resting
-                if not given.quick:
-                    ages[name] = arrivals(bench)
+                if given.quick:
+                    print(quick({bench.name: measured(bench, rounds, seconds, folder, brief=True)}))
+                else:
+                    print(keep({bench.name: whole(bench, rounds, seconds, folder)}))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if given.quick:
-        print(quick(results))
-        return
-    RESULTS.write_text(report(results, ages, idling) + "\n")
-    kept = {name: {row: figures.median for row, figures in rows.items()} for name, rows in results.items()}
-    COMMITTED.write_text(json.dumps(kept, indent=2) + "\n")
-    print(RESULTS.read_text())
+
+
+def whole(bench: Bench, rounds: int, seconds: float, folder: Path) -> Run:
+    megabytes = sum(bench.meter.memory().values())
+    rows = measured(bench, rounds, seconds, folder, brief=False)
+    ages = arrivals(bench)
+    arrival = 1000 * quantile(ages, 0.5), 1000 * quantile(ages, 0.99)
+    return Run(machine(), megabytes, sum(bench.meter.memory().values()), bench.resting, rows, arrival)
 
 
 if __name__ == "__main__":

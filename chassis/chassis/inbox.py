@@ -27,13 +27,16 @@ from sqlalchemy import exc as database_errors
 from . import __version__, failpoints, freshness, tracing
 from .audit import Copy, Kept
 from .bus import Away, Delivery
-from .database import database
+from .database import Timestamp, database
 from .events import Event, Unreadable, is_watermark, new_id, now
 from .metrics import DELAY, FAILED, HANDLED, IN_HAND, REPEATED
 from .settings import settings
 
 log = logging.getLogger(__name__)
 STALLED = "newest event when a request waited in vain"
+ONCE = sa.text(
+    "INSERT INTO inbox (event_id, type, handled_at) VALUES (:event_id, :type, :at) ON CONFLICT DO NOTHING"
+).bindparams(sa.bindparam("at", type_=Timestamp))
 Handler = Callable[[Event], None]
 
 
@@ -177,12 +180,9 @@ def _age(event: Event) -> float:
 
 
 def _first_time(event: Event) -> bool:
-    inbox = database.inbox
-    known = database.session.execute(sa.select(inbox.c.event_id).where(inbox.c.event_id == event.id)).first()
-    if known is None:
-        row = {"event_id": event.id, "type": event.type, "handled_at": now()}
-        database.session.execute(sa.insert(inbox).values(row))
-    return known is None
+    """Notes that it is handled, in one statement with the question whether it was."""
+    row = {"event_id": event.id, "type": event.type, "at": now()}
+    return database.session.execute(ONCE, row).rowcount == 1  # type: ignore[attr-defined,no-any-return]
 
 
 def _answers() -> bool:

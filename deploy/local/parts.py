@@ -1,7 +1,7 @@
 """Installs the Debian packages that tests need, if they are missing and we may: servers, programs, a browser.
 
 `python -m deploy.local.parts` wants all of them, `… chromium` only the browser, `… docker.io docker-compose
-debootstrap` what tests/system/compose runs on.
+debootstrap` what tests/system/compose runs on, `… wrk` what bench/ loads the blog with.
 """
 
 import os
@@ -17,7 +17,12 @@ SERVERS = {part.package: part for part in (Postgres, RabbitMQ, PgBouncer)}
 PROGRAMS = {"kubernetes-client": "kubectl", "prometheus": "promtool"}
 BROWSER = "chromium"
 BROWSERS = (BROWSER, "chromium-browser", "google-chrome", "google-chrome-stable")
-TOOLS = {"docker.io": "dockerd", "docker-compose": "docker-compose", "debootstrap": "debootstrap"}
+TOOLS = {
+    "docker.io": "dockerd",
+    "docker-compose": "docker-compose",
+    "debootstrap": "debootstrap",
+    "wrk": "wrk",
+}
 FONTS = ("fonts-dejavu-core", "fonts-noto-color-emoji")
 
 
