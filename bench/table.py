@@ -63,6 +63,6 @@ LINES = [
     Line("page: home, followed, signed in", 3.8, 21.6, followed),
     Line("page: post with 30 comments", 3.2, 15.5, lambda it: [Ask("/post/1")]),
     Line("page: profile", 3.5, 13.3, lambda it: [Ask(f"/user/user{id}") for id in range(1, 100)]),
-    Line("API write a post", 2.2, 5.4, writes, floor=False),
+    Line("API write a post", 5.0, 5.4, writes, floor=False),
     Line("sign in", 22.0, 53.0, sign_ins, floor=False, connections=2, fresh=True),
 ]
