@@ -37,7 +37,7 @@ CPU per request is that of all processes of the blog and of its servers, less wh
 asks, divided by the requests of that time. Rows are interleaved and repeated; medians are shown with their
 range. The floor is a trivial Flask view that gives the same bytes, under the same server, in the same run.
 SQL counts the statements of one request in all services. Waiting times are at 60 % of the rate that wrk got.
-A write counts with its event's whole journey to every copy. The rest of its row, and signing in, have no floor.
+A write counts with its event's whole journey to every copy.
 """.replace("\n", " ").strip()
 
 
