@@ -169,11 +169,11 @@ def pages(call):
 
 
 PAGES = {
-    "web.auth.people": lambda: web_auth.people(1),
-    "web.posts.newest": lambda: web_posts.newest(1),
+    "web.auth.people": lambda: web_auth.people(1).items,
+    "web.posts.newest": lambda: web_posts.newest(1).items,
     "web.posts.post": lambda: web_posts.post(1),
-    "web.posts.comments": lambda: web_posts.comments_on(1, 1),
-    "web.social.followers": lambda: web_social.followers(2, 1),
+    "web.posts.comments": lambda: web_posts.comments_on(1, 1).items,
+    "web.social.followers": lambda: web_social.followers(2, 1).items,
 }
 CLIENTS = {
     **{name: pages(call) for name, call in PAGES.items()},
