@@ -118,7 +118,7 @@ class Cast:
 
     def keep_fresh(self, actor: Actor) -> None:
         """Exchanged tokens live five minutes; a busy machine may need longer for the whole table."""
-        for each in (actor, self.olga, self.actors["moderator"]):
+        for each in (actor, self.olga, self.actors["moderator"], self.actors["administrator"]):
             if each.token and each.role not in WITHDRAWN and time.monotonic() - each.made > FRESH:
                 self.with_tokens(each)
 
@@ -182,8 +182,9 @@ class Cast:
     # what belongs to whom
 
     def before(self, owner: Actor) -> Actor:
-        """Who is banned has written before that."""
+        """Who writes something: with a good token, and who is banned, before that."""
         if owner.role not in WITHDRAWN:
+            self.keep_fresh(owner)
             return owner
         return replace(owner, token=Mint(self.site, owner.id, owner.username).good())
 

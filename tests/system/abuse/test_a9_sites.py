@@ -68,6 +68,7 @@ def test_no_form_without_its_own_token_changes_anything(cast, row):
 def test_plain_text_is_no_json(cast):
     """What a page may send to another site without asking first: text/plain, multipart, form."""
     ann, tried = cast.actors["author"], 0
+    cast.keep_fresh(ann)
     for kind in (
         "text/plain",
         "application/x-www-form-urlencoded",
