@@ -22,6 +22,8 @@ MINUTES ?= 20
 NAME ?=
 # Of one service: its own tests, the agreements that name it, and the rules of the house.
 ONLY = $(if $(SERVICE),$(if $(filter chassis,$(SERVICE)),chassis,services/$(SERVICE))/tests tests/contract --service=$(SERVICE))
+# While one works on a service SQLite says quickly what is wrong; ARGS=--stack=both asks PostgreSQL and RabbitMQ as well.
+WORDS = $(if $(SERVICE),--stack=embedded) $(ARGS)
 COVER = $(if $(SERVICE),,--cov --cov-report=term --cov-fail-under=$(COVERAGE))
 
 VENV := .venv
@@ -63,12 +65,12 @@ restore: $(BACKUP_NEEDS) ## put databases back while nothing uses them: FROM=fol
 converge: $(BACKUP_NEEDS) ## after a restore, with the blog running: copies become what their owners hold [DATA=.run] [STACK=compose]
 	@exec $(BACKUP) converge
 
-test: $(VENV)/dev.stamp $(if $(SERVICE),,$(CHECKS)/stamp) paths parts ## run every test on both stacks, with coverage: [SERVICE=posts] [ARGS="-k name --stack=embedded"]
-	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(COVER) $(ONLY) $(ARGS)
+test: $(VENV)/dev.stamp $(if $(SERVICE),,$(CHECKS)/stamp) paths parts ## run every test on both stacks, with coverage: [ARGS="-k name"]; or one service's, quickly: SERVICE=posts [ARGS=--stack=both]
+	@exec $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(COVER) $(ONLY) $(WORDS)
 
 test-changed: $(VENV)/dev.stamp paths ## the tests of the services that have changed, or all if anything else has: SINCE=main
 	@chosen=$$($(PY) -m deploy.release.changed "$(SINCE)") || exit 1; [ -n "$$chosen" ] || exec $(MAKE) test; \
-	for service in $$chosen; do $(MAKE) test SERVICE=$$service || exit 1; done
+	for service in $$chosen; do $(MAKE) test SERVICE=$$service ARGS=--stack=both || exit 1; done
 
 screenshots: $(VENV)/dev.stamp paths ## a picture of every page, light and dark, small and wide: [SCREENSHOTS=screenshots]
 	@$(PY) -m deploy.local.parts chromium
@@ -204,5 +206,5 @@ paths: $(VENV)/run.stamp
 
 # The real servers that tests start privately; nothing of the system's own is touched.
 parts: paths
-	@case " $(ARGS) " in *--stack=embedded*) $(PY) -m deploy.local.parts kubernetes-client prometheus ;; \
+	@case " $(WORDS) " in *--stack=both*|*--stack=real*) $(PY) -m deploy.local.parts ;; *--stack=embedded*) $(PY) -m deploy.local.parts kubernetes-client prometheus ;; \
 	*) $(PY) -m deploy.local.parts ;; esac
