@@ -22,7 +22,7 @@ from ..rig.rollout import ended_well
 from .trees import next_posts
 
 POSTS, RATE = 60, 25.0
-READS = 3.0  # seconds that somebody reads in one transaction
+READS = 6.0  # seconds that somebody reads in one transaction: longer than any request may wait for a lock
 LOOKS = 1.5  # seconds for a release to be used by the load
 
 
