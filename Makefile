@@ -99,6 +99,9 @@ bench: $(VENV)/dev.stamp paths parts ## CPU and waiting times of every row, on b
 bench-quick: $(VENV)/dev.stamp paths ## the same in a minute, embedded, as ratios to the committed figures
 	@$(PY) -m deploy.local.parts wrk && $(PY) -m bench.run --stack embedded --quick
 
+timelines: $(VENV)/dev.stamp paths parts ## the timeline's statement at 1 and 10 million cards, into bench/timeline.md; its plans beside it
+	@$(PY) -m bench.timeline
+
 soak: $(VENV)/dev.stamp paths ## half of what the blog can do for MINUTES; fails if memory or open files grow: [MINUTES=20]
 	@$(PY) -m deploy.local.parts wrk && exec $(PY) -m bench.soak --minutes $(MINUTES)
 
