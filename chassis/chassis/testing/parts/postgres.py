@@ -32,8 +32,12 @@ class Databases:
         return f"{self.address.replace('postgresql://', 'postgresql+psycopg://', 1)}/{name}"
 
     def database(self, name: str, template: str | None = None) -> str:
-        """Creates a database, a copy of `template` if given, and returns its url."""
-        source = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
+        """Creates a database, a copy of `template` if given, and returns its url.
+
+        Its files are copied, not written through the log: a fifth of the time where nothing is synced.
+        """
+        copied = sql.SQL(" TEMPLATE {} STRATEGY file_copy")
+        source = copied.format(sql.Identifier(template)) if template else sql.SQL("")
         with self._admin() as admin:
             admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + source)
         return self.url(name)
