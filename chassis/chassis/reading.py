@@ -80,7 +80,7 @@ class Reader:
 
     def _asked(self, read: Read, given: Mapping[str, Any], fetch: str) -> Any:
         """Raises SQLAlchemy's errors, so that nobody need know of this."""
-        began, connection = time.perf_counter(), self.engine.raw_connection()
+        began, connection = time.perf_counter(), self._connected(read.text)
         try:
             cursor = connection.cursor()
             try:
@@ -94,13 +94,22 @@ class Reader:
             connection.close()
             self.told(read.text, time.perf_counter() - began)
 
+    def _connected(self, text: str) -> Any:
+        try:
+            return self.engine.raw_connection()
+        except self.engine.dialect.loaded_dbapi.Error as error:  # nobody there, or no place left
+            raise self._error(error, text, gone=False) from error
+
     def _named(self, error: Any, connection: Any, text: str) -> BaseException:
         """A connection that has broken goes, and with it those that rest: they are broken too."""
-        dialect = self.engine.dialect
-        gone = dialect.is_disconnect(error, connection.driver_connection, None)
+        gone = self.engine.dialect.is_disconnect(error, connection.driver_connection, None)
         if gone:
             connection.invalidate(error)
             self.engine.dispose()
+        return self._error(error, text, gone)
+
+    def _error(self, error: Any, text: str, gone: bool) -> BaseException:
+        dialect = self.engine.dialect
         return sa.exc.DBAPIError.instance(
             text,
             None,

@@ -70,3 +70,19 @@ def test_connections_that_were_cut_fail_one_read_and_not_the_next(filled):
     with pytest.raises(sa.exc.DBAPIError):
         db.value(ONE, {"id": 1})
     assert db.value(ONE, {"id": 1}) == 1
+
+
+def test_a_database_that_cannot_be_reached_has_the_same_name_however_often_it_is_tried(filled):
+    """So that whoever asks is told 503, not 500."""
+    engine = filled.app.extensions["reader"]
+    for _ in AGAIN:
+        db.rows(BOXES)
+
+    def nobody_there(*_):
+        raise engine.dialect.loaded_dbapi.OperationalError("connection refused")
+
+    sa.event.listen(engine, "do_connect", nobody_there)
+    for _ in AGAIN:
+        engine.dispose()
+        with pytest.raises(sa.exc.OperationalError):
+            db.rows(BOXES)

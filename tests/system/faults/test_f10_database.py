@@ -95,8 +95,10 @@ def locked_table(rig: Rig) -> Iterator[None]:
 @contextmanager
 def away(rig: Rig) -> Iterator[None]:
     rig.postgres.stop()
-    yield
-    rig.postgres.start()
+    try:
+        yield
+    finally:
+        rig.postgres.start()
 
 
 class Crowd(threading.Thread):

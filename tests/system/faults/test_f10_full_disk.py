@@ -76,8 +76,10 @@ def tables_on(rig: Rig, folder: Path) -> Iterator[Path]:
         with disk.small_disk(folder / "small", "32m") as small:
             rig.postgres._own(small)
             run_alone(rig, f"CREATE TABLESPACE small LOCATION '{small}'", move("small"))
-            yield small
-            run_alone(rig, move("pg_default"), "DROP TABLESPACE small")
+            try:
+                yield small
+            finally:
+                run_alone(rig, move("pg_default"), "DROP TABLESPACE small")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

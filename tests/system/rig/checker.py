@@ -207,7 +207,8 @@ def wrong_numbers(books: Books) -> Iterable[str]:
 
 def unlogged_errors(stack: Stack, ledger: Ledger) -> Iterable[str]:
     """I6; and a 500 is a fault in any case."""
-    failed = [each for each in ledger.tries() if each.status == 500]
+    failed = [each for each in ledger.tries() if each.status == 500 and id(each) not in ledger.told]
+    ledger.told |= set(map(id, failed))
     logs = "".join(path.read_text(errors="replace") for path in stack.logs.glob("*.log")) if failed else ""
     for each in failed:
         logged = "" if each.request_id and each.request_id in logs else ", and no log line has its request id"

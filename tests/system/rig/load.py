@@ -65,6 +65,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.promises: list[Promise] = []
+        self.told: set[int] = set()  # errors that one experiment has failed for, so that no other does
 
     def tries(self) -> list[Try]:
         return [each for promise in self.promises for each in promise.tries]
