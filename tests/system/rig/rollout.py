@@ -29,6 +29,7 @@ class Rollout(Stack):
         self.front = self.fronts["posts"]
         self.url = self._at("gateway")
         self._others = {name: free_port() for name in OFFSETS}
+        self._replaced: list[subprocess.Popen[bytes]] = []
 
     def _at(self, name: str) -> str:
         return f"http://{ADDRESS}:{self.fronts[name].port}"
@@ -50,6 +51,7 @@ class Rollout(Stack):
         for each in (name, "gateway-ops") if name == "gateway" else (name,):
             self.ports[each], self._others[each] = self._others[each], self.ports[each]
         old = self._running[name]
+        self._replaced.append(old)
         self._running[name] = self._start(name, self.process(name, tree))
         return old
 
@@ -59,6 +61,10 @@ class Rollout(Stack):
             time.sleep(NOTICE)
 
     def close(self) -> None:
+        """Whoever was replaced and has not ended, in an experiment that failed, ends here."""
+        for old in (each for each in self._replaced if each.poll() is None):
+            os.killpg(old.pid, signal.SIGKILL)
+            old.wait()
         for front in self.fronts.values():
             front.__exit__()
 
