@@ -51,7 +51,7 @@ AUTHOR = f"CASE WHEN n.i % 10 = 0 THEN 1 ELSE (n.i * 7919 % {AUTHORS // 10}) * 1
 FOLLOWED = f"(n.i - 1) * 7919 % {AUTHORS} + 1"
 STEPS = (
     "INSERT INTO people (id, username, name, avatar_hash, version, removed) {numbers}"
-    " SELECT i, 'user' || i, 'User ' || i, 'd41d8cd98f00b204', 1, {false} FROM n",
+    " SELECT i, 'user' || i, 'User ' || i, 'picture', 1, {false} FROM n",
     "INSERT INTO cards (id, author_id, body, body_html, published_at, version, removed) {cards}"
     " SELECT i, {author}, 'text ' || i, '<p>' || i || '</p>', {moment}, 1, {false} FROM n",
     "UPDATE people SET post_count = found.n, latest_at = found.at, latest_id = found.id FROM"
