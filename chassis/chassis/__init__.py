@@ -1,3 +1,3 @@
 """The chassis: what every service rides on. It knows nothing of what any service is about."""
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"

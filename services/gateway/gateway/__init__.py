@@ -1,3 +1,3 @@
 """The edge of the blog: routing, identity, limits. No database, no domain."""
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"

@@ -1,3 +1,3 @@
 """Posts and comments."""
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"

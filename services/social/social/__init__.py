@@ -1,3 +1,3 @@
 """Follows and timelines."""
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"

@@ -1,3 +1,3 @@
 """Pages for people: no database; speaks to the services as any client would."""
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
