@@ -1,12 +1,15 @@
 """A7: tokens that are not what they should be, at every door, however they are shown."""
 
 import base64
+import json
+from pathlib import Path
 
 import pytest
 
 from .site import Site, told
 from .tokens import Mint
 
+VECTORS = Path(__file__).parent / "corpora" / "wycheproof" / "json_web_signature.json"
 REFUSED = (401, 431)  # who somebody is, is not known; the head is too long
 PATHS = {
     "gateway": "/api/v1/users/me",
@@ -44,6 +47,22 @@ def test_a_token_that_is_wrong_in_one_way_opens_nothing(site, mint):
         len(opened),
     )
     assert not opened, "\n".join(map(str, opened))
+    assert site.unexpected() == []
+
+
+def test_nothing_that_others_have_signed_or_bent_opens_a_door(site):
+    """Without a signature, with a part too few or too many, alg none, the key in the token, in JSON; and some
+    that would be good, had auth their key.
+    """
+    vectors = json.loads(VECTORS.read_text())["vectors"]
+    opened = [
+        (door, vector["comment"])
+        for vector in vectors
+        for door in site.doors
+        if asked(site, door, f"Bearer {vector['jws']}".strip()) != 401
+    ]
+    told("A7", site.kind, "tokens of Wycheproof's JWS vectors: opened a door", len(vectors) * 5, len(opened))
+    assert not opened
     assert site.unexpected() == []
 
 
