@@ -65,12 +65,12 @@ FOLLOW = (
 )
 
 
-def filled(connection: sa.Connection, millions: int) -> None:
+def filled(connection: sa.Connection, millions: float) -> None:
     """Makes people, cards and follows inside the database."""
     kind = connection.dialect.name
     true, false = ("1", "0") if kind == "sqlite" else ("true", "false")
     words = {"true": true, "false": false, "moment": MOMENT[kind], "author": AUTHOR}
-    words["cards"] = NUMBERS[kind].format(millions * 1_000_000)
+    words["cards"] = NUMBERS[kind].format(int(millions * 1_000_000))
     for step in STEPS:
         connection.exec_driver_sql(step.format(numbers=NUMBERS[kind].format(AUTHORS), **words))
     for number, follows in enumerate(FOLLOWS):
@@ -125,7 +125,7 @@ def values_of(number: int, page: int) -> dict[str, int]:
     }
 
 
-def measured(url: str, millions: int) -> tuple[dict[int, list[float]], str]:
+def measured(url: str, millions: float) -> tuple[dict[int, list[float]], str]:
     """Milliseconds of each page by follows, and the plan of the dearest."""
     app = create_app(
         Settings(environment="testing", database_url=url, bus_url="sqlite:////tmp/unused.sqlite")
@@ -152,7 +152,7 @@ def plan(engine: sa.Engine) -> str:
 
 def told(results: dict[tuple[str, int], dict[int, list[float]]]) -> str:
     """The page of figures."""
-    columns = [f"{kind}, {millions} M" for kind, millions in results]
+    columns = [f"{kind}, {millions:g} M" for kind, millions in results]
     lines = [
         "# The timeline's statement",
         "",
@@ -182,7 +182,7 @@ def plans(found: dict[str, str]) -> str:
 
 def main() -> None:
     words = argparse.ArgumentParser(prog="make timelines", description=__doc__.splitlines()[0])
-    words.add_argument("--millions", nargs="+", type=int, default=[1, 10])
+    words.add_argument("--millions", nargs="+", type=float, default=[1, 10])
     words.add_argument("--stack", default="both", choices=("both", "embedded", "real"))
     given = words.parse_args()
     stacks = ("embedded", "real") if given.stack == "both" else (given.stack,)
@@ -190,10 +190,10 @@ def main() -> None:
     try:
         for stack in stacks:
             for millions in given.millions:
-                with database(stack, folder / f"{stack}-{millions}") as url:
+                with database(stack, folder / f"{stack}-{millions:g}") as url:
                     kind = "PostgreSQL" if stack == "real" else "SQLite"
                     results[kind, millions], explained[kind] = measured(url, millions)
-                shutil.rmtree(folder / f"{stack}-{millions}")
+                shutil.rmtree(folder / f"{stack}-{millions:g}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(told(results))
