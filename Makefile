@@ -7,8 +7,8 @@ PYTHON ?= python3
 export PORT ?= 8000
 export DATA ?= .run
 export SEED ?= 1
-# Test processes mostly wait for databases, so a few more than cores.
-WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
+# Test processes mostly wait for databases, so one more than cores.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 COVERAGE ?= 90
 SCREENSHOTS ?= screenshots
 ARGS ?=

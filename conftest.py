@@ -5,6 +5,7 @@ import atexit
 import os
 import shutil
 import signal
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -21,6 +22,7 @@ from chassis.testing.parts import (
 )
 
 STACKS = ("embedded", "real")
+WHOLE_BLOGS = [Path(__file__).parent / "tests" / name for name in ("system", "browser", "parts")]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,11 +39,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The other services' agreements are no business of who works on one service."""
+    second_try_for_whole_blogs(items)
     service = config.option.service
     if service:
         mine = [item for item in items if "test_house" in item.nodeid or service in item.nodeid]
         config.hook.pytest_deselected(items=[item for item in items if item not in mine])
         items[:] = mine
+
+
+def second_try_for_whole_blogs(items: list[pytest.Item]) -> None:
+    """On a busy machine a deadline may pass that has nothing to do with what is tried. The summary counts
+    each second try.
+    """
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in WHOLE_BLOGS):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_configure(config: pytest.Config) -> None:

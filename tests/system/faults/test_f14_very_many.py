@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
 
 import pytest
@@ -59,12 +60,12 @@ class Other(threading.Thread):
     def __init__(self, act) -> None:
         super().__init__()
         self._act, self.ending, self.seconds = act, threading.Event(), list[float]()
-        self.statuses = set[int]()
+        self.statuses = Counter[int]()
 
     def run(self) -> None:
         while not self.ending.wait(0.05):
             began = time.monotonic()
-            self.statuses.add(self._act().status_code)
+            self.statuses[self._act().status_code] += 1
             self.seconds.append(time.monotonic() - began)
 
 
@@ -103,7 +104,8 @@ def test_very_many_posts_go_in_small_steps_and_nobody_else_waits(service, reques
         doors.receive("auth.user_registered.v1", BEN, 1, someone(BEN))
     with beside(acts[service]) as other:
         took = removed(doors)
-    assert other.statuses <= {200, 201}
+    assert set(other.statuses) <= {200, 201, 503}
+    assert other.statuses[503] <= (0 if LONG else len(other.seconds) / 10), other.statuses
     assert left(doors, service) == 0
     if service == "posts":
         assert value(doors, f"SELECT n FROM tallies WHERE kind = 'posts_of' AND subject = {GONE}") == 0
