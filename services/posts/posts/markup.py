@@ -7,6 +7,8 @@ from functools import lru_cache
 import nh3
 from markdown_it import MarkdownIt
 
+from . import addresses
+
 INLINE = {"a", "abbr", "acronym", "b", "code", "em", "i", "strong"}
 BLOCK = {"blockquote", "h1", "h2", "h3", "li", "ol", "p", "pre", "ul"}
 ATTRIBUTES = {"a": {"href", "title"}, "abbr": {"title"}, "acronym": {"title"}}
@@ -17,9 +19,8 @@ REL = "nofollow noopener noreferrer"
 
 @lru_cache(1)
 def _markdown() -> MarkdownIt:
-    markdown = MarkdownIt("commonmark", {"html": True, "linkify": True}).enable("linkify")
-    assert markdown.linkify is not None  # noqa: S101 - for the type checker
-    markdown.linkify.set({"fuzzy_email": False})
+    markdown = MarkdownIt("commonmark", {"html": True})
+    addresses.link(markdown)
     return markdown
 
 
