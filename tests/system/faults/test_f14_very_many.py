@@ -104,8 +104,7 @@ def test_very_many_posts_go_in_small_steps_and_nobody_else_waits(service, reques
         doors.receive("auth.user_registered.v1", BEN, 1, someone(BEN))
     with beside(acts[service]) as other:
         took = removed(doors)
-    assert set(other.statuses) <= {200, 201, 503}
-    assert other.statuses[503] <= (0 if LONG else len(other.seconds) / 10), other.statuses
+    assert set(other.statuses) <= {200, 201}, other.statuses
     assert left(doors, service) == 0
     if service == "posts":
         assert value(doors, f"SELECT n FROM tallies WHERE kind = 'posts_of' AND subject = {GONE}") == 0

@@ -13,7 +13,7 @@ from .. import events
 from ..models import LIVE_COMMENTS, LIVE_POSTS, Comment, Post, db
 from .tallies import bump, bump_total
 
-POSTS, COMMENTS = 100, 500
+COMMENTS = 5  # so many for each post of a batch: they cost less
 FEWER = (
     sa.update(Post.__table__)
     .where(Post.id == sa.bindparam("of"))
@@ -24,20 +24,20 @@ FEWER = (
 )
 
 
-def some_posts(author: int) -> bool:
+def some_posts(author: int, most: int) -> bool:
     """A batch of posts with the comments on them. Tells whether there were any.
 
     Where there are very many comments, a part of those goes first.
     """
     oldest = sa.select(Post).where(Post.author_id == author, LIVE_POSTS)
-    oldest = oldest.order_by(Post.published_at, Post.id).limit(POSTS).with_for_update()
+    oldest = oldest.order_by(Post.published_at, Post.id).limit(most).with_for_update()
     posts = db.session.scalars(oldest.execution_options(populate_existing=True)).all()
     if not posts:
         return False
     on_these = sa.select(Comment.id, Comment.post_id, Comment.author_id)
     on_these = on_these.where(Comment.post_id.in_([post.id for post in posts]), LIVE_COMMENTS)
-    comments = db.session.execute(on_these.limit(COMMENTS + 1)).all()
-    at, left = now(), len(comments) > COMMENTS
+    comments = db.session.execute(on_these.limit(most * COMMENTS + 1)).all()
+    at, left = now(), len(comments) > most * COMMENTS
     bury_comments(comments, at)
     buried = [] if left else posts
     bump_total("posts", -len(buried))
@@ -69,14 +69,14 @@ def count_down(authors: Counter[int]) -> None:
         bump("comments_of", author, -number)
 
 
-def some_comments(author: int) -> bool:
+def some_comments(author: int, most: int) -> bool:
     """A batch of comments on one post. Tells whether there were any."""
     theirs = sa.select(Comment).where(Comment.author_id == author, LIVE_COMMENTS)
     first = db.session.scalar(theirs.order_by(Comment.post_id, Comment.id).limit(1))
     if first is None:
         return False
     post = db.session.get_one(Post, first.post_id, with_for_update=True, populate_existing=True)
-    chosen = theirs.where(Comment.post_id == post.id).order_by(Comment.id).limit(COMMENTS)
+    chosen = theirs.where(Comment.post_id == post.id).order_by(Comment.id).limit(most)
     comments = db.session.scalars(chosen.execution_options(populate_existing=True)).all()
     at = now()
     for remark in comments:

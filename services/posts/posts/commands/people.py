@@ -4,12 +4,11 @@ Forgetting takes as many transactions as it needs, each small, and may stop and 
 to do is what is still there. When nothing is left, everybody is told (`posts.user_forgotten.v1`).
 """
 
-import time
 from typing import Any
 
 import sqlalchemy as sa
 
-from chassis import forgetting
+from chassis import forgetting, pace
 from chassis.events import now
 from chassis.problems import Unauthenticated
 from chassis.tokens import Actor
@@ -22,8 +21,7 @@ MEET = sa.text(
     "INSERT INTO people (id, username, avatar_hash, version, removed)"
     " VALUES (:id, :username, :avatar, 0, false) ON CONFLICT (id) DO NOTHING"
 )
-AT_A_TIME = 5.0  # seconds of forgetting before the worker is told that we are alive
-PAUSE = 0.1  # between two batches: others write, and their events go out, meanwhile
+POSTS = 100  # at most, in one transaction
 
 
 def meet(actor: Actor) -> None:
@@ -65,17 +63,14 @@ def forget_person(id: int, version: int) -> None:
 
 def go_on_forgetting() -> None:
     """The worker's job: erases for some seconds; the next time it goes on."""
-    until = time.monotonic() + AT_A_TIME
-    for id in queries.leaving():
-        while forget_more(id) and time.monotonic() < until:
-            time.sleep(PAUSE)
+    pace.in_steps(queries.leaving(), forget_more, POSTS)
 
 
-def forget_more(id: int) -> bool:
-    """One batch in one transaction. Tells whether there was one."""
+def forget_more(id: int, most: int = POSTS) -> bool:
+    """One batch in one transaction: so many posts, or comments. Tells whether there was one."""
     person = db.session.get_one(Person, id, with_for_update=True, populate_existing=True)
     leaving = person.removed and person.forgotten_at is None
-    more = leaving and (erasing.some_posts(id) or erasing.some_comments(id))
+    more = leaving and (erasing.some_posts(id, most) or erasing.some_comments(id, most))
     if leaving and not more and forgetting.forget(id):
         person.forgotten_at = now()
         events.user_forgotten(person)

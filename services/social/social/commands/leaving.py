@@ -5,20 +5,16 @@ what is still there. The first is that of the event itself, and for most people 
 left, everybody is told (`social.user_forgotten.v1`).
 """
 
-import time
-
 import sqlalchemy as sa
 
-from chassis import forgetting
+from chassis import forgetting, pace
 from chassis.events import now
 
 from .. import events, queries
 from ..models import ACTIVE, SHOWN, Card, Follow, Person, db
 from .keeping import BLANK_CARD, find_latest, held, locked
 
-TIES, CARDS = 200, 200
-AT_A_TIME = 5.0  # seconds of forgetting before the worker is told that we are alive
-PAUSE = 0.005  # between two batches: SQLite has one writer at a time
+ROWS = 200  # follows, and cards: at most, in one transaction
 NOBODY = {"username": None, "name": None, "avatar_hash": None, "removed": True, "forgotten_at": None}
 
 
@@ -28,31 +24,28 @@ def forget_person(id: int, version: int) -> None:
     It says no event for each follow that ends, of which there may be very many: auth has said that the
     account is gone.
     """
-    ties = some_ties(id)
+    ties = some_ties(id, ROWS)
     locked(Person.id.in_({id, *(other for tie in ties for other in tie)}))
     person = held(Person, id)
     person.keep(version, NOBODY)
     if person.removed:
         end(ties)
-        blank_some_cards(id)
+        blank_some_cards(id, ROWS)
         find_latest(id)
 
 
 def go_on_forgetting() -> None:
     """The worker's job: erases for some seconds; the next time it goes on."""
-    until = time.monotonic() + AT_A_TIME
-    for id in queries.leaving():
-        while forget_more(id) and time.monotonic() < until:
-            time.sleep(PAUSE)
+    pace.in_steps(queries.leaving(), forget_more, ROWS)
 
 
-def forget_more(id: int) -> bool:
+def forget_more(id: int, most: int = ROWS) -> bool:
     """One batch in one transaction. Tells whether there was one."""
-    ties = some_ties(id)
+    ties = some_ties(id, most)
     locked(Person.id.in_({id, *(other for tie in ties for other in tie)}))
     person = held(Person, id)
     leaving = person.removed and person.forgotten_at is None
-    more = bool(leaving and (end(ties) + blank_some_cards(id)))
+    more = bool(leaving and (end(ties) + blank_some_cards(id, most)))
     find_latest(id)
     if leaving and not more and forgetting.forget(id):
         person.forgotten_at = now()
@@ -61,10 +54,10 @@ def forget_more(id: int) -> bool:
     return more
 
 
-def some_ties(id: int) -> list[tuple[int, int]]:
+def some_ties(id: int, most: int) -> list[tuple[int, int]]:
     """Some follows of a person, by index: whom they follow first, then who follows them."""
     for side in (Follow.follower_id, Follow.followed_id):
-        some = sa.select(Follow.follower_id, Follow.followed_id).where(side == id, ACTIVE).limit(TIES)
+        some = sa.select(Follow.follower_id, Follow.followed_id).where(side == id, ACTIVE).limit(most)
         if found := [(row[0], row[1]) for row in db.session.execute(some)]:
             return found
     return []
@@ -81,9 +74,9 @@ def end(ties: list[tuple[int, int]]) -> int:
     return len(found)
 
 
-def blank_some_cards(author: int) -> int:
+def blank_some_cards(author: int, most: int) -> int:
     """The person is locked: no card of theirs is kept meanwhile. Tells how many."""
-    some = sa.select(Card.id).where(Card.author_id == author, SHOWN).limit(CARDS)
+    some = sa.select(Card.id).where(Card.author_id == author, SHOWN).limit(most)
     ids = list(db.session.scalars(some.order_by(Card.published_at, Card.id)))
     if ids:
         change = sa.update(Card).where(Card.id.in_(ids)).values(BLANK_CARD)
