@@ -1,5 +1,7 @@
 """After a backup was put back nobody is signed in, no link proves anything, and no mail goes out again."""
 
+import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,17 @@ def test_whoever_was_signed_in_signs_in_again(auth, restore):
     answer = auth.anonymous().post("/api/v1/tokens/refresh", json={"refresh_token": tokens["refresh_token"]})
     assert answer.status_code == 401
     assert auth.by_password("susan").status_code == 200
+
+
+def test_passwords_open_the_door_however_slow_the_restore_was(auth, restore, monkeypatch):
+    auth.person("susan")
+    back = restore()
+    clock = itertools.count(time.time_ns(), 10_000_000)
+    monkeypatch.setattr(time, "time_ns", lambda: next(clock))
+    back()
+    monkeypatch.undo()
+    assert auth.by_password("susan").status_code == 200
+    assert auth.tokens("susan")["token"]
 
 
 def test_a_session_that_had_ended_does_not_come_back(auth, restore):

@@ -14,13 +14,13 @@ def end_the_past() -> None:
     What was ended, used or sent after the backup is not known any more, so all of it counts as that. Raising
     `ver` makes every token that is still about worth nothing. Called within the transaction of a restore.
     """
-    at = now()
+    at, newest = now(), epoch()
     for statement in (
         sa.update(Session).where(Session.revoked_at.is_(None)).values(revoked_at=at),
         sa.delete(RefreshToken),
         sa.delete(MailToken),
         sa.delete(Challenge),
-        sa.update(User).values(ver=epoch(), password_ver=epoch(), ver_changed_at=at),
+        sa.update(User).values(ver=newest, password_ver=newest, ver_changed_at=at),
         sa.update(Mail)
         .where(Mail.state.in_(("queued", "asked")))
         .values(
