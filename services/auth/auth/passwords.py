@@ -4,6 +4,7 @@ A hash takes 19 MiB and some 20 ms of a core, so only two run at once in a proce
 of sign-ins cannot take the machine. Never call `hashed` or `matches` inside a database transaction.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,13 @@ from functools import cache
 from pathlib import Path
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from flask import current_app
 
 from chassis.problems import Invalid, Unavailable
 from chassis.settings import settings
 
+log = logging.getLogger(__name__)
 LONGEST = 256
 AT_ONCE, WAITING, PATIENCE = 2, 16, 2.0
 BUSY = "Too many people are signing in right now. Try again in a moment."
@@ -66,13 +68,19 @@ class Hasher:
             return self._threads.submit(self._argon2.hash, password).result()
 
     def matches(self, password: str, hash: str | None) -> bool:
-        """Takes as long for an account that does not exist (no hash) as for one that does."""
+        """Takes as long for an account that does not exist (no hash) as for one that does.
+
+        Raises `Unavailable` when it could not be looked at: there was no memory for it, for example.
+        """
         with self.gate.entered():
             try:
                 shown = self._threads.submit(self._argon2.verify, hash or self._nobody, password)
                 return shown.result() and hash is not None
-            except (VerificationError, InvalidHashError):
+            except (VerifyMismatchError, InvalidHashError):
                 return False
+            except VerificationError as error:
+                log.error("a password could not be checked", extra={"reason": str(error)})
+                raise Unavailable(BUSY) from error
 
     def outdated(self, hash: str) -> bool:
         """Whether the parameters have been raised since."""

@@ -30,6 +30,13 @@ def test_hashes_verify_and_differ():
     assert not hasher.matches("nobody has this password", None)
 
 
+def test_a_password_that_could_not_be_looked_at_is_not_a_wrong_one():
+    hasher = Hasher(8, 1)
+    needs_too_much = hasher.hashed("secret words").replace("m=8,", f"m={2**32 - 1},")
+    with pytest.raises(Unavailable):
+        hasher.matches("secret words", needs_too_much)
+
+
 def test_however_many_ask_only_two_threads_keep_what_hashing_takes():
     """A block of 19 MiB stays with each thread that has hashed, and requests have many threads."""
     hasher = Hasher(19456, 1)
