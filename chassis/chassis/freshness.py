@@ -24,8 +24,9 @@ from flask import Blueprint, Flask, current_app
 
 from .access import internal
 from .bus import Message, Publisher
-from .database import Timestamp, database
+from .database import database
 from .events import WATERMARK, Event, iso, new_id, now
+from .tables import Timestamp
 
 log = logging.getLogger(__name__)
 EVERY = 2.0

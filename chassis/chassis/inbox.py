@@ -27,10 +27,11 @@ from sqlalchemy import exc as database_errors
 from . import __version__, failpoints, freshness, tracing
 from .audit import Copy, Kept
 from .bus import Away, Delivery
-from .database import Timestamp, database
+from .database import database
 from .events import Event, Unreadable, is_watermark, new_id, now
 from .metrics import DELAY, FAILED, HANDLED, IN_HAND, REPEATED
 from .settings import settings
+from .tables import Timestamp
 
 log = logging.getLogger(__name__)
 STALLED = "newest event when a request waited in vain"

@@ -1,7 +1,7 @@
 """Long jobs in short transactions: each takes as many rows as can be done in a moment.
 
 A transaction keeps others waiting (on SQLite everybody who writes), and a number of rows that takes a blink
-on a quiet machine takes seconds on a busy one. So the number follows the time the last transaction took.
+on a quiet machine takes seconds on a busy one. So the time that one took says how many the next may take.
 """
 
 import time

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from ..database import Timestamp, database
+from ..database import database
 from ..events import now
 from ..problems import Unavailable
 from ..settings import settings
+from ..tables import Timestamp
 from . import Copy, Kept, looks, mending, owners
 from .looks import Look
 from .mending import STUCK, WAITS

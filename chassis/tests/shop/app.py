@@ -11,7 +11,7 @@ from chassis import outbox
 from chassis.access import Answer, created, internal, needs, no_content, public
 from chassis.audit import Copy, Kept
 from chassis.backup import Restoring
-from chassis.database import BigId, Database
+from chassis.database import Database
 from chassis.events import Event
 from chassis.inbox import Consumers
 from chassis.paging import Paging, collection, collection_of
@@ -19,6 +19,7 @@ from chassis.problems import NotFound
 from chassis.service import create_service
 from chassis.shapes import Line, Shape
 from chassis.snapshots import number
+from chassis.tables import BigId
 from chassis.tokens import Actor
 
 PACK = 2

@@ -6,7 +6,8 @@ from enum import IntFlag
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis.database import BigId, Database, Timestamp
+from chassis.database import Database
+from chassis.tables import BigId, Timestamp
 
 from . import markup
 

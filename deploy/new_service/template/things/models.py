@@ -5,7 +5,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis.database import BigId, Database, Timestamp
+from chassis.database import Database
+from chassis.tables import BigId, Timestamp
 
 db = Database()
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis.database import BigId, Timestamp
+from chassis.tables import BigId, Timestamp
 
 from .base import db
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis.database import BigId, Timestamp
+from chassis.tables import BigId, Timestamp
 
 from .base import db
 

@@ -7,7 +7,7 @@ from hashlib import md5
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from chassis.database import BigId, Timestamp
+from chassis.tables import BigId, Timestamp
 
 from .base import db
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chassis.database import idempotency_table
+from chassis.tables import idempotency_table
 
 revision = "0002"
 down_revision = "0001"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chassis.database import audit_passes_table, freshness_table
+from chassis.tables import audit_passes_table, freshness_table
 
 revision = "0003"
 down_revision = "0002"

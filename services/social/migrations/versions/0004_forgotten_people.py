@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chassis.database import BigId, Timestamp
+from chassis.tables import BigId, Timestamp
 
 revision = "0004"
 down_revision = "0003"

@@ -22,7 +22,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chassis.database import Timestamp
+from chassis.tables import Timestamp
 
 HEADS = """
 WITH RECURSIVE authors AS (

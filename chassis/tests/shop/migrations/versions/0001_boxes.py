@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chassis.database import BigId, inbox_table, outbox_table, parked_table
+from chassis.tables import BigId, inbox_table, outbox_table, parked_table
 
 revision = "0001"
 down_revision = None
