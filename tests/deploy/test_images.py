@@ -7,9 +7,11 @@ import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from secrets import token_urlsafe
 
 import pytest
 
+from deploy.images import trim
 from deploy.images.needs import needs
 
 ROOT = Path(__file__).parents[2]
@@ -164,3 +166,65 @@ def test_a_service_without_data_installs_no_database(name):
 def test_the_gateways_gunicorn_comes_with_what_its_gevent_worker_imports():
     wanted = needs(ROOT / "services/gateway/pyproject.toml", ROOT / "chassis/pyproject.toml")
     assert "gunicorn[gevent]>=23" in list(wanted)
+
+
+LEFT_OUT = [name.removesuffix(".py").replace("/", ".") for name in trim.UNUSED]
+KEPT = {name.replace("/", "."): modules for name, modules in trim.ONLY.items()}
+# Refuses what images do without, and loads everything that a service may ever load by itself.
+LOADS = """
+import importlib, pkgutil, sys
+
+class Trimmed:
+    def find_spec(self, name, path=None, target=None):
+        package, _, module = name.rpartition(".")
+        if name in LEFT_OUT or module not in KEPT.get(package, {module}):
+            raise ModuleNotFoundError(f"{name} is not in images", name=name)
+
+sys.meta_path.insert(0, Trimmed())
+for package in map(importlib.import_module, ("chassis", SERVICE)):
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not found.name.startswith("chassis.testing"):
+            importlib.import_module(found.name)
+importlib.import_module(f"{SERVICE}.app").create_app()
+"""
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_does_without_what_its_image_leaves_out(name):
+    told = {
+        "FLASK_CONFIG": "production",
+        "DATABASE_URL": "postgresql://ann:pass@127.0.0.1:9/x",
+        "BUS_URL": "amqp://ann:pass@127.0.0.1:9/",
+        "JWKS_URL": "http://127.0.0.1:9/keys",
+    }
+    told |= dict.fromkeys(("INTERNAL_SECRET", "SECRET_KEY", "WEB_SECRET_KEY"), token_urlsafe(32))
+    script = f"SERVICE, LEFT_OUT, KEPT = {name!r}, {LEFT_OUT!r}, {KEPT!r}\n{LOADS}"
+    loaded = subprocess.run([sys.executable, "-c", script], env=told, capture_output=True, text=True)
+    assert loaded.returncode == 0, loaded.stderr[-2000:]
+
+
+def test_what_is_left_of_a_library_runs_as_bytecode(tmp_path):
+    files = {
+        "thing/__init__.py": "from . import part",
+        "thing/part.py": "print('it runs')",
+        "thing/part.pyi": "",
+        "thing/tests/test_part.py": "assert False",
+        "thing/templates/env.py": "{{ not python",
+        "dns/__init__.py": "",
+        "sqlalchemy/ext/compiler.py": "",
+        "sqlalchemy/ext/mutable.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    trim.remove(trim.unused(tmp_path))
+    trim.compile_all(tmp_path)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {
+        "thing/__init__.pyc",
+        "thing/part.pyc",
+        "thing/templates/env.py",
+        "sqlalchemy/ext/compiler.pyc",
+    }
+    ran = subprocess.run([sys.executable, "-c", "import thing"], cwd=tmp_path, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, "it runs\n")
