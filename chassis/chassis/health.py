@@ -41,6 +41,12 @@ def scrape() -> Response:
     return metrics.scrape(current_app)
 
 
+def only_to_serve(app: Flask, name: str, check: Check) -> None:
+    """A check of the processes that answer requests; a worker may be given less, and does without."""
+    app.extensions["checks"][name] = (check, True)
+    app.extensions["only_to_serve"].add(name)
+
+
 def install(app: Flask) -> None:
-    app.extensions["checks"] = {}
+    app.extensions |= {"checks": {}, "only_to_serve": set()}
     app.register_blueprint(api)

@@ -214,9 +214,10 @@ class Worker:
 
     def _serve_health(self) -> None:
         """`/livez`, `/readyz` and `/metrics` of this process, on their own port."""
-        inner = self._app.wsgi_app
-        self._app.extensions["checks"]["loops"] = (self._loops, True)
-        self._app.extensions["checks"]["relay"] = (lambda: self._trouble, False)
+        inner, checks = self._app.wsgi_app, self._app.extensions["checks"]
+        for name in self._app.extensions["only_to_serve"]:
+            del checks[name]
+        checks |= {"loops": (self._loops, True), "relay": (lambda: self._trouble, False)}
 
         def only_health(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
             if environ["PATH_INFO"] not in ("/livez", "/readyz", "/metrics"):

@@ -118,6 +118,7 @@ OTHERS = {
     [
         ("auth", {"SECRET_KEY": ""}, "auth: cannot start: SECRET_KEY is missing or well known"),
         ("auth", {"DATABASE_URL": "mysql://ann:hunter2@db/x"}, "DATABASE_URL: must be postgresql"),
+        ("auth", {"KEYS_DIR": "/dev/null"}, "auth: cannot start: KEYS_DIR: [Errno 20] Not a directory"),
         ("auth", {"MAIL_PORT": "abc"}, "MAIL_PORT: Input should be a valid integer"),
         ("social", {"DATABASE_URL": ""}, "DATABASE_URL is missing"),
         ("social", {"BUS_URL": "kafka://ann:hunter2@bus"}, "BUS_URL must be amqp://"),
@@ -144,6 +145,44 @@ def test_the_other_services_say_it_in_one_line_too(started, good, service, wrong
     assert "hunter2" not in lines[0]
 
 
+AUTH = {"SECRET_KEY": f"{SECRET}a", "POSTS_URL": "http://127.0.0.1:9"}
+PREPARE_AUTH = COMMANDS["prepare"].replace("posts.", "auth.")
+
+
+def test_a_file_that_is_no_key_is_told_in_one_line(started, good, tmp_path):
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/mine.pem").write_text("-----BEGIN NONSENSE-----")
+    lines, code = last_words(started(OTHERS["auth"], good | AUTH | {"KEYS_DIR": str(tmp_path / "keys")}))
+    assert code == 1
+    assert lines == [
+        f"auth: cannot start: KEYS_DIR: {tmp_path}/keys/mine.pem"
+        " is not an Ed25519 key in PEM without a password"
+    ]
+
+
+def test_where_no_key_can_be_made_prepare_says_so_in_one_line(started, good):
+    lines, code = last_words(started(PREPARE_AUTH, good | AUTH | {"KEYS_DIR": "/proc/keys-of-auth"}))
+    assert code == 1
+    assert lines == [
+        "Error: auth: no key can be made in KEYS_DIR:"
+        " [Errno 2] No such file or directory: '/proc/keys-of-auth'"
+    ]
+
+
+def test_without_signing_keys_auth_waits_and_says_what_to_run_and_its_worker_does_without(
+    started, good, tmp_path
+):
+    given = good | AUTH | {"KEYS_DIR": str(tmp_path / "keys")}
+    assert last_words(started(PREPARE_AUTH, given | {"KEYS_DIR": str(tmp_path / "others")}))[1] == 0
+    started(OTHERS["auth"], given)
+    started(COMMANDS["worker"].replace("posts.", "auth."), given)
+    status, checks = eventually(lambda: health(given), within=30)
+    assert (status, checks["keys"]) == (503, f"there is no signing key in {tmp_path}/keys: run prepare")
+    eventually(lambda: (health(given, "WORKER_PORT") or [0])[0] == 200, within=30)
+    assert last_words(started(PREPARE_AUTH, given))[1] == 0
+    eventually(lambda: health(given)[0] == 200, within=30)
+
+
 def test_prepare_names_what_is_away_and_gives_up(started, good):
     nowhere = f"127.0.0.1:{free_port()}"
     for wrong, told in (
@@ -164,9 +203,8 @@ def test_prepare_waits_for_what_is_away(started, good):
     assert process.poll() is None
 
 
+@pytest.mark.only_real
 def test_a_wrong_password_of_the_database_is_told_by_prepare(started, good, stack):
-    if stack == "embedded":
-        return  # a file has no password
     url = Databases.from_environment().database("posts_refused")
     wrong = re.sub(r"://([^:]+):[^@]+@", r"://\1:hunter2@", url)
     lines, code = last_words(started(COMMANDS["prepare"], good | {"DATABASE_URL": wrong}))

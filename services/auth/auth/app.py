@@ -7,6 +7,7 @@ from flask import Flask
 from pydantic import Field, SecretStr, model_validator
 
 import chassis.settings
+from chassis import health
 from chassis.service import create_service
 from chassis.worker import Job
 
@@ -59,6 +60,15 @@ class Settings(chassis.settings.Settings):
         return self
 
 
+def readable_keys(settings: Settings) -> keys.Keyring:
+    ring = keys.Keyring(settings.keys_folder, settings.keys_ahead)
+    try:
+        ring.check()
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"auth: cannot start: KEYS_DIR: {error}") from None
+    return ring
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.load("auth")
     app = create_service(
@@ -79,7 +89,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         ],
         keeps=retention.KEEPS,
     )
-    ring = keys.Keyring(settings.keys_folder, settings.keys_ahead)
+    ring = readable_keys(settings)
+    health.only_to_serve(app, "keys", ring.trouble)
     app.extensions |= {
         "keyring": ring,
         "verifier": OwnVerifier(ring, settings.token_issuer, settings.token_audience),

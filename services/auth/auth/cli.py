@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from chassis.problems import Refusal
 
 from . import commands
-from .keys import Key, keyring, make_first
+from .keys import Key, keyring, make_first, make_one
 
 keys = AppGroup("keys", help="The keys that sign identity tokens.")
 users = AppGroup("users", help="Accounts.")
@@ -32,7 +32,7 @@ def state(key: Key) -> str:
 def rotate() -> None:
     """Make a new key. It is published at once and signs in a minute; keys that are over are removed."""
     keyring().remove_ended()
-    click.echo(keyring().make())
+    click.echo(make_one())
 
 
 @keys.command()

@@ -7,6 +7,7 @@ go by the names alone.
 """
 
 import json
+import logging
 import os
 import secrets
 import threading
@@ -17,13 +18,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import click
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import current_app
 
 from chassis.problems import Unavailable
 
+log = logging.getLogger(__name__)
 AHEAD = 60.0
 LONGEST_TOKEN = 3600.0
 MARGIN = 60.0
@@ -56,6 +60,7 @@ class Keyring:
         self._looked = float("-inf")
         self._keys: list[Key] = []
         self._loaded: dict[str, Ed25519PrivateKey] = {}
+        self._refused: set[str] = set()
         self.generation = 0
 
     def published(self, at: float | None = None) -> list[Key]:
@@ -82,6 +87,19 @@ class Keyring:
     @property
     def known(self) -> bool:
         return bool(self.published())
+
+    def trouble(self) -> str:
+        """Why nothing can be signed or verified here, or nothing."""
+        return "" if self.known else f"there is no signing key in {self.folder}: run prepare"
+
+    def check(self) -> None:
+        """Raises `OSError` or `ValueError` for a folder that cannot be read, or a file in it that is no key.
+        One that is not there is no fault: `prepare` makes it, and workers need none.
+        """
+        if self.folder.exists():
+            for name in sorted(os.listdir(self.folder)):  # unlike `glob` it says what is wrong
+                if name.endswith(".pem"):
+                    self._read(name.removesuffix(".pem"))
 
     def keep_fresh(self) -> None:
         self._current()
@@ -126,21 +144,36 @@ class Keyring:
 
     def _look(self) -> None:
         kids = sorted(path.stem for path in self.folder.glob("*.pem")) if self.folder.is_dir() else []
-        if kids != [key.kid for key in self._keys]:
+        if kids != list(self._loaded):
             found = {kid: self._loaded.get(kid) or self._load(kid) for kid in kids}
-            self._loaded = {kid: key for kid, key in found.items() if key is not None}
-            self._keys = timed(self._loaded, self._ahead)
-            self.generation += 1
+            self._use({kid: key for kid, key in found.items() if key is not None})
         self._looked = time.monotonic()
 
+    def _use(self, loaded: dict[str, Ed25519PrivateKey]) -> None:
+        if loaded.keys() != self._loaded.keys():
+            self._loaded, self._keys = loaded, timed(loaded, self._ahead)
+            self.generation += 1
+
     def _load(self, kid: str) -> Ed25519PrivateKey | None:
+        """Nothing if it is gone since the folder was listed. Nor if it is no key: the others go on."""
         try:
-            text = (self.folder / f"{kid}.pem").read_bytes()
+            return self._read(kid)
         except FileNotFoundError:
-            return None  # taken away since the folder was listed
-        key = serialization.load_pem_private_key(text, None)
+            return None
+        except (OSError, ValueError) as error:
+            if kid not in self._refused:
+                log.error("a signing key cannot be used", extra={"reason": str(error)})
+            self._refused.add(kid)
+            return None
+
+    def _read(self, kid: str) -> Ed25519PrivateKey:
+        path = self.folder / f"{kid}.pem"
+        try:
+            key = serialization.load_pem_private_key(path.read_bytes(), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            key = None
         if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError(f"{kid}.pem is not an Ed25519 key")
+            raise ValueError(f"{path} is not an Ed25519 key in PEM without a password")
         return key
 
 
@@ -176,4 +209,12 @@ def keyring() -> Keyring:
 def make_first() -> None:
     """A step of `flask prepare`: without a key nobody can sign in."""
     if not keyring().published():
-        keyring().make()
+        make_one()
+
+
+def make_one() -> str:
+    """For operators, who are told in one line why it cannot be made."""
+    try:
+        return keyring().make()
+    except OSError as error:
+        raise click.ClickException(f"auth: no key can be made in KEYS_DIR: {error}") from None

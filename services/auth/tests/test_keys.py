@@ -163,16 +163,26 @@ def test_a_key_with_a_name_of_its_own_counts_as_the_oldest_by_time(tmp_path, rin
     assert mine.signing().kid == "zz-by-hand"
 
 
-def test_a_file_that_is_no_such_key(tmp_path):
+def test_a_file_that_is_no_such_key_is_told_at_the_start_and_does_no_harm_later(tmp_path, caplog):
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
     text = generate_private_key(SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    (tmp_path / "20200101T000000.000000-abcd.pem").write_bytes(text)
-    with pytest.raises(ValueError, match="is not an Ed25519 key"):
-        Keyring(tmp_path).published()
+    ring = Keyring(tmp_path)
+    ring.check()
+    kid = ring.make()
+    caplog.set_level("ERROR")
+    for name, content in (("20200101T000000.000000-abcd.pem", text), ("mine.pem", b"-----BEGIN NONSENSE")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=f"{name} is not an Ed25519 key"):
+            ring.check()
+        for _ in range(2):
+            ring.look_again()
+            assert [key.kid for key in ring.published()] == [kid]
+        (tmp_path / name).unlink()
+    assert [record.getMessage() for record in caplog.records] == ["a signing key cannot be used"] * 2
 
 
 def test_a_file_that_goes_while_it_is_looked_at(tmp_path, monkeypatch):
