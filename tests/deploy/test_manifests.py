@@ -40,8 +40,11 @@ SECRETS = {
     "gateway-api": {"flasky-internal", "gateway-limits"},
     "web-api": {"flasky-internal", "web-secret"},
 }
-# Read by gunicorn's settings, Flask and the system, not by ours; and whom workers compare their copies with.
-OTHERS_READ = {"BIND", "OPS_BIND", "HOME", "FLASK_APP", "AUTH_URL", "POSTS_URL"}
+OTHERS_READ = {
+    "BIND", "OPS_BIND", "HOME", "FLASK_APP",  # gunicorn's settings, the system, Flask
+    "POD_NAME",  # part of another
+    "AUTH_URL", "POSTS_URL",  # whom workers compare their copies with
+}  # fmt: skip
 # Empty by default, and needed by everybody who has the setting; the rest of these is for one kind of process.
 NEEDED = {"database_url", "bus_url", "jwks_url", "auth_url", "posts_url", "social_url", "web_url", "keys_dir"}
 NOT_NEEDED = {
@@ -154,6 +157,46 @@ def test_each_process_is_told_all_it_needs_and_starts_in_production(world, proce
             for name, field in cls.model_fields.items()
             if isinstance(field.default, SecretStr)
         )
+
+
+# Who notes removals, and who reads of them when a backup is put back (with the image of backups).
+JOURNAL = {"auth-api": False, "auth-worker": False, "auth-backup": True}  # process: whether only to read
+
+
+def claims(pod: Pod) -> dict[str, str]:
+    """The claim behind each mounted folder."""
+    [container] = pod.containers
+    volumes = {one["name"]: one.get("persistentVolumeClaim", {}) for one in pod.spec["volumes"]}
+    mounts = {one["mountPath"]: volumes[one["name"]] for one in container["volumeMounts"]}
+    return {path: claim["claimName"] for path, claim in mounts.items() if claim}
+
+
+def mount(pod: Pod, path: str) -> dict:
+    [container] = pod.containers
+    return next(one for one in container["volumeMounts"] if one["mountPath"] == path)
+
+
+def test_removals_are_noted_on_a_volume_that_no_backup_of_a_database_brings_back(world):
+    """By whoever removes, each into a file of its own; it is read by whoever puts a backup back."""
+    having = {pod.process: pod for pod in world.ours() if "auth-journal" in claims(pod).values()}
+    assert having.keys() == JOURNAL.keys()
+    files = {process: Path(world.environment(pod)["REMOVALS_JOURNAL"]) for process, pod in having.items()}
+    assert len(set(files.values())) == len(files)
+    for process, pod in having.items():
+        folder = str(files[process].parent)
+        assert claims(pod)[folder] == "auth-journal"
+        assert mount(pod, folder).get("readOnly", False) == JOURNAL[process]
+        assert files[process].suffix == ".journal", "what stands beside it is found by this"
+        assert world.environment(pod)["POD_NAME"] in files[process].name, "two pods of one process"
+
+
+def test_pods_on_several_nodes_can_have_the_journal(world):
+    claim = world.named("PersistentVolumeClaim", "auth-journal")["spec"]
+    if world.overlay == "local":  # one node
+        assert claim["accessModes"] == ["ReadWriteOnce"]
+    else:
+        assert claim["accessModes"] == ["ReadWriteMany"]
+        assert claim["storageClassName"], "the default class of most clusters is of one node's"
 
 
 def test_every_image_has_a_tag_or_digest_and_the_jobs_are_of_the_same_release(world):

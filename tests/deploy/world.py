@@ -1,5 +1,6 @@
 """The rendered manifests of an overlay as one world: what runs, with which labels, mounts and addresses."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -74,7 +75,17 @@ class World:
             settings = self.named("ConfigMap", source["configMapRef"]["name"])
             assert settings is not None, f"{pod} is told {source}, which is not there"
             told |= settings["data"]
-        return told | {entry["name"]: entry["value"] for entry in container.get("env", [])}
+        for entry in container.get("env", []):
+            told[entry["name"]] = re.sub(r"\$\((\w+)\)", lambda name: told[name[1]], value_of(entry, pod))
+        return told
+
+
+def value_of(entry: Manifest, pod: Pod) -> str:
+    """What it says, or a field of the pod that a Deployment or a Job makes, as the cluster would name it."""
+    if "value" in entry:
+        return str(entry["value"])
+    assert entry["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}, entry
+    return f"{pod.name}-x7k2p"
 
 
 def chosen(selector: Manifest, labels: dict[str, str]) -> bool:

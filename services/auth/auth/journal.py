@@ -28,9 +28,12 @@ def note(id: int, at: datetime) -> None:
 
 
 def known() -> set[int]:
-    """Everybody in it. A line that was cut off by a full disk says nothing."""
+    """Everybody in it, and in those beside it: where processes write over a network, each has a file of its
+    own. A line that was cut off by a full disk says nothing.
+    """
     path: Path | None = settings.removals_journal
-    if path is None or not path.exists():
+    if path is None:
         return set()
-    lines = [line.split() for line in path.read_text().splitlines()]
+    files = [file for file in {path, *path.parent.glob("*.journal")} if file.exists()]
+    lines = [line.split() for file in files for line in file.read_text().splitlines()]
     return {int(words[0]) for words in lines if len(words) == 2 and words[0].isdecimal()}

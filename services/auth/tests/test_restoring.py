@@ -126,6 +126,16 @@ def test_who_was_removed_since_does_not_come_back_and_gets_no_second_receipt(
     assert len(receipts(auth, email_of("susan"))) == 1
 
 
+def test_journals_beside_this_ones_are_read_as_well(auth, restore, journal):
+    """On a cluster each pod writes its own, and those that wrote are gone when a backup is put back."""
+    id = auth.person("susan")
+    back = restore()
+    lose(auth, journal.with_name("elsewhere"), "the journal")
+    journal.with_name("auth-api-x7k2p.journal").write_text(f"{id} 2026-01-01T00:00:00Z\n")
+    back()
+    assert auth.by_password("susan").status_code == 401
+
+
 def lose(auth, journal, known_by):
     """What the other one knows is gone."""
     if known_by == "the journal":
