@@ -5,6 +5,7 @@ import atexit
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
@@ -40,11 +41,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The other services' agreements are no business of who works on one service."""
     second_try_for_whole_blogs(items)
+    keep(config, items, exists)
     service = config.option.service
     if service:
-        mine = [item for item in items if "test_house" in item.nodeid or service in item.nodeid]
-        config.hook.pytest_deselected(items=[item for item in items if item not in mine])
-        items[:] = mine
+        keep(config, items, lambda item: "test_house" in item.nodeid or service in item.nodeid)
+
+
+def keep(config: pytest.Config, items: list[pytest.Item], chosen: Callable[[pytest.Item], bool]) -> None:
+    config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
+    items[:] = filter(chosen, items)
+
+
+def exists(item: pytest.Item) -> bool:
+    """What only servers have, roles or a pooler, is no test of files."""
+    return item.get_closest_marker("only_real") is None or item.callspec.params["stack"] == "real"
 
 
 def second_try_for_whole_blogs(items: list[pytest.Item]) -> None:
@@ -57,6 +67,7 @@ def second_try_for_whole_blogs(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "only_real: a test of servers, which does not exist on files")
     controls = not hasattr(config, "workerinput") and not config.option.collectonly
     if controls and config.option.stack != "embedded":
         config.pluginmanager.register(RealParts(), "real-parts")

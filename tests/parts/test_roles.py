@@ -19,17 +19,13 @@ SERVICES = ("auth", "posts", "social")
 
 
 @pytest.fixture(scope="module")
-def server(pytestconfig):
-    if pytestconfig.option.stack == "embedded":
-        return None
+def server(stack):
     return Databases.from_environment()
 
 
 @pytest.fixture(scope="module")
 def roles(server):
     """Each service's database and role under names of this test, made by the script, twice."""
-    if server is None:
-        return {}
     with server._admin():
         pass  # it is up
     own = {service: (f"{service}_{uuid.uuid4().hex[:8]}", uuid.uuid4().hex) for service in SERVICES}
@@ -68,6 +64,7 @@ def test_the_script_says_what_it_takes_away():
         assert taken in script
 
 
+@pytest.mark.only_real
 def test_a_service_migrates_with_its_own_role(server, roles):
     for service, role in roles.items():
         url = as_(server, role, role[0]).replace("postgresql://", "postgresql+psycopg://")
@@ -83,6 +80,7 @@ def test_a_service_migrates_with_its_own_role(server, roles):
             assert own.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
 
 
+@pytest.mark.only_real
 def test_no_role_reaches_anothers_database(server, roles):
     for role in roles.values():
         for name in [other for other, _ in roles.values() if other != role[0]] + ["postgres", "template1"]:
@@ -90,6 +88,7 @@ def test_no_role_reaches_anothers_database(server, roles):
                 psycopg.connect(as_(server, role, name))
 
 
+@pytest.mark.only_real
 @pytest.mark.parametrize(
     "deed",
     [

@@ -14,13 +14,12 @@ from .blogs import ENVIRONMENT, free_block, surroundings
 from .people import Blog
 from .rig.proxy import Proxy
 
+pytestmark = pytest.mark.only_real
+
 
 @pytest.fixture
-def pooler(stack):
-    """Before the server of this test run. Files have none."""
-    if stack == "embedded":
-        yield None
-        return
+def pooler():
+    """Before the server of this test run."""
     pooler = PgBouncer(part_folder(), Databases.from_environment().address)
     pooler.start()
     yield pooler
@@ -28,11 +27,8 @@ def pooler(stack):
 
 
 @pytest.fixture
-def replica(stack):
+def replica():
     """Where queries go: to the same server, by a way that shows what passes."""
-    if stack == "embedded":
-        yield None
-        return
     with Proxy(urlsplit(Databases.from_environment().address).port) as proxy:
         yield proxy
 
@@ -52,8 +48,6 @@ def people_use_it(blog):
 
 @pytest.mark.parametrize("reader", [False, True], ids=["for all", "and a replica for reads"])
 def test_the_blog_works_behind_a_pooler(stack, pooler, replica, reader, tmp_path):
-    if pooler is None:
-        return  # nothing is there to pool
     settings = {"DATABASE_POOLER": f"127.0.0.1:{pooler.port}"}
     if reader:
         settings["DATABASE_READER"] = f"127.0.0.1:{replica.port}"
