@@ -7,7 +7,10 @@ from functools import lru_cache
 import nh3
 from markdown_it import MarkdownIt
 
+from chassis.problems import Invalid
+
 from . import addresses
+from .growth import Growth
 
 INLINE = {"a", "abbr", "acronym", "b", "code", "em", "i", "strong"}
 BLOCK = {"blockquote", "h1", "h2", "h3", "li", "ol", "p", "pre", "ul"}
@@ -15,6 +18,9 @@ ATTRIBUTES = {"a": {"href", "title"}, "abbr": {"title"}, "acronym": {"title"}}
 GONE_WITH_CONTENT = {"script", "style"}
 SCHEMES = {"http", "https", "mailto"}
 REL = "nofollow noopener noreferrer"
+# Characters. So a post's event stays below what the bus takes, and a page of posts below what services take.
+LONGEST_HTML = 256 * 1024
+TOO_LONG = "becomes too long when it is shown: leave out some of its markup, and close what you open"
 
 
 @lru_cache(1)
@@ -25,15 +31,26 @@ def _markdown() -> MarkdownIt:
 
 
 def _render(body: str, tags: set[str]) -> str:
+    """Raises `Invalid` for a text that becomes many times as long."""
+    markdown, seen = _markdown(), {}  # type: ignore[var-annotated]
+    tokens = markdown.parse(body, seen)
+    if Growth(tokens).total > LONGEST_HTML:
+        raise _too_long()
     html = nh3.clean(
-        _markdown().render(body),
+        markdown.renderer.render(tokens, markdown.options, seen),
         tags=tags,
         attributes=ATTRIBUTES,
         clean_content_tags=GONE_WITH_CONTENT,
         url_schemes=SCHEMES,
         link_rel=REL,
-    )
-    return html.strip()
+    ).strip()
+    if len(html) > LONGEST_HTML:
+        raise _too_long()
+    return html
+
+
+def _too_long() -> Invalid:
+    return Invalid(f"body {TOO_LONG}", errors=[{"field": "body", "message": TOO_LONG}])
 
 
 def post(body: str) -> str:

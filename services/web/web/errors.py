@@ -33,6 +33,7 @@ SENTENCES = {
     500: "Something went wrong on our side. It has been logged, and we will look at it.",
 }
 NOT_KEPT = ("csrf_token", "submit", "preview")
+MOST_KEPT = 20  # fields; no form of ours has more, and a page that repeats 200,000 of them takes seconds
 EXPIRED = (
     "This form was open for a long time, or your browser did not send back what shows that it is yours, "
     "so nothing has been changed. What you wrote is below: check it, then send it again."
@@ -63,7 +64,7 @@ def page(status: int, message: str = "", headers: dict[str, str] | None = None) 
 def kept(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     """A page with what was typed, in a form that sends it again; never a password."""
     fields = {name: text for name, text in request.form.items() if name not in NOT_KEPT}
-    if not wants_page() or not fields or any("password" in name for name in fields):
+    if not wants_page() or not 0 < len(fields) <= MOST_KEPT or any("password" in name for name in fields):
         return page(status, message, headers)
     title = TITLES.get(status) or HTTPStatus(status).phrase
     response = show(
