@@ -74,6 +74,13 @@ def test_only_a_newer_number_of_comments_counts(social, type):
     assert shown(social)[0]["comment_count"] == 5
 
 
+def test_a_post_costs_five_statements_beside_its_transaction(social):
+    a_person(social, JOHN)
+    began = social.statements(lambda: a_post(social, 1, JOHN))
+    assert 5 <= began <= 6  # SQLite is told to begin
+    assert shown(social)[0]["author"]["id"] == JOHN
+
+
 def test_a_late_publication_does_not_bring_a_removed_post_back(social):
     a_removed_post(social, 1, JOHN)
     a_post(social, 1, JOHN, count=1)

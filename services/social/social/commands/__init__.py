@@ -1,5 +1,6 @@
 """Every write of social: one function, one transaction, its events inside."""
 
+from .cards import keep_card, remove_card
 from .keeping import (
     COUNTED,
     Count,
@@ -10,10 +11,8 @@ from .keeping import (
     hold,
     hold_author,
     hold_with_ties,
-    keep_card,
     keep_person,
     keep_post_count,
-    remove_card,
     unfollow,
 )
 from .leaving import forget_person, go_on_forgetting

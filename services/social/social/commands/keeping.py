@@ -171,27 +171,6 @@ def end_follows(person: Person) -> None:
     person.follower_count = person.following_count = 0
 
 
-def keep_card(id: int, author: int, version: int, posts: Count, comments: Count, **known: Any) -> None:
-    """Takes over what posts says of a post and its author's number of posts, unless newer is known.
-
-    Of a text by somebody who is gone nothing is kept, however late it comes.
-    """
-    person, card = held(Person, author), held(Card, id)
-    told = BLANK_CARD if person.removed else known | {"removed": False}
-    card.keep(version, told | {"author_id": author})
-    card.keep_comment_count(*comments)
-    person.keep_post_count(*posts)
-    find_latest(author)
-
-
-def remove_card(id: int, author: int, version: int, posts: Count) -> None:
-    """Keeps nothing of a post but a tombstone, which a late "published" cannot bring back."""
-    person, card = held(Person, author), held(Card, id)
-    card.keep(version, BLANK_CARD | {"author_id": author})
-    person.keep_post_count(*posts)
-    find_latest(author)
-
-
 def hold_author(card: int, author: int | None) -> None:
     """Locks who is locked before a card: the author whom posts names, else the one on the card."""
     author = author or db.session.scalar(sa.select(Card.author_id).where(Card.id == card))
