@@ -94,7 +94,7 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
             credential, and the actor is `STRANGER`.
         lacking: also with a token that lacks a second step, which is done there.
         fed: services of whose events the answer is made; it then says its age in `X-Freshness`, and waits for
-            nobody else's (see `inbox.await_events`).
+            nobody else's (see `awaiting`).
         first: called with the actor and the path values before the body is read; refuses by raising.
     """
     return _declare("signed in", functools.reduce(int.__or__, bits, 0), **declared)

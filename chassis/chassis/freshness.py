@@ -26,6 +26,7 @@ from .access import internal
 from .bus import Message, Publisher
 from .database import database
 from .events import WATERMARK, Event, iso, new_id, now
+from .outbox import waiting
 from .tables import Timestamp
 
 log = logging.getLogger(__name__)
@@ -57,19 +58,12 @@ class Teller:
         if time.monotonic() - self._last < EVERY:
             return
         at = now()
-        if self._waiting():
+        if waiting():
             return
         self._last = time.monotonic()
         name = self._app.name
         told = Event(f"{name}{WATERMARK}", name, 0, {"as_of": iso(at)}, f"/{name}", new_id(), iso(at))
         publisher.publish([Message(told.id, told.type, told.to_json())])
-
-    def _waiting(self) -> bool:
-        """Also what another relay has in hand: it stays "not sent" until that one commits."""
-        outbox = self._app.extensions["sqlalchemy"].outbox
-        unsent = sa.select(outbox.c.id).where(outbox.c.sent_at.is_(None)).limit(1)
-        with self._app.extensions["reader"].connect() as connection:
-            return connection.execute(unsent).first() is not None
 
 
 def note(event: Event) -> None:

@@ -17,10 +17,12 @@ from .bus import Message, Publisher
 from .database import Database, database
 from .events import Event, iso, new_id, now
 from .metrics import SENT, UNROUTABLE
+from .tables import BigId
 
 log = logging.getLogger(__name__)
 BATCH = 100
 TELL_EVERY = 30.0
+UNSENT = sa.text("SELECT id FROM outbox WHERE sent_at IS NULL LIMIT 1").columns(sa.column("id", BigId))
 
 
 def event(type: str, subject: Any, version: int, data: BaseModel, about: int | None = None) -> Event:
@@ -76,6 +78,11 @@ def relay(app: Flask, publisher: Publisher) -> int:
         return _mark(db, *_publish(app, publisher, _unsent(db, app.extensions["reader"].connect())))
     with db.engine.begin() as connection:
         return _mark(db, *_publish(app, publisher, _unsent(db, connection, lock=True)), connection)
+
+
+def waiting() -> bool:
+    """Whether anything is not sent yet, or another relay has it in hand; from a replica, as of just now."""
+    return database.row(UNSENT) is not None
 
 
 def _unsent(db: Database, connection: sa.Connection, lock: bool = False) -> list[Any]:

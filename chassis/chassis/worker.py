@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -23,9 +23,9 @@ from flask import Flask
 from sqlalchemy import exc as database_errors
 from werkzeug.serving import make_server
 
-from . import inbox, outbox, retention
+from . import handling, inbox, outbox, retention
 from .bell import bell_of
-from .bus import Away, Blocked, Bus, Delivery
+from .bus import Away, Blocked, Bus, Delivery, Publisher
 from .freshness import Teller, watermarks
 from .metrics import BUS_REFUSES, CONSUMERS, IN_HAND, RELAYS
 from .settings import Settings
@@ -67,7 +67,7 @@ class Worker:
         self._settings: Settings = app.extensions["settings"]
         self._bus: Bus = app.extensions["bus"]
         self._jobs = [
-            Job("retry", inbox.retry_due, 0.5),
+            Job("retry", inbox.retry_due),
             Job("forget", retention.forget_old, FORGET_EVERY),
             *jobs,
         ]
@@ -122,7 +122,7 @@ class Worker:
         late = [name for name, at in self._beats.items() if time.monotonic() - at > patience]
         dead = [thread.name for thread in self._threads if not thread.is_alive()]
         if (late or dead) and not self._stopping.is_set():
-            in_hand = inbox.in_hand(self._app)
+            in_hand = handling.in_hand(self._app)
             events = [in_hand[loop] for loop in late if loop in in_hand]
             log.critical(
                 "worker hangs; a fresh one takes its place",
@@ -143,13 +143,13 @@ class Worker:
         bell.close()
 
     def _relay(self) -> None:
-        publisher, pause, teller = self._bus.publisher(), 0.2, Teller(self._app)
+        publisher, pause, teller, rung = self._bus.publisher(), 0.2, Teller(self._app), True
         with self._app.app_context(), RELAYS.track_inprogress():
             while not self._stopping.is_set():
                 self._beat("relay")
                 try:
-                    while outbox.relay(self._app, publisher) == outbox.BATCH and not self._stopping.is_set():
-                        self._beat("relay")
+                    if rung or outbox.waiting():  # a look costs less than a transaction
+                        self._send(publisher)
                     teller.tell(publisher)
                     publisher.idle()
                     pause = 0.2
@@ -159,9 +159,13 @@ class Worker:
                     self._stopping.wait(BLOCKED_RETRY if isinstance(error, Blocked) else pause)
                     pause = min(pause * 2, SLOWEST_RETRY)
                     continue
-                self._rung["relay"].wait(SWEEP)
+                rung = self._rung["relay"].wait(SWEEP)
                 self._rung["relay"].clear()
         publisher.close()
+
+    def _send(self, publisher: Publisher) -> None:
+        while outbox.relay(self._app, publisher) == outbox.BATCH and not self._stopping.is_set():
+            self._beat("relay")
 
     def _note_trouble(self, trouble: str) -> None:
         """Why nothing can be sent: a metric, `/readyz`, and the log, at once and then now and then."""
@@ -186,9 +190,9 @@ class Worker:
                 self._app.name, types, self._receive, self._stopping, lambda: self._beat("consumer")
             )
 
-    def _receive(self, delivery: Delivery) -> None:
+    def _receive(self, deliveries: Sequence[Delivery]) -> int:
         self._received = time.monotonic()
-        inbox.receive(self._app, delivery)
+        return inbox.receive(self._app, deliveries)
 
     def _repeat(self, job: Job) -> None:
         while not self._stopping.is_set():

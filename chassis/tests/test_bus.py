@@ -28,14 +28,30 @@ def bus(url):
     return open_bus(url)
 
 
+def singly(handle):
+    """As a handler that settles one delivery at a time."""
+
+    def settle(deliveries):
+        handle(deliveries[0])
+        return 1
+
+    return settle
+
+
 @contextmanager
 def consuming(url, handle, queue="shop", types=(MADE,)):
-    """A consumer in a thread of its own, as in a worker."""
+    """A consumer in a thread of its own, as in a worker, whose handler settles one at a time."""
+    with consuming_some(url, singly(handle), queue, types):
+        yield
+
+
+@contextmanager
+def consuming_some(url, handle, queue="shop", types=(MADE,)):
     stopping = threading.Event()
     consume = lambda: open_bus(url).consume(queue, types, handle, stopping, lambda: None)  # noqa: E731
     thread = threading.Thread(target=consume)
     thread.start()
-    yield stopping
+    yield
     stopping.set()
     thread.join(10)
     assert not thread.is_alive()
@@ -78,6 +94,45 @@ def test_events_published_before_the_consumer_came_are_kept(url, bus):
     with consuming(url, lambda d: got.append(d.body)):
         eventually(lambda: len(got) == 120)
     assert got == [b'{"n": %d}' % n for n in range(120)]
+
+
+def test_a_handler_settles_as_many_at_once_as_it_likes_and_gets_the_rest_again(url, bus):
+    bus.declare("shop", [MADE])
+    publish(bus, *(message(n) for n in range(20)))
+    given, settled = [], []
+
+    def some(deliveries):
+        given.append(len(deliveries))
+        if len(given) == 3:
+            raise Away("database")
+        settled.extend(each.body for each in deliveries[:7])
+        return min(7, len(deliveries))
+
+    with consuming_some(url, some):
+        eventually(lambda: len(settled) >= 20)
+    assert settled == [b'{"n": %d}' % n for n in range(20)]
+    assert max(given) > 7
+    left = []
+    with consuming(url, lambda d: left.append(d.body)):
+        publish(bus, message(99))
+        eventually(lambda: left)
+    assert left == [b'{"n": 99}']
+
+
+def test_what_a_consumer_has_died_on_says_so_when_it_comes_again(url, bus):
+    bus.declare("shop", [MADE])
+    publish(bus, message(1))
+
+    def deadly(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_bus(url).consume("shop", [MADE], deadly, threading.Event(), lambda: None)
+    publish(bus, message(2))
+    came = {}
+    with consuming(url, lambda d: came.update({d.body: d.again})):
+        eventually(lambda: len(came) == 2)
+    assert came == {b'{"n": 1}': True, b'{"n": 2}': False}
 
 
 def test_declaring_again_keeps_what_is_there(url, bus):
@@ -143,7 +198,7 @@ def test_an_event_that_kills_its_consumer_again_and_again_is_given_up_with_a_rea
 
     def live_and_die():
         try:
-            open_bus(url).consume("shop", [MADE], deadly, stopping, lambda: None)
+            open_bus(url).consume("shop", [MADE], singly(deadly), stopping, lambda: None)
         except KeyboardInterrupt:
             deaths.append(1)
 

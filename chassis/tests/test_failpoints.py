@@ -14,7 +14,8 @@ from shop.app import MADE, PACK, Settings, db
 from chassis import failpoints, worker
 from chassis.bus import Delivery
 from chassis.events import Event
-from chassis.inbox import in_hand, receive
+from chassis.handling import in_hand
+from chassis.inbox import receive
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_a_hanging_worker_becomes_a_fresh_one_that_puts_the_event_aside(shop, mo
     fresh._heed_predecessor()
     assert "HUNG_EVENTS" not in os.environ
     event = Event(MADE, "1", 1, {"id": 1, "label": "box"}, "/shop", "slow-one", "")
-    receive(shop.app, Delivery(MADE, event.to_json()))
+    receive(shop.app, [Delivery(MADE, event.to_json())])
     [parked] = shop.parked()
     assert (parked["tries"], parked["reason"]) == (1, "its handler hung; the worker was replaced")
 

@@ -71,7 +71,7 @@ def test_many_answers_in_a_second_read_it_once(shop):
 def test_what_waits_for_another_try_has_not_arrived(shop):
     caught_up(shop, 0)
     event = Event(MADE, "1", 1, {"id": 1, "label": "poison"}, "/shop", "e1", iso(now() - timedelta(hours=1)))
-    receive(shop.app, Delivery(MADE, event.to_json()))
+    receive(shop.app, [Delivery(MADE, event.to_json())])
     assert age(shop) >= 3600
     with shop.app.app_context():
         db.session.execute(sa.update(db.parked).values(next_try_at=None))
@@ -81,7 +81,7 @@ def test_what_waits_for_another_try_has_not_arrived(shop):
 
 def test_poison_makes_nothing_older(shop):
     caught_up(shop, 0)
-    receive(shop.app, Delivery(MADE, b"not JSON"))
+    receive(shop.app, [Delivery(MADE, b"not JSON")])
     assert (len(shop.parked()), age(shop) < 60) == (1, True)
 
 

@@ -1,14 +1,24 @@
 """Events in: once each, in any order; what cannot be handled waits or is parked, the rest goes on."""
 
+import json
+import threading
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from shop.app import MADE, PACK, Box, db
 
-from chassis import inbox
+from chassis import handling, inbox
 from chassis.bus import Away, Delivery
-from chassis.events import Event
+from chassis.events import Event, iso, now
+from chassis.testing.polling import eventually
+
+WAITING = sa.text(
+    "SELECT count(*) AS n FROM pg_stat_activity"
+    " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 def boxes(shop):
@@ -65,7 +75,7 @@ def test_late_news_change_nothing(shop):
     ],
 )
 def test_a_message_that_is_not_ours_is_parked_with_its_reason(shop, body, reason):
-    inbox.receive(shop.app, Delivery("x", body))
+    inbox.receive(shop.app, [Delivery("x", body)])
     [parked] = shop.parked()
     assert reason in parked["reason"]
     assert (parked["next_try_at"], bytes(parked["body"])) == (None, body[: 1024 * 1024])
@@ -78,7 +88,7 @@ def test_data_that_cannot_be_read_names_the_member(shop):
 
 
 def test_what_the_bus_gave_up_is_parked(shop):
-    inbox.receive(shop.app, Delivery(MADE, Event(MADE, "1", 1, {}, "/x", "id").to_json(), dead="given up"))
+    inbox.receive(shop.app, [Delivery(MADE, Event(MADE, "1", 1, {}, "/x", "id").to_json(), dead="given up")])
     assert [row["reason"] for row in shop.parked()] == ["given up"]
 
 
@@ -97,12 +107,115 @@ def test_an_event_that_fails_is_tried_four_times_then_parked_while_others_go_on(
     assert parked["first_failed_at"] < parked["last_failed_at"]
 
 
+def told(*boxes):
+    """As the bus delivers news of boxes: (number, version, label)."""
+    events = [
+        Event(MADE, str(id), version, {"id": id, "label": label}, "/test", f"{id} {version}", iso(now()))
+        for id, version, label in boxes
+    ]
+    return [Delivery(event.type, event.to_json()) for event in events]
+
+
+def settle(shop, deliveries):
+    """Gives them to the inbox until all are settled; how many it took each time."""
+    taken = []
+    while deliveries:
+        taken.append(inbox.receive(shop.app, deliveries))
+        deliveries = deliveries[taken[-1] :]
+    return taken
+
+
+@contextmanager
+def commits(shop):
+    """How often the database was written to."""
+    seen = []
+    with shop.app.app_context():
+        engine = db.engine
+    hook = lambda _: seen.append(1)  # noqa: E731
+    sa.event.listen(engine, "commit", hook)
+    yield seen
+    sa.event.remove(engine, "commit", hook)
+
+
+def test_events_that_wait_in_a_row_share_a_transaction(shop, monkeypatch):
+    monkeypatch.setattr(handling, "TOGETHER_SECONDS", 60)
+    row = [(number, 1, f"box {number}") for number in range(1, 41)]
+    with commits(shop) as seen:
+        assert settle(shop, told(*row, (7, 1, "twice"), (8, 2, "newer"), (9, 0, "older"))) == [43]
+    assert len(seen) == 1
+    expected = {1000 + number: label for number, _, label in row}
+    assert boxes(shop) == expected | {1008: "newer"}
+
+
+def test_a_transaction_that_has_taken_long_ends_and_the_rest_is_another(shop, monkeypatch):
+    monkeypatch.setattr(handling, "TOGETHER_SECONDS", -1)
+    assert settle(shop, told(*((number, 1, "box") for number in range(1, 4)))) == [1, 1, 1]
+    assert len(boxes(shop)) == 3
+
+
+def test_one_that_fails_among_many_is_put_aside_alone(shop, monkeypatch):
+    monkeypatch.setattr(handling, "TOGETHER_SECONDS", 60)
+    row = [(number, 1, "poison" if number in (1, 6, 10) else f"box {number}") for number in range(1, 11)]
+    settle(shop, told(*row))
+    assert sorted(boxes(shop)) == [1000 + number for number in (2, 3, 4, 5, 7, 8, 9)]
+    aside = [(json.loads(bytes(row["body"]))["subject"], row["tries"]) for row in shop.parked()]
+    assert aside == [("1", 1), ("6", 1), ("10", 1)]
+
+
+def test_what_cannot_be_read_among_many_is_parked_alone(shop):
+    good = told(*((number, 1, "box") for number in range(1, 6)))
+    strange, given_up = Delivery("x", b"not JSON"), Delivery(MADE, b"", "given up")
+    settle(shop, [*good[:2], strange, *good[2:4], given_up, good[4]])
+    assert len(boxes(shop)) == 5
+    assert [row["reason"] for row in shop.parked()] == ["not JSON", "given up"]
+
+
+def test_what_may_have_ended_a_process_is_tried_alone(shop, monkeypatch):
+    monkeypatch.setattr(handling, "TOGETHER_SECONDS", 60)
+    first, second, third = told((1, 1, "one"), (2, 1, "two"), (3, 1, "three"))
+    assert settle(shop, [replace(first, again=True), replace(second, again=True), third]) == [1, 1, 1]
+    fourth, fifth = told((4, 1, "four"), (5, 1, "five"))
+    shop.app.extensions["hung"] = {"4 1"}
+    assert settle(shop, [fourth, fifth]) == [1, 1]
+    assert (len(boxes(shop)), len(shop.parked())) == (4, 1)
+
+
+def test_many_at_once_wait_for_a_database_that_is_away(shop, monkeypatch):
+    def away(*_):
+        raise sa.exc.OperationalError("x", {}, Exception("gone"))
+
+    monkeypatch.setattr(handling, "_first_time", away)
+    monkeypatch.setattr(handling, "_answers", lambda: False)
+    with pytest.raises(Away):
+        inbox.receive(shop.app, told((1, 1, "one"), (2, 1, "two")))
+    monkeypatch.undo()
+    assert (boxes(shop), shop.parked()) == ({}, [])
+
+
+def test_many_at_once_let_go_of_their_rows_before_a_request_must_be_refused(shop, stack):
+    """Each waits for a row of the other's: the events, and somebody who changes both rows. (SQLite has one
+    lock for all rows: there the events only wait.)
+    """
+    settle(shop, told((1, 1, "one"), (2, 1, "two")))
+    with shop.app.app_context(), db.engine.connect() as other:
+        lock = sa.text("UPDATE seen SET label = label WHERE id = :id")
+        other.execute(lock, {"id": 2})
+        consumer = threading.Thread(target=settle, args=[shop, told((1, 2, "one!"), (2, 2, "two!"))])
+        consumer.start()
+        eventually(lambda: stack == "embedded" or db.value(WAITING) == 1)
+        other.execute(lock, {"id": 1})
+        other.rollback()
+    consumer.join(10)
+    assert boxes(shop) == {1001: "one!", 1002: "two!"}
+    assert shop.parked() == []
+
+
 def test_a_database_that_is_away_is_not_the_events_fault(shop, monkeypatch):
     def away(*_):
         raise sa.exc.OperationalError("x", {}, Exception("gone"))
 
-    monkeypatch.setattr(inbox, "_first_time", away)
-    monkeypatch.setattr(inbox, "_answers", lambda: False)
+    monkeypatch.setattr(handling, "_first_time", away)
+    monkeypatch.setattr(handling, "_answers", lambda: False)
     with pytest.raises(Away):
         shop.receive(MADE, 1, 1, {"id": 1, "label": "one"})
     monkeypatch.undo()
@@ -113,7 +226,7 @@ def test_a_failure_the_database_only_seems_to_cause_is_the_events_own(shop, monk
     def refused(*_):
         raise sa.exc.OperationalError("x", {}, Exception("statement timeout"))
 
-    monkeypatch.setattr(inbox, "_first_time", refused)
+    monkeypatch.setattr(handling, "_first_time", refused)
     shop.receive(MADE, 1, 1, {"id": 1, "label": "one"})
     assert len(shop.parked()) == 1
 

@@ -77,6 +77,15 @@ def test_events_written_while_nobody_works_are_sent_later(wired):
     assert wired.outbox() == []
 
 
+def test_of_a_backlog_only_the_bad_event_waits(wired):
+    wired.app.test_cli_runner().invoke(args=["prepare"])
+    for number in range(60):
+        make(wired, "poison" if number == 30 else f"box {number}")
+    with working(wired):
+        eventually(lambda: len(kept(wired)) == 59 and len(wired.parked()) == 1)
+    assert b'"label":"poison"' in bytes(wired.parked()[0]["body"])
+
+
 def test_what_no_queue_takes_waits_and_raises_a_metric(wired, monkeypatch):
     monkeypatch.setattr("shop.app.consumers._entries", {})
     make(wired, "lost?")

@@ -30,11 +30,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What arrives. `dead` says why the bus itself gave it up, if it did."""
+    """What arrives. `dead` says why the bus itself gave it up, if it did; `again` that it came before and was
+    not settled, perhaps because it ended the process.
+    """
 
     type: str
     body: bytes
     dead: str = ""
+    again: bool = False
 
 
 class Away(Exception):
@@ -45,9 +48,9 @@ class Blocked(Away):
     """The bus is there and takes nothing for now; asking it often makes that worse."""
 
 
-Handle = Callable[[Delivery], None]
-"""Returns when the delivery is settled for good; raises `Away` when it must be tried again, however long
-that takes.
+Handle = Callable[[Sequence[Delivery]], int]
+"""Gets all that has come, in order. Returns how many of it, from the first on, are settled for good: at least
+one. Raises `Away` when it must be given them again, however long that takes.
 """
 
 
@@ -80,8 +83,8 @@ class Bus(Protocol):
         stopping: threading.Event,
         beat: Callable[[], None],
     ) -> None:
-        """Binds the queue to these types, hands each delivery to `handle` and acknowledges it after; returns
-        when `stopping` is set, never for another reason. Calls `beat` at least every few seconds.
+        """Binds the queue to these types, hands deliveries to `handle` and acknowledges what it has settled;
+        returns when `stopping` is set, never for another reason. Calls `beat` at least every few seconds.
         """
 
     def reachable(self) -> bool:

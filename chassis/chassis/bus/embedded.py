@@ -196,24 +196,16 @@ class EmbeddedBus:
         """Settles what was handled, also when the database went away in between; whatever else ends a
         handler counts as its death.
         """
-        claimed = self._claim(queue, claim)
-        settled: list[int] = []
+        claimed, done = self._claim(queue, claim), 0
+        ids, deliveries = [id for id, *_ in claimed], [_delivery(*said) for _, *said in claimed]
         try:
-            for id, type, body, deliveries in claimed:
-                if stopping.is_set():
-                    break
+            while done < len(deliveries) and not stopping.is_set():
                 beat()
-                dead = (
-                    "given up by the bus after being delivered too often"
-                    if deliveries > DELIVERY_LIMIT
-                    else ""
-                )
-                handle(Delivery(type, body, dead))
-                settled.append(id)
+                done += handle(deliveries[done:])
         except Away:
-            self._settle(claim, settled)
+            self._settle(claim, ids[:done])
             raise
-        self._settle(claim, settled)
+        self._settle(claim, ids[:done])
         return len(claimed)
 
     def _claim(self, queue: str, claim: str) -> list[tuple[int, str, bytes, int]]:
@@ -243,3 +235,9 @@ class EmbeddedBus:
                 "UPDATE messages SET free_at = 0, deliveries = deliveries - 1, claim = '' WHERE claim = ?",
                 (claim,),
             )
+
+
+def _delivery(type: str, body: bytes, deliveries: int) -> Delivery:
+    given_up = deliveries > DELIVERY_LIMIT
+    dead = "given up by the bus after being delivered too often" if given_up else ""
+    return Delivery(type, body, dead, again=deliveries > 1)

@@ -235,6 +235,7 @@ class Consumption:
         self._connection, self._queue, self._types = connection, queue, types
         self._handle, self._stopping, self._beat = handle, stopping, beat
         self._deserted = False
+        self._held: list[tuple[int, Delivery]] = []
 
     def run(self) -> None:
         try:
@@ -250,6 +251,7 @@ class Consumption:
             while not self._stopping.is_set():
                 self._beat()
                 self._connection.process_data_events(0.5)
+                self._settle_held(channel)
                 if self._deserted or not channel.is_open:
                     raise Away("RabbitMQ ended the consumer: the queue or its leader is gone")
         finally:
@@ -259,24 +261,25 @@ class Consumption:
         """Somebody has deleted the queue: without this the connection would stay, and nothing ever arrive."""
         self._deserted = True
 
-    def _arrived(self, channel: BlockingChannel, method: Any, _: Any, body: bytes) -> None:
-        self._settle(channel, method, Delivery(method.routing_key, body))
+    def _arrived(self, _channel: BlockingChannel, method: Any, _: Any, body: bytes) -> None:
+        delivery = Delivery(method.routing_key, body, again=method.redelivered)
+        self._held.append((method.delivery_tag, delivery))
 
-    def _given_up(self, channel: BlockingChannel, method: Any, _: Any, body: bytes) -> None:
+    def _given_up(self, _channel: BlockingChannel, method: Any, _: Any, body: bytes) -> None:
         reason = "given up by the bus after being delivered too often"
-        self._settle(channel, method, Delivery("", body, reason))
+        self._held.append((method.delivery_tag, Delivery("", body, reason)))
 
-    def _settle(self, channel: BlockingChannel, method: Any, delivery: Delivery) -> None:
-        """Acknowledges after the handler has committed. While it cannot (database away) the delivery is
-        held, heartbeats go on,
-        and its count of deliveries does not grow."""
-        while not self._stopping.is_set():
+    def _settle_held(self, channel: BlockingChannel) -> None:
+        """Acknowledges after the handler has committed. While it cannot (database away) what has come is
+        held, heartbeats go on, and its count of deliveries does not grow.
+        """
+        while self._held and not self._stopping.is_set():
             self._beat()
             try:
-                self._handle(delivery)
+                settled = self._handle([delivery for _, delivery in self._held])
             except Away as error:
                 log.warning("event waits", extra={"reason": str(error)})
                 self._connection.sleep(0.5)
             else:
-                channel.basic_ack(method.delivery_tag)
-                return
+                channel.basic_ack(self._held[settled - 1][0], multiple=True)
+                del self._held[:settled]

@@ -122,7 +122,7 @@ class Doors:
     def receive(self, type: str, subject: Any, version: int, data: dict[str, Any], id: str = "") -> str:
         """Delivers an event as the bus would; returns its id."""
         event = Event(type, str(subject), version, data, "/test", id or new_id(), iso(now()))
-        receive(self.app, Delivery(type, event.to_json()))
+        receive(self.app, [Delivery(type, event.to_json())])
         return event.id
 
     def parked(self) -> list[Any]:

@@ -74,7 +74,7 @@ class Site:
         for event in events:
             for part in self.parts.values():
                 if event.type in part.app.extensions["consumers"].types:
-                    receive(part.app, Delivery(event.type, event.to_json()))
+                    receive(part.app, [Delivery(event.type, event.to_json())])
 
     def internal(self, path: str, **body: Any) -> Any:
         client = self.parts["auth"].app.test_client()

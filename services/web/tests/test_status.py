@@ -19,7 +19,7 @@ def heard(site, service, source, seconds_ago):
     """The service's copies of what the source says were right so long ago."""
     app, at = site.parts[service].app, iso(now() - timedelta(seconds=seconds_ago))
     event = Event(f"{source}.watermark.v1", source, 0, {"as_of": at}, f"/{source}", new_id(), at)
-    receive(app, Delivery(event.type, event.to_json()))
+    receive(app, [Delivery(event.type, event.to_json())])
     afresh(site)
 
 

@@ -87,7 +87,7 @@ def state(app, events):
         for table in ("inbox", "parked", "cards", "people"):
             connection.execute(sa.text(f"DELETE FROM {table}"))
     for event in events:
-        receive(app, Delivery(event.type, event.to_json()))
+        receive(app, [Delivery(event.type, event.to_json())])
     cards = "SELECT id, author_id, body, version, comment_count, removed FROM cards ORDER BY id"
     people = "SELECT id, post_count, latest_id, follower_count, following_count FROM people ORDER BY id"
     with app.app_context():

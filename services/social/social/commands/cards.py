@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chassis.database import Timestamp
+from chassis.tables import Timestamp
 
 from ..models import Person, db
 from .keeping import BLANK_CARD, EXPECT, Count
