@@ -88,7 +88,7 @@ def route(bench: Bench, line: Line, resting: Spent, seconds: float, folder: Path
     asks, drives = line.asks(bench), []
 
     def act() -> float:
-        drives.append(wrk(bench.stack.url, asks, seconds, folder))
+        drives.append(wrk(bench.stack.url, asks, seconds, folder, line.connections))
         return drives[0].seconds
 
     spent = grouped(spending(bench, resting, act))
@@ -151,31 +151,6 @@ def start_again(bench: Bench) -> Spent:
 
 def sheet(processes: list[Spent], routes: list[Route], events: Burst) -> str:
     """`processes`: memory before and after the load, CPU at rest, and how long they take to start."""
-    before, after, resting, starts = processes
-    memory = [
-        f"| {name} | {before[name]:.0f} | {after[name]:.0f} | {resting[name]:.1%} |"
-        f" {f'{starts[name]:.1f}' if name in starts else '–'} |"
-        for name in before
-    ]
-    total = (
-        f"| all | {sum(before.values()):.0f} | {sum(after.values()):.0f} | {sum(resting.values()):.1%} | |"
-    )
-    costs = [
-        f"| {one.name} | {1000 / one.total:.0f} | "
-        + " | ".join(f"{one.cost[name]:.2f}" for name in SHOWN)
-        + " |"
-        for one in routes
-        if not one.refused
-    ]
-    if refused := [one.name for one in routes if one.refused]:
-        costs += ["", f"No figure for {', '.join(refused)}: the limits of a single account refused the load."]
-    workers = max(events.cost["workers"], 0.01)
-    rates = (
-        f"{events.written} events were written and had {events.handled} effects within {events.seconds:.1f} s"
-        f" of the first: {events.handled / events.seconds:.0f} effects a second beside the writing itself;"
-        f" {events.handled / workers:.0f} a second for each core that workers have."
-    )
-    heads = [f"| route | requests/s and core | {' | '.join(SHOWN)} |", "|---|" + "---|" * (len(SHOWN) + 1)]
     return "\n".join(
         [
             "# What it needs and what it carries",
@@ -189,20 +164,63 @@ def sheet(processes: list[Spent], routes: list[Route], events: Burst) -> str:
             "Proportional set size in MB (what is shared counts once), before any request and after all of"
             " them; CPU of one core while nobody asks; seconds from a start until it says it is ready.",
             "",
-            "| process | idle MB | after the load | idle CPU | ready after |",
-            "|---|---|---|---|---|",
-            *(*memory, total),
+            *memory_of(*processes),
             "",
             "## Requests, in milliseconds of CPU of each process",
             "",
-            *(*heads, *costs),
+            *costs_of(routes),
             "",
             "## Events",
             "",
-            rates,
+            rates_of(events),
             "",
             "How to size by these figures, and when to pool and to replicate: docs/runbooks/scaling.md.",
         ]
+    )
+
+
+def memory_of(before: Spent, after: Spent, resting: Spent, starts: Spent) -> list[str]:
+    total = f"{sum(before.values()):.0f} | {sum(after.values()):.0f} | {sum(resting.values()):.1%}"
+    return [
+        "| process | idle MB | after the load | idle CPU | ready after |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {name} | {before[name]:.0f} | {after[name]:.0f} | {resting[name]:.1%} |"
+            f" {f'{starts[name]:.1f}' if name in starts else '–'} |"
+            for name in before
+        ),
+        f"| all | {total} | |",
+    ]
+
+
+def costs_of(routes: list[Route]) -> list[str]:
+    """A route that was refused has a sentence instead of a row."""
+    return [
+        f"| route | requests/s and core | {' | '.join(SHOWN)} |",
+        "|---|" + "---|" * (len(SHOWN) + 1),
+        *(
+            " | ".join(
+                (f"| {one.name} | {1000 / one.total:.0f}", *(f"{one.cost[name]:.2f}" for name in SHOWN))
+            )
+            + " |"
+            for one in routes
+            if not one.refused
+        ),
+        *(
+            f"\nNo figure for {one.name}: {one.bad} of {one.answered} requests were refused or failed,"
+            " and that costs less than an answer."
+            for one in routes
+            if one.refused
+        ),
+    ]
+
+
+def rates_of(events: Burst) -> str:
+    workers = max(events.cost["workers"], 0.01)
+    return (
+        f"{events.written} events were written and had {events.handled} effects within {events.seconds:.1f} s"
+        f" of the first: {events.handled / events.seconds:.0f} effects a second beside the writing itself;"
+        f" {events.handled / workers:.0f} a second for each core that workers have."
     )
 
 

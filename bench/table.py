@@ -42,10 +42,10 @@ def writes(bench: Bench) -> list[Ask]:
 
 
 def sign_ins(bench: Bench) -> list[Ask]:
-    """Others each time, because the gateway remembers a password for a minute. Few at once: auth refuses what
-    would have to wait long for its turn to hash.
+    """Others each time, because the gateway remembers a password for a minute; more than sign in during
+    one run. Few at once: auth refuses what would have to wait long for its turn to hash.
     """
-    people = random.sample(range(1, bench.size.people + 1), 200 if bench.size.people > 200 else 50)
+    people = random.sample(range(1, bench.size.people + 1), min(bench.size.people // 2, 500))
     pairs = [base64.b64encode(f"user{id}@example.com:{PASSWORD}".encode()).decode() for id in people]
     return [Ask("/api/v1/tokens/", "POST", {"Authorization": f"Basic {pair}"}) for pair in pairs]
 
