@@ -64,6 +64,8 @@ def readable_keys(settings: Settings) -> keys.Keyring:
     ring = keys.Keyring(settings.keys_folder, settings.keys_ahead)
     try:
         ring.check()
+    except PermissionError:
+        pass  # a backup may run as somebody else, and needs none; an API is not ready, and says why
     except (OSError, ValueError) as error:
         raise SystemExit(f"auth: cannot start: KEYS_DIR: {error}") from None
     return ring

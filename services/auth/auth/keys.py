@@ -90,7 +90,13 @@ class Keyring:
 
     def trouble(self) -> str:
         """Why nothing can be signed or verified here, or nothing."""
-        return "" if self.known else f"there is no signing key in {self.folder}: run prepare"
+        if self.known:
+            return ""
+        try:
+            self.check()
+        except (OSError, ValueError) as error:
+            return str(error)
+        return f"there is no signing key in {self.folder}: run prepare"
 
     def check(self) -> None:
         """Raises `OSError` or `ValueError` for a folder that cannot be read, or a file in it that is no key.
@@ -102,7 +108,9 @@ class Keyring:
                     self._read(name.removesuffix(".pem"))
 
     def keep_fresh(self) -> None:
-        self._current()
+        """Called once in each process that answers; the folder is looked at whenever somebody asks."""
+        if reason := self.trouble():
+            log.error("nothing can be signed or verified", extra={"reason": reason})
 
     def make(self) -> str:
         """Makes a key; returns its id. The file appears whole, readable by us alone."""
