@@ -157,7 +157,7 @@ def sheet(processes: list[Spent], routes: list[Route], events: Burst) -> str:
             "",
             "Written by `make capacity`, not by hand. " + " ".join(__doc__.split("\n\n")[2].split()),
             "",
-            *machine(),
+            machine(),
             "",
             "## Memory and CPU of each process",
             "",
