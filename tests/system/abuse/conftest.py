@@ -13,24 +13,21 @@ from .roles import Cast
 from .site import Site
 
 HERE = Path(__file__).parent
+BLOGS = {"site", "fuzzed", "house"}
 LIMITED = ("READS", "WRITES", "SIGN_IN", "REGISTRATION", "MAIL")
 
 
+# What happens before anything reaches a database: these run on one stack, the embedded one if it is there.
+ONCE = ("test_a2_framing.py", "test_a8_slow.py", "test_a9_sites.py")
+
+
 @pytest.fixture(scope="session")
-def either(stack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A blog on each stack of the run: for tests where the database matters."""
+def site(stack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A blog as people use it."""
     with Stack(
         free_block(), tmp_path_factory.mktemp(f"abuse-{stack}"), ENVIRONMENT | surroundings(stack)
     ) as up:
         yield Site(stack, Blog(up))
-
-
-@pytest.fixture(scope="session")
-def site(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A blog on one stack: where the database makes no difference."""
-    kind = "real" if pytestconfig.option.stack == "real" else "embedded"
-    with Stack(free_block(), tmp_path_factory.mktemp("abuse"), ENVIRONMENT | surroundings(kind)) as running:
-        yield Site(kind, Blog(running))
 
 
 @pytest.fixture(scope="session")
@@ -40,23 +37,31 @@ def cast(site: Site) -> Cast:
 
 
 @pytest.fixture(scope="session")
-def fuzzed(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def fuzzed(stack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A blog of its own for what an administrator may break, and that may be asked as often as one likes."""
-    kind = "real" if pytestconfig.option.stack == "real" else "embedded"
     free = {f"LIMIT_{name}": "off" for name in LIMITED}
     with Stack(
-        free_block(), tmp_path_factory.mktemp("fuzzed"), ENVIRONMENT | free | surroundings(kind)
-    ) as running:
-        yield Site(kind, Blog(running))
+        free_block(), tmp_path_factory.mktemp(f"fuzzed-{stack}"), ENVIRONMENT | free | surroundings(stack)
+    ) as up:
+        yield Site(stack, Blog(up))
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """One process runs all tests of one blog."""
+    if config.option.stack == "both":
+        twice = [
+            item
+            for item in items
+            if item.path.parent == HERE and item.path.name in ONCE and stack_of(item) == "real"
+        ]
+        config.hook.pytest_deselected(items=twice)
+        items[:] = [item for item in items if item not in twice]
     for item in items:
-        names = getattr(item, "fixturenames", ())
-        if item.path.parent == HERE and "fuzzed" in names:
-            item.add_marker(pytest.mark.xdist_group("abuse-fuzzed"))
-        elif item.path.parent == HERE and {"site", "cast", "either"} & set(names):
-            stack = item.callspec.params.get("stack", "") if hasattr(item, "callspec") else ""
-            item.add_marker(pytest.mark.xdist_group(f"abuse-{stack or 'one'}"))
+        blog = BLOGS & set(getattr(item, "fixturenames", ())) if item.path.parent == HERE else set()
+        if blog:
+            item.add_marker(pytest.mark.xdist_group(f"abuse-{blog.pop()}-{stack_of(item)}"))
+
+
+def stack_of(item: pytest.Item) -> str:
+    return str(item.callspec.params.get("stack", "")) if hasattr(item, "callspec") else ""

@@ -13,7 +13,12 @@ from .messages import own
 from .site import Site, told
 from .wire import Reply, exchange
 
-CORPUS = json.loads((Path(__file__).parent / "corpora" / "gunicorn" / "requests.json").read_text())
+CORPORA = Path(__file__).parent / "corpora"
+CORPUS = {
+    name: message
+    for whose in ("gunicorn", "aiohttp", "h11")
+    for name, message in json.loads((CORPORA / whose / "requests.json").read_text()).items()
+}
 STATUSES = {200, 303, 308, 304, 400, 401, 403, 404, 405, 408, 413, 414, 415, 417, 431, 501}
 MESSAGES = CORPUS | dict(own())
 
@@ -93,7 +98,7 @@ def assert_guarded(reply: Reply, where: object) -> None:
     assert "frame-ancestors 'none'" in reply.headers["content-security-policy"], where
     assert reply.headers["referrer-policy"] == "same-origin", where
     assert reply.id, where
-    if reply.status >= 400 and reply.headers["content-type"] == "application/problem+json":
+    if reply.status >= 400 and reply.body and reply.headers["content-type"] == "application/problem+json":
         problem = json.loads(reply.body)
         assert (problem["status"], problem["request_id"]) == (reply.status, reply.id), where
 

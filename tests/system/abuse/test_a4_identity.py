@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from .site import Site, told
+from .site import SERVICES, Site, told
 from .wire import Reply, exchange
 
 NAMES = (
@@ -19,6 +19,15 @@ NAMES = (
 )  # fmt: skip
 ROUTING = ("X-Original-Url", "X-Rewrite-Url", "X-Forwarded-Path", "X-Forwarded-Prefix", "X-Http-Method-Override",
            "X-Http-Method", "X-Method-Override", "X-Forwarded-Host", "X-Host", "Forwarded", "X-Forwarded-Server")  # fmt: skip
+
+
+OWN = {
+    "gateway": "/api/v1/users/me",
+    "auth": "/api/v1/users/me",
+    "posts": "/api/v1/posts/",
+    "web": "/edit-profile",
+}
+STRANGER = (302, 400, 401)  # pages lead to the login
 
 
 def spellings(name: str) -> tuple[str, ...]:
@@ -60,9 +69,9 @@ def fresh(site):
 def test_nobody_becomes_somebody_by_a_header(fresh):
     tried = 0
     for lines in forged(fresh):
-        for door in ("gateway", "auth"):
-            found = ask(fresh.doors[door], "/api/v1/users/me", *lines)
-            assert found.status in (400, 401), (door, lines)
+        for door, port in fresh.doors.items():
+            found = ask(port, OWN.get(door, f"/api/v1/users/{fresh.ann.id}/timeline/"), *lines)
+            assert found.status in (STRANGER if door == "web" else (400, 401)), (door, lines)
             tried += 1
     told("A4", fresh.kind, "strangers with forged identity headers: known", tried, 0)
 
@@ -70,12 +79,16 @@ def test_nobody_becomes_somebody_by_a_header(fresh):
 def test_nobody_becomes_somebody_else_by_a_header(fresh):
     tried, mine = 0, f"Authorization: Bearer {fresh.ann.token}"
     for lines in forged(fresh):
-        for door in ("gateway", "auth"):
-            found = ask(fresh.doors[door], "/api/v1/users/me", mine, *lines)
-            assert found.status in (200, 400, 401), (door, lines)
-            if found.status == 200:
+        for door in ("gateway", "auth", "web"):
+            found = ask(fresh.doors[door], OWN[door], mine, *lines)
+            assert found.status in ((200, *STRANGER) if door == "web" else (200, 400, 401)), (door, lines)
+            if found.status == 200 and door != "web":
                 assert json.loads(found.body)["id"] == fresh.ann.id, (door, lines)
+            assert f"/user/{fresh.root.username}".encode() not in found.body, (door, lines)
             tried += 1
+        found = ask(fresh.doors["posts"], "/api/v1/comments/?moderate=true", mine, *lines)
+        assert found.status in (400, 401, 403), lines  # only moderators may
+        tried += 1
     told("A4", fresh.kind, "members with forged identity headers: somebody else", tried, 0)
 
 
@@ -139,6 +152,26 @@ def test_no_spelling_of_an_address_leads_inside(fresh):
         assert b'"checks"' not in found.body, path
         tried += 1
     told("A4", fresh.kind, "spellings of internal addresses at the gateway: reached", tried, 0)
+
+
+def test_services_tell_nobody_what_is_inside_without_their_credential(fresh):
+    """At their own ports, whatever the address is spelled like, and whatever is shown instead."""
+    shown = ("X: y", f"Authorization: Bearer {fresh.root.token}", "Authorization: Internal x", "Authorization: Internal ",
+             f"X-Internal-Secret: {fresh.internal_secret}", f"Authorization_: Internal {fresh.internal_secret}")  # fmt: skip
+    names = (
+        "internal/changes",
+        "internal/exchange",
+        "internal/snapshots/posts.post_published.v1",
+        "internal/seen",
+    )
+    tried = 0
+    for name, after, line in product(names, ("", "/", "%20", "?since=0", "//", "/.", ";x", "%2f"), shown):
+        for door in SERVICES:
+            for path in (f"/{name}{after}", f"//{name}{after}", f"/x/../{name}{after}"):
+                found = ask(fresh.doors[door], path, line)
+                assert found.status in (302, 308, 400, 401, 403, 404, 405), (door, path, line, found.status)
+                tried += 1
+    told("A4", fresh.kind, "what is inside, at services' own ports without the credential: told", tried, 0)
 
 
 def test_no_spelling_of_an_address_changes_whose_it_is(fresh):

@@ -19,7 +19,7 @@ import requests
 from chassis.testing.polling import eventually
 from deploy.local.stack import Stack
 from tests.browser.crowd import csrf_token
-from tests.system.blogs import ENVIRONMENT, free_block
+from tests.system.blogs import ENVIRONMENT, free_block, surroundings
 from tests.system.people import PASSWORD, Blog, Person
 
 pytestmark = pytest.mark.xdist_group("abuse-identity")
@@ -28,10 +28,10 @@ LONG = os.environ.get("ABUSE") == "long"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]:
+def house(stack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]:
     """Behind one proxy of ours, so that a test can come from many addresses."""
-    environment = ENVIRONMENT | {"TRUSTED_HOPS": "1"}
-    with Stack(free_block(), tmp_path_factory.mktemp("identity"), environment) as running:
+    environment = ENVIRONMENT | {"TRUSTED_HOPS": "1"} | surroundings(stack)
+    with Stack(free_block(), tmp_path_factory.mktemp(f"identity-{stack}"), environment) as running:
         yield Blog(running)
 
 

@@ -49,10 +49,10 @@ def everything(connection: socket.socket) -> bytes:
 
 
 def replies(came: bytes, head: bool = False) -> list[Reply]:
-    """The answers in a stream. Raises `Misframed` if there is anything else in it."""
+    """The answers in a stream, the first one to HEAD. Raises `Misframed` if there is anything else in it."""
     found = []
     while came:
-        first, came = reply(came, head)
+        first, came = reply(came, head and not found)
         if first.status >= 200:
             found.append(first)
     return found
@@ -71,8 +71,11 @@ def reply(came: bytes, head: bool) -> tuple[Reply, bytes]:
             raise Misframed(field)
         headers[name.lower()] = value.strip()
     code = int(status[2])
-    untold = len(rest) if headers.get("connection") == "close" else -1
-    length = 0 if code < 200 or code in BODILESS or head else int(headers.get("content-length", untold))
+    last = headers.get("connection") == "close"
+    untold = len(rest) if last else -1
+    # Of a head that could not be read nobody knows that it was HEAD; then nothing comes behind this body.
+    bodiless = code < 200 or code in BODILESS or (head and not (last and code == 400 and rest))
+    length = 0 if bodiless else int(headers.get("content-length", untold))
     if not 0 <= length <= len(rest):
         raise Misframed(f"{len(rest)} bytes of {length}")
     return Reply(code, headers, rest[:length]), rest[length:]
