@@ -10,15 +10,22 @@ from deploy.local.stack import Stack
 from ..blogs import ENVIRONMENT, free_block, surroundings
 from ..people import Blog
 from .roles import Cast
-from .site import Site
+from .site import LONG, Site
 
 HERE = Path(__file__).parent
 BLOGS = {"site", "fuzzed", "house"}
 LIMITED = ("READS", "WRITES", "SIGN_IN", "REGISTRATION", "MAIL")
 
 
-# What happens before anything reaches a database: these run on one stack, the embedded one if it is there.
-ONCE = ("test_a2_framing.py", "test_a8_slow.py", "test_a9_sites.py")
+# What happens before anything reaches a database runs on one stack, the embedded one if it is there; so does,
+# in the quick form, what is long.
+ONCE = (
+    "test_a2_framing.py",
+    "test_a8_slow.py",
+    "test_a9_sites.py",
+    "test_a_flood_of_sign_ins",
+    *(() if LONG else ("test_a1_fuzz.py",)),
+)
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """One process runs all tests of one blog."""
     if config.option.stack == "both":
         twice = [
-            item
-            for item in items
-            if item.path.parent == HERE and item.path.name in ONCE and stack_of(item) == "real"
+            item for item in items if stack_of(item) == "real" and any(name in item.nodeid for name in ONCE)
         ]
         config.hook.pytest_deselected(items=twice)
         items[:] = [item for item in items if item not in twice]

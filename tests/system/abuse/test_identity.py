@@ -22,7 +22,6 @@ from tests.browser.crowd import csrf_token
 from tests.system.blogs import ENVIRONMENT, free_block, surroundings
 from tests.system.people import PASSWORD, Blog, Person
 
-pytestmark = pytest.mark.xdist_group("abuse-identity")
 SERVICES = ("auth", "posts", "social", "web")
 LONG = os.environ.get("ABUSE") == "long"
 
