@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import threading
 from xml.etree import ElementTree
 
 import pytest
@@ -218,6 +219,40 @@ def test_without_auth(site, ann):
     assert "Accounts and signing in are not available" in answer.text
     assert "not available" in ann.text("/auth/sessions")
     assert "You have been logged out." in ann.submit("/auth/logout")
+
+
+def answering_after(part, wait):
+    """The application of a part, which waits before each answer."""
+
+    def app(environ, start):
+        wait(10)
+        return part.app(environ, start)
+
+    return app
+
+
+def test_the_parts_of_a_page_are_asked_for_at_once(site, ann, monkeypatch):
+    ann.publish("among others")
+    site.stranger().text(f"/user/{ann.name}")
+    all_asked = threading.Barrier(len(site.parts))
+    for part in site.parts.values():
+        monkeypatch.setattr(part.server, "app", answering_after(part, all_asked.wait))
+    assert "among others" in site.stranger().text(f"/user/{ann.name}")
+    assert not all_asked.broken
+
+
+def test_a_service_that_hangs_takes_no_other_part_of_the_page_with_it(site, ann, monkeypatch):
+    ann.publish("shown all the same")
+    site.stranger().text(f"/user/{ann.name}")
+    monkeypatch.setattr(site.app.extensions["settings"], "call_seconds", 0.3)
+    for name in site.parts:
+        go_on = threading.Event()
+        with monkeypatch.context() as patch:
+            patch.setattr(site.parts[name].server, "app", answering_after(site.parts[name], go_on.wait))
+            shown = site.stranger().text(f"/user/{ann.name}")
+        go_on.set()
+        assert ("shown all the same" in shown) == (name != "posts")
+        assert (f"/followers/{ann.name}" in shown) == (name != "social")
 
 
 def test_a_service_that_keeps_failing_is_left_alone_for_a_moment(site):

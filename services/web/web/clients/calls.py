@@ -1,12 +1,10 @@
 """Calls to the services within one request: on whose behalf, until when, and what came back besides."""
 
-import functools
 import hashlib
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import orjson
@@ -27,7 +25,7 @@ from chassis.problems import (
 from chassis.settings import settings
 from chassis.wire import Answer, Failed
 
-from .wire import Wire
+from .wire import Asked, Wire
 
 Result = TypeVar("Result")
 SENTENCES = {
@@ -63,8 +61,14 @@ def install(app: Flask, told: Any) -> None:
     app.after_request(_hand_on)
 
 
+class NotYet(BaseException):
+    """A step of `together` has asked and goes no further before the others have asked, too."""
+
+
 class Calls:
-    """What the calls of one request share."""
+    """What the calls of one request share. `ahead` holds what was asked without waiting, by whom and what, or
+    why it could not be; nothing while each call waits for its answer.
+    """
 
     def __init__(self) -> None:
         self.until = time.monotonic() + min(
@@ -73,6 +77,8 @@ class Calls:
         self.events: list[str] = []
         self.changed: list[str] = []
         self.seen: dict[str, bytes] = {}
+        self.ahead: dict[tuple[str, str], Asked | Failed] = {}
+        self.asking = False
         self.age = 0  # seconds; of the oldest that the page is made of
         self.headers = {"X-Request-Id": g.request_id, "traceparent": g.traceparent}
         self.headers |= {name: request.headers[name] for name in PASSED_ON if name in request.headers}
@@ -112,10 +118,8 @@ def ask(
     given |= {name.replace("_", "-"): text for name, text in headers.items()}
     if body is not None:
         sent, given["Content-Type"] = orjson.dumps(body), "application/json"
-    seconds = min(shared.until - time.monotonic(), settings.call_seconds)
-    given[deadlines.HEADER] = str(max(int(seconds * 1000), 0))
     try:
-        reply = current_app.extensions["wires"][service].ask(method, path, given, sent, seconds)
+        reply = _answer(service, method, path, given, sent)
     except Failed as failure:
         raise Unavailable(SENTENCES[service]) from failure
     shared.note(f"{service} {path}", reply)
@@ -124,6 +128,31 @@ def ask(
     if reply.status >= 400:
         raise refusal(reply)
     return reply
+
+
+def _answer(service: str, method: str, path: str, given: dict[str, str], sent: bytes | None) -> Answer:
+    """Raises `Failed`, and `NotYet` where the answer is not to be waited for."""
+    shared, wire = calls(), current_app.extensions["wires"][service]
+    asked = shared.ahead.get((service, path))
+    if asked is None:
+        seconds = min(shared.until - time.monotonic(), settings.call_seconds)
+        given[deadlines.HEADER] = str(max(int(seconds * 1000), 0))
+        if not shared.asking:
+            return wire.ask(method, path, given, sent, seconds)  # type: ignore[no-any-return]
+        shared.ahead[service, path] = _sent(wire, method, path, given, sent, seconds)
+    if shared.asking:
+        raise NotYet
+    del shared.ahead[service, path]
+    if isinstance(asked, Failed):
+        raise asked
+    return wire.answer(asked)  # type: ignore[no-any-return]
+
+
+def _sent(wire: Wire, *question: Any) -> Asked | Failed:
+    try:
+        return wire.send(*question)
+    except Failed as failure:
+        return failure
 
 
 def refusal(reply: Answer) -> Refusal:
@@ -149,16 +178,36 @@ def maybe(step: Callable[[], Result]) -> Result | None:
         return None
 
 
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(16, thread_name_prefix="calls")
-
-
 def together(*steps: Callable[[], Any]) -> list[Any]:
-    """Independent calls at once; their results in order. Raises what the first failing one raises."""
-    first, *others = steps
-    under_way = [_pool().submit(copy_context().run, step) for step in others]
-    return [first(), *(step.result() for step in under_way)]
+    """Independent reads at once; their results in order. Raises what the first failing one raises.
+
+    Each step is begun twice: first it only asks its first question, then it goes through, and finds the
+    answer on its way. That needs no threads, which cost more than what they would wait for.
+    """
+    shared = calls()
+    try:
+        for step in steps:
+            _begin(step, shared)
+        return [step() for step in steps]
+    finally:
+        _let_go(shared)
+
+
+def _begin(step: Callable[[], Any], shared: Calls) -> None:
+    shared.asking = True
+    try:
+        with suppress(NotYet, Refusal):  # what refuses will do so again
+            step()
+    finally:
+        shared.asking = False
+
+
+def _let_go(shared: Calls) -> None:
+    """Answers that nobody wants any more, because another call has failed."""
+    for asked in shared.ahead.values():
+        if isinstance(asked, Asked):
+            asked.connection.close()
+    shared.ahead.clear()
 
 
 def _hand_on(response: Response) -> Response:

@@ -3,12 +3,25 @@
 import socket
 import threading
 import time
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from chassis.wire import CONNECT_SECONDS, Answer, Connection, Failed, Silent, Unreachable, message
 
 IDLE_SECONDS = 30.0  # the services keep an idle connection for 75
 SAFE = frozenset(("GET", "HEAD"))
+GRACE = 0.05  # seconds; for an answer that came in time, while another was waited for
+
+
+@dataclass(slots=True)
+class Asked:
+    """A question that is on its way. `kept`: on a connection that the service may just have closed."""
+
+    method: str
+    message: bytes
+    deadline: float
+    connection: Connection
+    kept: bool
 
 
 class Breaker:
@@ -46,11 +59,26 @@ class Wire:
         self, method: str, path: str, headers: dict[str, str], body: bytes | None, seconds: float
     ) -> Answer:
         """The whole answer. Raises `Failed` when there is none within the time, or only a 5xx."""
+        return self.answer(self.send(method, path, headers, body, seconds))
+
+    def send(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | None, seconds: float
+    ) -> Asked:
+        """Asks without waiting for the answer, which must be fetched by `answer`. Raises `Failed`."""
         self._breaker.admit()
         deadline = time.monotonic() + max(seconds, 0.05)
         sent = message(method, path, {"Host": self._host} | headers, body)
         try:
-            answer = self._patiently(method, sent, deadline)
+            return self._sent(method, sent, deadline, self._kept())
+        except Failed:
+            self._breaker.note(good=False)
+            raise
+
+    def answer(self, asked: Asked) -> Answer:
+        """The whole answer to what was asked. Raises `Failed`."""
+        asked.deadline = max(asked.deadline, time.monotonic() + GRACE)
+        try:
+            answer = self._answer(asked)
             if answer.status >= 500:
                 raise Failed(str(answer.status))
         except Failed:
@@ -59,25 +87,27 @@ class Wire:
         self._breaker.note(good=True)
         return answer
 
-    def _patiently(self, method: str, sent: bytes, deadline: float) -> Answer:
+    def _sent(self, method: str, sent: bytes, deadline: float, kept: Connection | None) -> Asked:
         """A read goes out a second time if the service had just closed the connection that was kept."""
-        connection = self._kept()
-        if connection is not None:
-            try:
-                return self._try(connection, method, sent, deadline)
-            except Silent:
-                if method not in SAFE:
-                    raise
-        return self._try(self._new(), method, sent, deadline)
-
-    def _try(self, connection: Connection, method: str, sent: bytes, deadline: float) -> Answer:
+        connection = kept or self._new()
         try:
             connection.send(sent, deadline)
-            answer = connection.answer(method, deadline)
-        except Failed:
+        except Failed as failure:
             connection.close()
+            if kept and method in SAFE and isinstance(failure, Silent):
+                return self._sent(method, sent, deadline, None)
             raise
-        self._keep(connection, answer.keep)
+        return Asked(method, sent, deadline, connection, kept is not None)
+
+    def _answer(self, asked: Asked) -> Answer:
+        try:
+            answer = asked.connection.answer(asked.method, asked.deadline)
+        except Failed as failure:
+            asked.connection.close()
+            if asked.kept and asked.method in SAFE and isinstance(failure, Silent):
+                return self._answer(self._sent(asked.method, asked.message, asked.deadline, None))
+            raise
+        self._keep(asked.connection, answer.keep)
         return answer
 
     def _new(self) -> Connection:
