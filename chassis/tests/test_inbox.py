@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from shop.app import MADE, PACK, Box, db
+from shop.app import MADE, PACK, Box, Seen, db
 
 from chassis import handling, inbox
 from chassis.bus import Away, Delivery
@@ -147,6 +147,25 @@ def test_events_that_wait_in_a_row_share_a_transaction(shop, monkeypatch):
     assert boxes(shop) == expected | {1008: "newer"}
 
 
+def test_each_event_of_a_row_finds_what_the_one_before_has_made(shop, monkeypatch):
+    found, kept = [], []
+
+    def count(event):
+        seen = db.session.get(Seen, 1) or Seen(id=1, label="", version=0)
+        db.session.add(seen)
+        db.session.flush()
+        kept.append(seen)
+        found.append(seen.version)
+        one_more = sa.update(Seen.__table__).values(version=Seen.version + 1)
+        db.session.execute(one_more)
+
+    monkeypatch.setattr(handling, "TOGETHER_SECONDS", 60)
+    entries = shop.app.extensions["consumers"]._entries
+    monkeypatch.setitem(entries, MADE, inbox.Entry(count, entries[MADE].reads))
+    assert settle(shop, told(*((number, 1, "box") for number in range(1, 5)))) == [4]
+    assert found == [0, 1, 2, 3]
+
+
 def test_a_transaction_that_has_taken_long_ends_and_the_rest_is_another(shop, monkeypatch):
     monkeypatch.setattr(handling, "TOGETHER_SECONDS", -1)
     assert settle(shop, told(*((number, 1, "box") for number in range(1, 4)))) == [1, 1, 1]
@@ -192,22 +211,38 @@ def test_many_at_once_wait_for_a_database_that_is_away(shop, monkeypatch):
     assert (boxes(shop), shop.parked()) == ({}, [])
 
 
-def test_many_at_once_let_go_of_their_rows_before_a_request_must_be_refused(shop, stack):
-    """Each waits for a row of the other's: the events, and somebody who changes both rows. (SQLite has one
-    lock for all rows: there the events only wait.)
-    """
+@pytest.mark.only_real
+def test_many_at_once_let_go_of_their_rows_before_a_request_must_be_refused(shop, monkeypatch):
+    """Each waits for a row of the other's; the server would end the one that has waited longer."""
     settle(shop, told((1, 1, "one"), (2, 1, "two")))
-    with shop.app.app_context(), db.engine.connect() as other:
-        lock = sa.text("UPDATE seen SET label = label WHERE id = :id")
-        other.execute(lock, {"id": 2})
-        consumer = threading.Thread(target=settle, args=[shop, told((1, 2, "one!"), (2, 2, "two!"))])
-        consumer.start()
-        eventually(lambda: stack == "embedded" or db.value(WAITING) == 1)
-        other.execute(lock, {"id": 1})
-        other.rollback()
-    consumer.join(10)
+    entries, held, refused = shop.app.extensions["consumers"]._entries, threading.Event(), []
+    keep, lock = entries[MADE].handler, sa.text("UPDATE seen SET label = label WHERE id = :id")
+
+    def keep_later(event):
+        if event.data.id == 2 and not held.is_set():
+            held.set()
+            eventually(lambda: db.value(WAITING) == 1)
+        keep(event)
+
+    def request():
+        with shop.app.app_context(), db.engine.connect() as connection:
+            connection.execute(lock, {"id": 2})
+            begun.set()
+            held.wait(10)
+            try:
+                connection.execute(lock, {"id": 1})
+            except sa.exc.OperationalError as error:
+                refused.append(error)
+            connection.rollback()
+
+    monkeypatch.setitem(entries, MADE, inbox.Entry(keep_later, entries[MADE].reads))
+    begun, person = threading.Event(), threading.Thread(target=request)
+    person.start()
+    begun.wait(10)
+    settle(shop, told((1, 2, "one!"), (2, 2, "two!")))
+    person.join(10)
+    assert (refused, shop.parked()) == ([], [])
     assert boxes(shop) == {1001: "one!", 1002: "two!"}
-    assert shop.parked() == []
 
 
 def test_a_database_that_is_away_is_not_the_events_fault(shop, monkeypatch):
