@@ -24,6 +24,7 @@ ONCE = (
     "test_a8_slow.py",
     "test_a9_sites.py",
     "test_a_flood_of_sign_ins",
+    "test_times_do_not_tell",
     *(() if LONG else ("test_a1_fuzz.py",)),
 )
 

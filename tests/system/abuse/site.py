@@ -19,9 +19,15 @@ def long(much: int, little: int) -> int:
 
 @dataclass
 class Site:
+    """`kind`: the stack it runs on. `long`: whether what takes minutes is tried here, and not on both."""
+
     kind: str
     blog: Blog
     told: list[str] = field(default_factory=list)
+
+    @property
+    def long(self) -> bool:
+        return LONG and self.kind == "embedded"
 
     @property
     def doors(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .fuzzing import MOST_GROWTH, PROMISING, Judge, Operation, growth, memory, operations
-from .site import LONG, told
+from .site import told
 
 CORPORA = Path(__file__).parent / "corpora"
 CASES = json.loads((CORPORA / "json-test-suite" / "cases.json").read_text())
@@ -56,10 +56,10 @@ def place(operation: Operation) -> str:
 
 @pytest.mark.parametrize("service", PROMISING[:2])
 def test_no_body_is_too_strange(fuzzed, service):
-    """The quick form sends each body to one operation, the long one to all."""
+    """The quick form sends each body to one operation, the long one to all of them on one stack."""
     judge, everyone = Judge(fuzzed), takers(service)
     for number, body in enumerate(bodies()):
-        for operation in everyone if LONG else [everyone[number % len(everyone)]]:
+        for operation in everyone if fuzzed.long else [everyone[number % len(everyone)]]:
             list(judge.send(operation, place(operation), data=body, headers=JSON))
     for operation in everyone:
         for kind in KINDS:
@@ -89,7 +89,7 @@ def test_every_text_may_be_anything(fuzzed, service):
     judge, before = Judge(fuzzed), memory(fuzzed)
     for operation in takers(service):
         for place_in_line, (name, limit) in enumerate(texts(operation)):
-            odd = NAUGHTY if LONG else NAUGHTY[place_in_line % 16 :: 16]
+            odd = NAUGHTY if fuzzed.long else NAUGHTY[place_in_line % 16 :: 16]
             for text in (*around(limit), *odd, "", " ", "\n", "\ufeff", "\u0000", "\ud800"):
                 list(judge.send(operation, place(operation), data=written(name, text), headers=JSON))
     grown = growth(fuzzed, before)

@@ -37,6 +37,7 @@ class Honest:
         return time.monotonic() - began
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("door", ["gateway", "posts"])
 def test_the_slow_slow_nobody_else(site, door):
     """In turns with and without them, so that what else the machine does counts for both."""

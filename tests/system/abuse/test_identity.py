@@ -120,6 +120,7 @@ def without_ids(problem: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in problem.items() if name != "request_id"}
 
 
+@pytest.mark.alone
 def times_do_not_tell_which_accounts_exist(house):
     members = [house.member("timed") for _ in range(50)]
     times: dict[bool, list[float]] = {True: [], False: []}
@@ -141,7 +142,7 @@ def auc(ones: list[float], others: list[float]) -> float:
     return wins / (len(ones) * len(others))
 
 
-if LONG:  # minutes, and alone on the machine
+if LONG:  # it takes minutes
     test_times_do_not_tell_which_accounts_exist = times_do_not_tell_which_accounts_exist
 
 
@@ -218,6 +219,7 @@ def at_own_door(house: Blog, service: str, member: Person, token: str) -> int:
     return requests.get(address, headers=shown, timeout=20, allow_redirects=False).status_code
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("withdraw", [sign_out_everywhere, ban, demote, leave], ids=lambda act: act.__name__)
 def test_a_token_that_was_withdrawn_is_refused_at_every_door(house, withdraw):
     """Within a second; the quick form only waits for it, on a machine that may be busy."""
