@@ -1,7 +1,10 @@
 """CPU and memory of groups of processes, from /proc."""
 
 import os
+import resource
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -21,6 +24,18 @@ class Meter:
             used = (int(fields[USER]) + int(fields[SYSTEM])) / TICK
             spent[name] = spent.get(name, 0.0) + used
         return spent
+
+    @contextmanager
+    def others(self) -> Iterator[list[float]]:
+        """Which part of all cores others than the blog and this process use meanwhile."""
+        told, began, before = list[float](), time.monotonic(), self._beside()
+        yield told
+        cores = (time.monotonic() - began) * (os.cpu_count() or 1)
+        told.append(max(self._beside() - before, 0.0) / cores)
+
+    def _beside(self) -> float:
+        own = resource.getrusage(resource.RUSAGE_SELF)
+        return busy() - sum(self.cpu().values()) - own.ru_utime - own.ru_stime
 
     def memory(self) -> dict[str, float]:
         """Proportional set size in MB: what is shared counts once."""
@@ -43,6 +58,12 @@ class Meter:
                 pid = int(every[pid][PARENT])
             if pid in roots:
                 yield roots[pid], fields
+
+
+def busy() -> float:
+    """Seconds that all cores have worked since the machine began: all but idle and waiting for disks."""
+    spent = [int(text) for text in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return (sum(spent) - spent[3] - spent[4]) / TICK
 
 
 def processes() -> list[list[str]]:

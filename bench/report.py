@@ -26,6 +26,7 @@ class Figures:
     statements: int = 0
     p50: float = 0.0
     p99: float = 0.0
+    others: float | None = None
 
     @property
     def median(self) -> float:
@@ -37,7 +38,8 @@ CPU per request is that of all processes of the blog and of its servers, less wh
 asks, divided by the requests of that time. Rows are interleaved and repeated; medians are shown with their
 range. The floor is a trivial Flask view that gives the same bytes, under the same server, in the same run.
 SQL counts the statements of one request in all services. Waiting times are at 60 % of the rate that wrk got.
-A write counts with its event's whole journey to every copy.
+"Others" is the part of all cores that programs beside the blog and its client used meanwhile: whoever waits
+for a core waits for them. A write counts with its event's whole journey to every copy.
 """.replace("\n", " ").strip()
 
 
@@ -98,8 +100,11 @@ def grown(runs: dict[str, Run]) -> str:
     return "\n".join(lines)
 
 
-HEAD = "| CPU ms a request | median (range) | aim | floor | × floor | Flasky ÷ ours | SQL | p50 | p99 | × |"
-RULE = "|---|---|---|---|---|---|---|---|---|---|"
+HEAD = (
+    "| CPU ms a request | median (range) | aim | floor | × floor | Flasky ÷ ours | SQL | p50 | p99 | ×"
+    " | others |"
+)
+RULE = "|---|---|---|---|---|---|---|---|---|---|---|"
 
 
 def row(line: Line, found: Figures) -> str:
@@ -108,9 +113,10 @@ def row(line: Line, found: Figures) -> str:
     floor = statistics.median(found.floor) if found.floor else 0.0
     ratio = f"{floor:.2f} | {found.median / floor:.1f}" if floor else "– | –"
     waits = f"{found.p50:.1f} | {found.p99:.1f} | {found.p99 / found.p50:.1f}" if found.p50 else "– | – | –"
+    others = "–" if found.others is None else f"{found.others:.0%}"
     bad = f" ({found.bad} errors)" if found.bad else ""
     versus = f"{line.peer / found.median:.1f} | {found.statements}"
-    return f"| {line.name}{bad} | {cpu} | {line.aim}{met} | {ratio} | {versus} | {waits} |"
+    return f"| {line.name}{bad} | {cpu} | {line.aim}{met} | {ratio} | {versus} | {waits} | {others} |"
 
 
 def machine() -> str:

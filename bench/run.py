@@ -123,7 +123,9 @@ def measured(bench: Bench, rounds: int, seconds: float, folder: Path, brief: boo
             one_round(bench, line, asks, found[line.name], seconds, folder, brief)
     for line in (each for each in LINES if each.floor and not brief):
         rate = SHARE_OF_PEAK * statistics.median(found[line.name].rate)
-        taken = paced(bench.stack.url, asked[line.name], rate, seconds)
+        with bench.meter.others() as others:
+            taken = paced(bench.stack.url, asked[line.name], rate, seconds)
+        [found[line.name].others] = others
         found[line.name].p50, found[line.name].p99 = (1000 * quantile(taken, part) for part in (0.5, 0.99))
     return found
 

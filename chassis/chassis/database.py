@@ -38,6 +38,7 @@ from .tables import (
 log = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
+NOTIFY = sa.text(f"NOTIFY {bell.CHANNEL}")
 BUSY_MS = 2500
 RESTED = 1.0
 SERVER_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=30000"
@@ -247,7 +248,7 @@ def _our_line() -> str:
 def _notify(session: Session) -> None:
     """PostgreSQL tells its listeners at the commit."""
     if current_app.extensions["bell"] is None and session.info.pop("ring", False):
-        session.execute(sa.text(f"NOTIFY {bell.CHANNEL}"))
+        session.execute(NOTIFY)
 
 
 def _ring(session: Session) -> None:

@@ -17,11 +17,15 @@ from .bus import Message, Publisher
 from .database import Database, database
 from .events import Event, iso, new_id, now
 from .metrics import SENT, UNROUTABLE
-from .tables import BigId
+from .tables import BigId, Timestamp
 
 log = logging.getLogger(__name__)
 BATCH = 100
 TELL_EVERY = 30.0
+WRITE = sa.text(
+    "INSERT INTO outbox (event_id, type, body, about, created_at)"
+    " VALUES (:event_id, :type, :body, :about, :created_at)"
+).bindparams(sa.bindparam("created_at", type_=Timestamp))
 UNSENT = sa.text("SELECT id FROM outbox WHERE sent_at IS NULL LIMIT 1").columns(sa.column("id", BigId))
 
 
@@ -56,7 +60,7 @@ def add(type: str, subject: Any, version: int, data: BaseModel, about: int | Non
     """
     happened = event(type, subject, version, data, about)
     row = {"event_id": happened.id, "type": type, "body": happened.to_json(), "about": about}
-    database.session.execute(sa.insert(database.outbox).values(row | {"created_at": now()}))
+    database.session.execute(WRITE, row | {"created_at": now()})
     failpoints.reach("write.outbox-row")
     database.happened(type)
     database.ring()

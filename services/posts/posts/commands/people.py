@@ -21,6 +21,7 @@ MEET = sa.text(
     "INSERT INTO people (id, username, avatar_hash, version, removed)"
     " VALUES (:id, :username, :avatar, 0, false) ON CONFLICT (id) DO NOTHING"
 )
+GONE = sa.select(Person.removed).where(Person.id == sa.bindparam("id")).with_for_update(read=True)
 POSTS = 100  # at most, in one transaction
 
 
@@ -39,7 +40,7 @@ def meet(actor: Actor) -> None:
 
 
 def is_gone(id: int) -> bool | None:
-    return db.session.scalar(sa.select(Person.removed).where(Person.id == id).with_for_update(read=True))
+    return db.session.scalar(GONE, {"id": id})
 
 
 def keep_person(id: int, version: int, **known: Any) -> None:
