@@ -3,6 +3,7 @@
 import re
 
 LONGEST_HEAD, LONGEST_BODY = 64 * 1024, 2 * 1024 * 1024
+MOST_CHUNKS = 4096  # of one body; who has a megabyte to send does not send it byte by byte
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,10})[ \t]*\r\n", re.I)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.I)
 EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.I)
@@ -12,12 +13,12 @@ SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]{0,1024}\r\n")
 class Heard:
     """What has come of a request so far. Whether it is one is for the parser to say."""
 
-    __slots__ = ("_at", "_chunked", "_head", "_length", "_scanned", "came", "expects")
+    __slots__ = ("_at", "_chunked", "_chunks", "_head", "_length", "_scanned", "came", "expects")
 
     def __init__(self) -> None:
         self.came = bytearray()
         self.expects = self._chunked = False
-        self._head = self._length = self._at = self._scanned = 0
+        self._head = self._length = self._at = self._scanned = self._chunks = 0
 
     def whole(self) -> bool:
         """Whether nothing more need be waited for: it is complete, too long, or already wrong."""
@@ -49,5 +50,8 @@ class Heard:
             if len(self.came) < size.end() + length + 2:
                 return False
             self._at = size.end() + length + 2
+            self._chunks += 1
+            if self._chunks > MOST_CHUNKS:
+                return True
         line = self.came[self._at : self._at + 1100]
         return b"\n" in line or len(line) == 1100  # a size that is none: the parser refuses it

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 from gunicorn.config import Config
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.framing import StrictRequest
-from chassis.heard import LONGEST_HEAD, Heard
+from chassis.framing import FewChunks, StrictRequest
+from chassis.heard import LONGEST_HEAD, MOST_CHUNKS, Heard
 from chassis.testing.parts import free_port, listens
 from chassis.testing.polling import eventually
 
@@ -115,6 +117,46 @@ def test_what_is_read_quickly_is_read_as_by_the_thorough_parser(made):
     message = f"{method} /{path} HTTP/1.1\r\n{lines}\r\n{rest}".encode("latin-1")
     quick, thorough = reading(StrictRequest, message), reading(ThoroughRequest, message)
     assert quick == thorough
+
+
+ONE, LAST = b"1\r\nx\r\n", b"0\r\n\r\n"
+CHUNKS = (
+    *(ONE, b"5\r\nhello\r\n", b"5;x=y\r\nhello\r\n", b"00a\r\n0123456789\r\n", LAST, b"0\r\nX: y\r\n\r\n"),
+    *(b"0", b"5", b"f", b"g", b"-", b";x", b" ", b"\r\n", b"\n", b"hello", b"GET / HTTP/1.1\r\n"),
+)
+
+
+class Head:
+    """What a reader of chunks asks of its request."""
+
+    def parse_headers(self, lines, from_trailer):
+        return [lines]
+
+
+def read(reader, pieces):
+    """The body, what comes behind it and its trailers; or the name of the error."""
+    unreader, head, body = IterUnreader(pieces), Head(), b""
+    chunks = reader(head, unreader)
+    try:
+        while piece := chunks.read(7):
+            body += piece
+    except (ParseException, NoMoreData) as error:
+        return type(error).__name__
+    return body, unreader.take_buffered() + b"".join(unreader.iter or []), getattr(head, "trailers", None)
+
+
+@given(st.lists(st.sampled_from(CHUNKS), max_size=9), st.integers(1, 60))
+def test_chunks_are_read_as_by_gunicorn(message, size):
+    sent = b"".join(message)
+    pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
+    assert read(FewChunks, pieces) == read(ChunkedReader, pieces)
+
+
+def test_who_sends_too_many_chunks_is_neither_waited_for_nor_read():
+    tiny = ONE * (MOST_CHUNKS + 1)
+    assert read(FewChunks, [tiny]) == "InvalidChunkSize"
+    assert hears(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + tiny)
+    assert read(FewChunks, [ONE * (MOST_CHUNKS - 1) + LAST])[0] == b"x" * (MOST_CHUNKS - 1)
 
 
 @pytest.fixture(scope="module")

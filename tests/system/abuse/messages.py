@@ -125,6 +125,8 @@ def own() -> Iterator[tuple[str, str]]:
         ("chunks named in Connection", post("Connection: Transfer-Encoding", "Transfer-Encoding: chunked", body="0\r\n\r\n")),
         ("another length in a trailer", chunked(f"0\r\nTransfer-Encoding: chunked\r\nContent-Length: 50\r\n\r\n{HIDDEN}".replace(HIDDEN, ""))),
         ("a long extension of a chunk", chunked("2;" + "x" * 9000 + "\r\n{}\r\n0\r\n\r\n")),
+        ("many chunks of one byte", chunked("1\r\n{\r\n" * 5000 + inside)),
+        ("some chunks of one byte", chunked("1\r\n{\r\n" * 2000 + "0\r\n\r\n")),
         ("sizes with many zeros", chunked("0" * 300 + "2\r\n{}\r\n0\r\n\r\n")),
         ("a size beyond 64 bits", chunked(f"1{'0' * 16}2\r\n{{}}\r\n{inside}")),
         ("a message after half a message", post("Content-Length: 500", body=HIDDEN)),
