@@ -28,6 +28,7 @@ PATIENCE = 10.0  # seconds for a client to send a request, or to take its answer
 FAREWELL = 2.0  # seconds for a client to read its last answer before the connection is gone (RFC 9112, 9.6)
 PIECE, ROOM = 64 * 1024, 1024 * 1024  # read at once; kept by the kernel of an answer that is taken slowly
 MOST_UNTAKEN = 64 * 1024 * 1024  # of answers that wait for their clients, in all
+MOST_HEARD = 64 * 1024 * 1024  # of requests that are only half there, in all
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -73,6 +74,7 @@ class PatientWorker(Worker):
         framing.install()
         self._leaving: deque[Connection] = deque()
         self._taking: deque[Connection] = deque()
+        self._came = 0
 
     def accept(self, listener: Any) -> None:
         try:
@@ -112,6 +114,7 @@ class PatientWorker(Worker):
             piece = b""
         if piece:
             conn.heard.came += piece
+            self._make_room(conn, len(piece))
         if (piece is None or piece) and not (conn.heard.came and conn.heard.whole()):
             self._encourage(conn)
             return False
@@ -124,6 +127,21 @@ class PatientWorker(Worker):
             conn.pass_on()
             super().enqueue_req(conn)
         return True
+
+    def _make_room(self, conn: Connection, size: int) -> None:
+        """Looks once a megabyte; of too many large requests that are half there the oldest are given up."""
+        self._came += size
+        if self._came < ROOM:
+            return
+        held, self._came = sum(len(each.heard.came) for each in self.pending_conns), 0
+        for slow in [
+            each for each in self.pending_conns if len(each.heard.came) > PIECE and each is not conn
+        ]:
+            if held <= MOST_HEARD:
+                return
+            held -= len(slow.heard.came)
+            self.pending_conns.remove(slow)
+            self._gone(slow)
 
     def _encourage(self, conn: Connection) -> None:
         """A client that sends its body only when it is told to go on (RFC 9110, 10.1.1) is told so, once."""

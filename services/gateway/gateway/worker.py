@@ -5,19 +5,18 @@ clients, a quick end.
 import contextlib
 import errno
 import logging
-import os
-import socket
 import sys
 from typing import Any
 
 import gevent
-from gevent import monkey
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import errors
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from chassis import framing, guard, logs
+
+from .sockets import end_of_input
 
 log = logging.getLogger("request")
 SLOWEST = 30.0  # seconds a client may take to send or to take anything
@@ -67,7 +66,7 @@ class EdgeWorker(GeventWorker):
     def _hang_up(self) -> None:
         """Connections between two requests need not be waited for."""
         for client in list(self._idle):
-            gevent.spawn(_end_of_input, client)
+            gevent.spawn(end_of_input, client)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """What gunicorn could not parse, or an error of ours that nobody caught."""
@@ -81,13 +80,3 @@ class EdgeWorker(GeventWorker):
             log.error("unexpected error", extra=told, exc_info=exc)
         with contextlib.suppress(OSError):
             client.sendall(guard.unparsed(status, request_id, getattr(self.wsgi, "https", False)))
-
-
-def _end_of_input(client: Any) -> None:
-    """The waiting read gets what has come already, then an end; an answer under way is still written.
-
-    On a twin of the socket, because gevent would make the waiting read fail instead.
-    """
-    plain = monkey.get_original("socket", "socket")
-    with contextlib.suppress(OSError), plain(fileno=os.dup(client.fileno())) as twin:
-        twin.shutdown(socket.SHUT_RD)

@@ -1,5 +1,7 @@
 """A8: hundreds of connections that trickle heads, bodies, or take their answers slowly, while honest people read."""
 
+import contextlib
+import socket
 import statistics
 import time
 
@@ -8,10 +10,13 @@ import requests
 
 from chassis.testing.polling import eventually
 
+from .fuzzing import growth, memory
 from .site import Site, long, told
 from .trickle import SLOW, trickling
 
 PATIENCE = 20.0  # seconds; a frozen service answers nobody
+
+HALF, LARGE, MOST = long(500, 200), 1024 * 1024, 128.0  # connections; bytes that each sends; megabytes
 
 
 class Honest:
@@ -64,3 +69,30 @@ def ratio(alone: list[float], beside: list[float], percent: int) -> float:
 
 def percentile(seconds: list[float], percent: int) -> float:
     return statistics.quantiles(seconds, n=100)[percent - 1]
+
+
+@pytest.mark.parametrize("door", ["gateway", "posts", "web"])
+def test_bodies_that_stop_before_their_end_do_not_fill_the_memory(site, door):
+    """Hundreds of them, a megabyte each, from nobody. Honest people read and write meanwhile."""
+    site.ann.sign_in()
+    honest, before = Honest(site, door), memory(site)
+    with contextlib.ExitStack() as slow:
+        for _ in range(HALF):
+            slow.enter_context(half_a_body(site.doors[door]))
+        grown = growth(site, before)
+        if door != "web":
+            honest.read(20)
+        made = site.ann.post("/posts/", body="an honest one")
+    told("A8", site.kind, f"bodies of 1 MB that stop before their end at {door}", HALF, honest.failed,
+         f"memory +{grown:.0f} MB")  # fmt: skip
+    assert honest.failed == 0
+    assert made.status_code == 201
+    assert grown < MOST
+
+
+def half_a_body(port: int) -> socket.socket:
+    head = f"POST /auth/reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: {LARGE}\r\n\r\n".encode()
+    connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    with contextlib.suppress(OSError):  # it may be hung up on already
+        connection.sendall(head + b"x" * (LARGE - 1000))
+    return connection
