@@ -34,6 +34,15 @@ class Site:
         """The gateway's port and each service's own."""
         return {name: self.blog.stack.ports[name] for name in ("gateway", *SERVICES)}
 
+    def own(self, door: str) -> str:
+        """What only somebody who is signed in may read there."""
+        path = {
+            "posts": "/api/v1/posts/",
+            "web": "/edit-profile",
+            "social": f"/api/v1/users/{self.ann.id}/timeline/",
+        }
+        return path.get(door, "/api/v1/users/me")
+
     @cached_property
     def ann(self) -> Person:
         return self.blog.member("ann")

@@ -21,12 +21,6 @@ ROUTING = ("X-Original-Url", "X-Rewrite-Url", "X-Forwarded-Path", "X-Forwarded-P
            "X-Http-Method", "X-Method-Override", "X-Forwarded-Host", "X-Host", "Forwarded", "X-Forwarded-Server")  # fmt: skip
 
 
-OWN = {
-    "gateway": "/api/v1/users/me",
-    "auth": "/api/v1/users/me",
-    "posts": "/api/v1/posts/",
-    "web": "/edit-profile",
-}
 STRANGER = (302, 400, 401)  # pages lead to the login
 
 
@@ -70,7 +64,7 @@ def test_nobody_becomes_somebody_by_a_header(fresh):
     tried = 0
     for lines in forged(fresh):
         for door, port in fresh.doors.items():
-            found = ask(port, OWN.get(door, f"/api/v1/users/{fresh.ann.id}/timeline/"), *lines)
+            found = ask(port, fresh.own(door), *lines)
             assert found.status in (STRANGER if door == "web" else (400, 401)), (door, lines)
             tried += 1
     told("A4", fresh.kind, "strangers with forged identity headers: known", tried, 0)
@@ -80,7 +74,7 @@ def test_nobody_becomes_somebody_else_by_a_header(fresh):
     tried, mine = 0, f"Authorization: Bearer {fresh.ann.token}"
     for lines in forged(fresh):
         for door in ("gateway", "auth", "web"):
-            found = ask(fresh.doors[door], OWN[door], mine, *lines)
+            found = ask(fresh.doors[door], fresh.own(door), mine, *lines)
             assert found.status in ((200, *STRANGER) if door == "web" else (200, 400, 401)), (door, lines)
             if found.status == 200 and door != "web":
                 assert json.loads(found.body)["id"] == fresh.ann.id, (door, lines)

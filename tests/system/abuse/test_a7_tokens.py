@@ -11,12 +11,6 @@ from .tokens import Mint
 
 VECTORS = Path(__file__).parent / "corpora" / "wycheproof" / "json_web_signature.json"
 REFUSED = (401, 431)  # who somebody is, is not known; the head is too long
-PATHS = {
-    "gateway": "/api/v1/users/me",
-    "auth": "/api/v1/users/me",
-    "posts": "/api/v1/posts/",
-    "web": "/edit-profile",
-}
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +19,7 @@ def mint(site: Site) -> Mint:
 
 
 def asked(site: Site, door: str, authorization: str) -> int:
-    path = PATHS.get(door, f"/api/v1/users/{site.ann.id}/timeline/")
-    url = f"http://127.0.0.1:{site.doors[door]}{path}"
+    url = f"http://127.0.0.1:{site.doors[door]}{site.own(door)}"
     headers = {"Authorization": authorization, "Accept": "application/json"}
     return site.ann.http.get(url, headers=headers, timeout=20, allow_redirects=False).status_code
 

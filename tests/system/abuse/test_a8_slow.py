@@ -11,7 +11,7 @@ import requests
 from chassis.testing.polling import eventually
 
 from .fuzzing import growth, memory
-from .site import Site, long, told
+from .site import LONG, SERVICES, Site, long, told
 from .trickle import SLOW, trickling
 
 PATIENCE = 20.0  # seconds; a frozen service answers nobody
@@ -23,7 +23,7 @@ class Honest:
     """Somebody who reads, by new connections and by a kept one in turn."""
 
     def __init__(self, site: Site, door: str) -> None:
-        self.url = f"http://127.0.0.1:{site.doors[door]}/api/v1/posts/"
+        self.url = f"http://127.0.0.1:{site.doors[door]}{site.own(door)}"
         self.headers = {"Authorization": f"Bearer {site.ann.token}"}
         self.kept = requests.Session()
         self.kept.trust_env = False
@@ -43,15 +43,15 @@ class Honest:
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("door", ["gateway", "posts"])
+@pytest.mark.parametrize("door", ["gateway", *(SERVICES if LONG else ("posts",))])
 def test_the_slow_slow_nobody_else(site, door):
     """In turns with and without them, so that what else the machine does counts for both."""
     site.ann.sign_in()
     honest, alone, beside = Honest(site, door), [], []
-    count = long(400, 60)
+    count = long(250, 60)
     for _ in range(long(5, 3)):
         alone += honest.read(count)
-        with trickling(site.doors[door], site.ann.token):
+        with trickling(site.doors[door], site.own(door), site.ann.token):
             beside += honest.read(count)
     eventually(lambda: max(honest.read(10)) < 1, 60)  # the next test finds the site as it was
     middle, worst = ratio(alone, beside, 50), ratio(alone, beside, 99)
@@ -80,8 +80,7 @@ def test_bodies_that_stop_before_their_end_do_not_fill_the_memory(site, door):
         for _ in range(HALF):
             slow.enter_context(half_a_body(site.doors[door]))
         grown = growth(site, before)
-        if door != "web":
-            honest.read(20)
+        honest.read(20)
         made = site.ann.post("/posts/", body="an honest one")
     told("A8", site.kind, f"bodies of 1 MB that stop before their end at {door}", HALF, honest.failed,
          f"memory +{grown:.0f} MB")  # fmt: skip

@@ -1,6 +1,6 @@
 """Slow clients in a process of their own, so that they cost the honest ones of a test nothing.
 
-`python -m tests.system.abuse.trickle PORT TOKEN` opens `SLOW` connections: a third sends its head byte by byte,
+`python -m tests.system.abuse.trickle PORT PATH TOKEN` opens `SLOW` connections: a third sends its head byte by byte,
 a third its body, a third takes its answer byte by byte. Says `ready` when all are there and slow; ends with its input.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 SLOW, PAUSE, TURNS = 500, 0.5, 10  # connections; seconds between two bytes of one; not all at the same moment
 HEAD = b"GET /api/v1/posts/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 BODY = b"POST /api/v1/users/confirm HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"
-READ = b"GET /api/v1/posts/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n"
+READ = b"GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n"
 
 
 class Slow:
@@ -51,8 +51,8 @@ class Slow:
                 self.begin()
 
 
-def main(port: int, token: str) -> None:
-    firsts = ((HEAD, False), (BODY, False), (READ % token.encode(), True))
+def main(port: int, path: str, token: str) -> None:
+    firsts = ((HEAD, False), (BODY, False), (READ % (path.encode(), token.encode()), True))
     everybody = [Slow(port, *firsts[number % 3]) for number in range(SLOW)]
     for each in everybody[2::3]:
         each.is_answered()
@@ -65,9 +65,9 @@ def main(port: int, token: str) -> None:
 
 
 @contextlib.contextmanager
-def trickling(port: int, token: str) -> Iterator[None]:
+def trickling(port: int, path: str, token: str) -> Iterator[None]:
     """As long as this lasts they are there."""
-    words = [sys.executable, "-m", __spec__.name, str(port), token]
+    words = [sys.executable, "-m", __spec__.name, str(port), path, token]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
@@ -80,4 +80,4 @@ def trickling(port: int, token: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), *sys.argv[2:])
