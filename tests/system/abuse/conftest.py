@@ -25,7 +25,11 @@ ONCE = (
     "test_a9_sites.py",
     "test_a_flood_of_sign_ins",
     "test_times_do_not_tell",
-    *(() if LONG else ("test_a1_fuzz.py",)),
+    *(
+        ()
+        if LONG
+        else ("test_a1_fuzz.py", "test_no_spelling_of_an_address_leads_inside", "test_services_tell_nobody")
+    ),
 )
 
 
