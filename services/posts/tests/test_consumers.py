@@ -1,5 +1,6 @@
 """What auth says of people."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from .states import USER, a_person, a_post
@@ -18,6 +19,18 @@ def test_a_rename_shows_on_old_posts_at_once(posts):
         "annabel",
         f"http://localhost:8000/avatar/{'f' * 32}.svg",
     )
+
+
+def test_news_of_somebody_who_just_now_writes_for_the_first_time_are_not_late(posts):
+    def write(id):
+        return posts.as_("typed", USER, id=id).post("/api/v1/posts/", json={"body": "first"}).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        for id in range(101, 121):
+            posted, told = pool.submit(write, id), pool.submit(a_person, posts, id, f"told{id}")
+            assert (posted.result(), bool(told.result())) == (201, True)
+    shown = {post["author"]["username"] for post in posts.as_("ann").get("/api/v1/posts/").json["posts"]}
+    assert shown == {f"told{id}" for id in range(101, 121)}
 
 
 def test_late_news_do_not_undo_a_rename(posts):

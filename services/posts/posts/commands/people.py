@@ -46,9 +46,10 @@ def is_gone(id: int) -> bool | None:
 def keep_person(id: int, version: int, **known: Any) -> None:
     """Takes over what auth says of a person, unless something newer is known."""
     person = db.session.get(Person, id, with_for_update=True)
-    if person is None:
-        db.session.add(Person(id=id, version=version, **known))
-    elif person.version <= version:
+    if person is None:  # or just now met by somebody who writes
+        db.session.execute(MEET, {"id": id, "username": known["username"], "avatar": known["avatar_hash"]})
+        person = db.session.get_one(Person, id, with_for_update=True)
+    if person.version <= version:
         person.version = version
         for name, value in known.items():
             setattr(person, name, value)
