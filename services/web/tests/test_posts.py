@@ -171,3 +171,15 @@ def test_who_may_moderate(site, ann, path):
 def test_a_moderator_deletes_comments_of_others(site, ann, post):
     comment = ann.comment(post, "bad")
     assert "The comment has been deleted." in site.moderator().submit(f"/comment/{comment}/delete")
+
+
+def test_long_posts_are_shown_and_not_kept(site, ann):
+    """What is kept would be a gigabyte if all of it were as long as posts may be."""
+    kept = site.app.extensions["pieces"].cache_info
+    short, long = ann.publish("short *words*"), ann.publish("long *words* " * 1000)
+    ann.text(f"/post/{short}")
+    before = kept()
+    assert "<em>words</em>" in ann.text(f"/post/{long}")
+    assert kept() == before
+    ann.text(f"/post/{short}")
+    assert kept().hits == before.hits + 1
