@@ -18,7 +18,7 @@ ATTRIBUTES = {"a": {"href", "title"}, "abbr": {"title"}, "acronym": {"title"}}
 GONE_WITH_CONTENT = {"script", "style"}
 SCHEMES = {"http", "https", "mailto"}
 REL = "nofollow noopener noreferrer"
-# Characters. So a post's event stays below what the bus takes, and a page of posts below what services take.
+# Bytes. So a post's event stays below what the bus takes, and a page of posts below what services take.
 LONGEST_HTML = 256 * 1024
 TOO_LONG = "becomes too long when it is shown: leave out some of its markup, and close what you open"
 
@@ -44,7 +44,7 @@ def _render(body: str, tags: set[str]) -> str:
         url_schemes=SCHEMES,
         link_rel=REL,
     ).strip()
-    if len(html) > LONGEST_HTML:
+    if len(html.encode()) > LONGEST_HTML:
         raise _too_long()
     return html
 

@@ -125,10 +125,11 @@ LONG = "A" * 4000
         (f"<b x='{LONG}'><!--> </b><!-- -->", "<p>x"),
         (f"<b x='{LONG}'>{'<div>' * 9}</b>", "<p>x"),
         ("<div>" + "".join(f"<b {number}>" for number in range(2000)), "<p>x"),
+        (f"<a title='{'😀' * 2000}'>{'<p>x' * 100}", ""),
         ("a.com ", "a.com "),
         ("&", "&"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 @pytest.mark.parametrize("render", [markup.post, markup.comment], ids=["post", "comment"])
 def test_no_text_becomes_many_times_as_long(render, body, rest):
