@@ -27,7 +27,7 @@ log = logging.getLogger("request")
 PATIENCE = 10.0  # seconds for a client to send a request, or to take its answer
 FAREWELL = 2.0  # seconds for a client to read its last answer before the connection is gone (RFC 9112, 9.6)
 PIECE, ROOM = 64 * 1024, 1024 * 1024  # read at once; kept by the kernel of an answer that is taken slowly
-MOST_UNTAKEN = 64 * 1024 * 1024  # of answers that wait for their clients, in all
+MOST_UNTAKEN = 128 * 1024 * 1024  # of answers that wait for their clients, in all
 MOST_HEARD = 64 * 1024 * 1024  # of requests that are only half there, in all
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -57,7 +57,7 @@ class Connection(gthread.TConn):  # type: ignore[misc]
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.heard, self.rest = Heard(), bytearray()
+        self.heard, self.rest, self.gone = Heard(), bytearray(), False
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
 
@@ -101,7 +101,7 @@ class PatientWorker(Worker):
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def on_pending_socket_readable(self, conn: Connection, client: Any) -> None:
-        if self._hears_all(conn):
+        if not conn.gone and self._hears_all(conn):
             self.pending_conns.remove(conn)
 
     def _hears_all(self, conn: Connection) -> bool:
@@ -209,6 +209,8 @@ class PatientWorker(Worker):
             self._gone(self._taking.popleft())
 
     def _takes(self, conn: Connection, fs: Any, client: Any) -> None:
+        if conn.gone:
+            return
         try:
             del conn.rest[: client.send(conn.rest[:PIECE])]
         except BlockingIOError:
@@ -224,6 +226,8 @@ class PatientWorker(Worker):
 
     def _leaves(self, conn: Connection, client: Any) -> None:
         """What still comes is read and forgotten, so that the answer is not lost to a reset."""
+        if conn.gone:
+            return
         with contextlib.suppress(BlockingIOError, ConnectionError):
             if client.recv(PIECE):
                 return
@@ -231,6 +235,8 @@ class PatientWorker(Worker):
         self._gone(conn)
 
     def _gone(self, conn: Connection) -> None:
+        """What the poller has seen of it already in this round comes to nothing."""
+        conn.gone = True
         with contextlib.suppress(OSError, KeyError, ValueError):
             self.poller.unregister(conn.sock)
         self.nr_conns -= 1

@@ -1,6 +1,8 @@
 """The server in front of the application: whole requests for threads, one reading of every message."""
 
+import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -32,10 +34,12 @@ WHOLE = (
 )
 THREADS = 4
 APP = """
+import os
+
 def app(environ, start):
     body = environ["wsgi.input"].read()
     size = int(environ["PATH_INFO"][1:] or 2)
-    start("200 OK", [("Content-Length", str(size)), ("X-Body", str(len(body)))])
+    start("200 OK", [("Content-Length", str(size)), ("X-Body", str(len(body))), ("X-Pid", str(os.getpid()))])
     return [b"x" * size]
 """
 
@@ -242,6 +246,31 @@ def read_all(connection, size):
         assert piece
         body += piece
     return body
+
+
+def worker(port):
+    with connect(port) as connection:
+        connection.sendall(GET)
+        return re.search(rb"X-Pid: ([0-9]+)", connection.recv(65536))[1]
+
+
+def test_more_answers_than_are_kept_cost_the_oldest_and_not_the_worker(port):
+    """Those that are given up may have room again at that very moment."""
+    size, before = 12_000_000, worker(port)
+
+    def taken(_):
+        came = 0
+        with connect(port) as client, contextlib.suppress(OSError):
+            client.sendall(b"GET /%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % size)
+            time.sleep(0.3)
+            while piece := client.recv(1024 * 1024):
+                came += len(piece)
+        return came
+
+    with ThreadPoolExecutor(40) as pool:
+        found = list(pool.map(taken, range(40)))
+    assert max(found) > size
+    assert worker(port) == before
 
 
 def test_clients_that_are_hung_up_on_and_stay_stop_nobody(port):
