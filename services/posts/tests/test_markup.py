@@ -49,6 +49,7 @@ REL = 'rel="nofollow noopener noreferrer"'
         ("<b onmouseover=alert(1)>b</b>", "<p><b>b</b></p>"),
         ("<svg><script>x</script></svg>", "<p></p>"),
         ("🦊 שלום", "<p>🦊 שלום</p>"),
+        ("<abbr title='<pre><b>'>x</abbr>", '<p><abbr title="&lt;pre&gt;&lt;b&gt;">x</abbr></p>'),
     ],
 )
 def test_posts(body, html):

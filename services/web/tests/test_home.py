@@ -144,3 +144,11 @@ def test_long_posts_are_folded_in_lists_only(site, ann):
     post = ann.publish("word " * 1000)
     assert "Read the whole post" in ann.text("/")
     assert "Read the whole post" not in ann.text(f"/post/{post}")
+
+
+def test_a_form_of_thousands_of_fields_is_not_even_read(ann):
+    fields = "&".join(f"f{number}" for number in range(5000))
+    answer = ann.open("POST", "/", data=fields, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 413
+    assert "larger than this site takes" in answer.text
+    assert len(answer.text) < 10_000

@@ -65,8 +65,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         "WTF_CSRF_TIME_LIMIT": int(settings.form_hours * 3600),
         "WTF_CSRF_SSL_STRICT": False,  # the gateway checks where a form comes from
     }
+    errors.install(app)
     clients.install(app, settings)
     visitors.install(app)
     showing.install(app)
-    errors.install(app)
     return app

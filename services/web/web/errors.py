@@ -8,7 +8,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from chassis import problems
-from chassis.problems import Conflict, Invalid, Refusal, TooMany, Unauthenticated, Unavailable
+from chassis.problems import Conflict, Invalid, Refusal, TooLarge, TooMany, Unauthenticated, Unavailable
 
 from .showing import show
 from .visitors import SignInFirst, login_address
@@ -33,7 +33,9 @@ SENTENCES = {
     500: "Something went wrong on our side. It has been logged, and we will look at it.",
 }
 NOT_KEPT = ("csrf_token", "submit", "preview")
-MOST_KEPT = 20  # fields; no form of ours has more, and a page that repeats 200,000 of them takes seconds
+# Fields; no form of ours has as many. To read 200,000 takes half a second, to show them again four.
+MOST_FIELDS, MOST_KEPT = 100, 20
+FORM = "application/x-www-form-urlencoded"
 EXPIRED = (
     "This form was open for a long time, or your browser did not send back what shows that it is yours, "
     "so nothing has been changed. What you wrote is below: check it, then send it again."
@@ -108,8 +110,15 @@ def _unexpected(_: Exception) -> Response:
     return page(500)
 
 
+def _few_fields() -> None:
+    """Before anything reads the form."""
+    if request.mimetype == FORM and request.get_data(parse_form_data=False).count(b"&") >= MOST_FIELDS:
+        raise TooLarge
+
+
 def install(app: Flask) -> None:
     """Instead of the problem bodies that the services answer with."""
+    app.before_request(_few_fields)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(SignInFirst, _sign_in_first)
     app.register_error_handler(Refusal, _refused)
