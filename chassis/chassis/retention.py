@@ -22,6 +22,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask
 
+from . import wal
 from .database import Database
 from .events import now
 from .metrics import FORGOTTEN
@@ -96,3 +97,10 @@ def batches(app: Flask, kept: Kept) -> Iterator[int]:
         if gone < BATCH:
             return
         time.sleep(PAUSE)
+
+
+def overwrite(app: Flask) -> None:
+    """What was deleted from a database that is a file leaves the file."""
+    url = app.extensions["reader"].url
+    if url.get_backend_name() == "sqlite":
+        wal.bring_in(url.database)

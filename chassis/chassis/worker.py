@@ -23,7 +23,7 @@ from flask import Flask
 from sqlalchemy import exc as database_errors
 from werkzeug.serving import make_server
 
-from . import handling, inbox, outbox, retention
+from . import handling, inbox, outbox, retention, wal
 from .bell import bell_of
 from .bus import Away, Blocked, Bus, Delivery, Publisher
 from .freshness import Teller, watermarks
@@ -69,6 +69,7 @@ class Worker:
         self._jobs = [
             Job("retry", inbox.retry_due),
             Job("forget", retention.forget_old, FORGET_EVERY),
+            Job("overwrite", retention.overwrite, wal.EVERY),
             *jobs,
         ]
         self._stopping = threading.Event()

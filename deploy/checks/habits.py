@@ -155,9 +155,11 @@ def _acknowledged(node: ast.AST) -> Iterator[Finding]:
 
 
 def _unconfirmed(tree: ast.AST) -> Iterator[Finding]:
-    """Whoever publishes in a module waits for the broker's confirms, and hears of what no queue took."""
+    """Whoever publishes in a module waits for the broker's confirms (which a commit does, too), and hears of
+    what no queue took.
+    """
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    confirms = any(_name(call) == "confirm_delivery" for call in calls)
+    confirms = any(_name(call) in ("confirm_delivery", "tx_commit") for call in calls)
     for call in calls:
         if _name(call) != "basic_publish":
             continue

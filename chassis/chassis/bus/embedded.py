@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .. import failpoints
+from .. import failpoints, wal
 from ..bell import Pipe, ring
 from ..events import is_watermark
 from . import DELIVERY_LIMIT, PREFETCH, Away, Delivery, Handle, Message, tell_missing
@@ -39,6 +39,7 @@ class EmbeddedBus:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._local = threading.local()
+        self._bring_in_at = 0.0
 
     def _connection(self, synchronous: str = "FULL") -> sqlite3.Connection:
         """One connection a thread. A settled delivery need not survive a power cut (it would only come
@@ -127,7 +128,10 @@ class EmbeddedBus:
         return Path(f"{self._path}.{queue}.bell")
 
     def idle(self) -> None:
-        """Nothing to keep alive."""
+        """Now and then what was settled leaves the file."""
+        if time.monotonic() > self._bring_in_at:
+            self._bring_in_at = time.monotonic() + wal.EVERY
+            wal.bring_in(self._path)
 
     def close(self) -> None:
         for kept in vars(self._local).values():

@@ -1,5 +1,5 @@
-"""RabbitMQ (3.10 to 4.x) through pika: one topic exchange, one durable quorum queue a service, publisher
-confirms, manual acknowledgement.
+"""RabbitMQ (3.10 to 4.x) through pika: one topic exchange, one durable quorum queue a service, batches
+that are published when every queue has confirmed them, manual acknowledgement.
 
 Shape: `events` (topic) → `<queue>` (quorum, explicit delivery limit) → `<queue>.dead` (quorum). A message
 that the broker gives up because
@@ -7,7 +7,7 @@ its consumer died on it again and again comes from the dead-letter queue, and is
 cannot be handled.
 Every connection declares what it needs, so a broker that comes back empty is whole again. One connection
 belongs to one thread.
-See the RabbitMQ guides on quorum queues, consumer acknowledgements and publisher confirms.
+See the RabbitMQ guides on quorum queues, consumer acknowledgements, publisher confirms, and on transactions.
 """
 
 import logging
@@ -23,8 +23,6 @@ from pika.exceptions import (
     AMQPError,
     ChannelClosedByBroker,
     ConnectionBlockedTimeout,
-    NackError,
-    UnroutableError,
 )
 
 from .. import failpoints
@@ -161,51 +159,61 @@ def close(connection: pika.BlockingConnection) -> None:
 
 
 class RabbitPublisher:
-    """Publishes with confirms and `mandatory`, on a connection that is made when needed."""
+    """Publishes `mandatory` messages in transactions of AMQP, on a connection that is made when needed.
+
+    The answer to the commit comes when every queue has confirmed every message, so a batch waits for the
+    broker's disks once. Confirms one by one, which is all that pika's blocking channel has, wait for each.
+    """
 
     def __init__(self, bus: RabbitBus, exchange: str = EXCHANGE, key: str = "") -> None:
         self._bus, self._exchange, self._key = bus, exchange, key
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
+        self._returned: set[str] = set()
 
     def publish(self, messages: Sequence[Message]) -> set[str]:
         try:
             channel = self._open()
-            return {message.id for message in messages if self._confirmed(channel, message)}
+            self._returned.clear()
+            for message in messages:
+                self._put(channel, message)
+            channel.tx_commit()
+            channel.connection.process_data_events(0)  # hands over what came back
         except ConnectionBlockedTimeout as error:
             self.close()
             raise Blocked("RabbitMQ blocks publishers: it is short of memory or disk") from error
         except BROKEN as error:
             self.close()
             raise Away(f"RabbitMQ: {type(error).__name__}") from error
+        return {message.id for message in messages} - self._returned
 
     def _open(self) -> BlockingChannel:
         if self._channel is None or not self._channel.is_open:
             self.close()
             self._connection = self._bus.connect()
             self._channel = self._connection.channel()
-            self._channel.confirm_delivery()
+            self._channel.add_on_return_callback(self._came_back)
             if self._exchange:
                 self._channel.exchange_declare(self._exchange, "topic", durable=True)
+            self._channel.tx_select()
         return self._channel
 
-    def _confirmed(self, channel: BlockingChannel, message: Message) -> bool:
+    def _put(self, channel: BlockingChannel, message: Message) -> None:
         properties = pika.BasicProperties(
             delivery_mode=PERSISTENT,
             message_id=message.id,
             type=message.type,
             content_type="application/cloudevents+json",
         )
-        try:
-            channel.basic_publish(
-                self._exchange, self._key or message.type, message.body, properties, mandatory=True
-            )
-        except (UnroutableError, NackError):
-            return False
-        finally:
-            if not is_watermark(message.type):
-                failpoints.reach("relay.sent")
-        return True
+        channel.basic_publish(
+            self._exchange, self._key or message.type, message.body, properties, mandatory=True
+        )
+        if not is_watermark(message.type):
+            failpoints.reach("relay.sent")
+
+    def _came_back(self, _channel: Any, _method: Any, properties: pika.BasicProperties, _body: bytes) -> None:
+        """No queue takes it."""
+        self._returned.add(properties.message_id)
 
     def idle(self) -> None:
         if self._connection is not None:

@@ -125,7 +125,7 @@ def published_again(rig: Rig) -> float:
 def test_without_a_queue_events_wait_and_somebody_is_told(rig, members):
     """F5. Only social hears of comments: without its queue nobody takes them."""
     [ann, *_] = members
-    post = ann.publish("text before the queue is gone").made
+    post = ann.publish(f"text before the queue is gone {time.monotonic_ns()}").made
     rig.check()
     rig.stack.stop("social-worker")
     delete_queue(rig)
@@ -148,15 +148,15 @@ def test_a_queue_deleted_under_its_consumer_is_there_again(rig, members):
     [ann, *_] = members
     before = rig.metric("social-worker", "queues_made_total")
     delete_queue(rig)
-    ann.publish("text that social may miss")
+    ann.publish(f"text that social may miss {time.monotonic_ns()}")
     noticed = within(limit(15), lambda: rig.metric("social-worker", "queues_made_total") > before)
     rig.stack.stop("social-worker")
     delete_queue(rig)
-    ann.publish("text that auth hears of, and social does not")
+    ann.publish(f"text that auth hears of, and social does not {time.monotonic_ns()}")
     soon(lambda: "not sent" not in rig.books.waiting())
     rig.stack.start("social-worker")
     soon(lambda: rig.metric("social-worker", "queues_made_total"))
-    ann.publish("text that social hears again")
+    ann.publish(f"text that social hears again {time.monotonic_ns()}")
     soon(lambda: "not sent" not in rig.books.waiting())
     lost = rig.books.forgive()
     assert lost
@@ -189,10 +189,12 @@ def resend(rig: Rig) -> float:
 def test_after_the_bus_lost_everything_one_command_puts_it_right(rig, members):
     """F7."""
     [ann, ben, *_] = members
-    older = [ann.publish(f"text {number} that is there before").made for number in range(2)]
+    older = [
+        ann.publish(f"text {number} that is there before {time.monotonic_ns()}").made for number in range(2)
+    ]
     rig.check()
     rig.stack.stop("social-worker", "auth-worker")
-    post = ann.publish("text that is lost on the way").made
+    post = ann.publish(f"text that is lost on the way {time.monotonic_ns()}").made
     ann.comment(post, "a comment that is lost on the way")
     ben.publish("another text that is lost on the way")
     ann.edit(older[0], "text whose new words are lost on the way")

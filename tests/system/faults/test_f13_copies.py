@@ -58,8 +58,8 @@ def members(rig: Rig) -> list[Member]:
         for other in member.others:
             member.follow(other)
     for number in range(POSTS):
-        members[number % 3].publish(f"text {number} of F13")  # the fourth has no posts
-    members[1].comment(members[0].mine[0], "a comment of F13")
+        members[number % 3].publish(f"text {number} of F13 {time.monotonic_ns()}")  # the fourth has no posts
+    members[1].comment(members[0].mine[0], f"a comment of F13 {time.monotonic_ns()}")
     members[0].delete(members[0].mine.pop())
     settle(rig.books)
     return members

@@ -91,7 +91,9 @@ def done(rig: Rig, id: int) -> bool:
 
 
 def traces(rig: Rig, words: dict[str, str]) -> list[str]:
-    """Where any of these words is: every column of every table, the bus' file, every log."""
+    """Where any of these words is: every column of every table, every log, and whatever SQLite has on the
+    disk.
+    """
     found = []
     for service in SERVICES:
         engine = rig.books.engines[service]
@@ -100,8 +102,12 @@ def traces(rig: Rig, words: dict[str, str]) -> list[str]:
             rows = rig.books.rows(service, f'SELECT * FROM "{table}"')
             text = "\n".join(plain(value) for row in rows for value in row)
             found += [f"{name} in {service}.{table}" for name, word in words.items() if word in text]
-    for path in [*rig.stack.logs.glob("*.log"), *rig.stack.data.glob("bus.sqlite")]:
-        text = path.read_bytes().decode(errors="replace")
+    for path in [
+        *rig.stack.logs.glob("*.log"),
+        *rig.stack.data.glob("*.sqlite"),
+        *rig.stack.data.glob("*-wal"),
+    ]:
+        text = path.read_bytes().decode(errors="replace") if path.exists() else ""
         found += [f"{name} in {path.name}" for name, word in words.items() if word in text]
     return found
 
