@@ -59,8 +59,10 @@ def exists(item: pytest.Item) -> bool:
 
 def second_try_for_whole_blogs(items: list[pytest.Item]) -> None:
     """On a busy machine a deadline may pass that has nothing to do with what is tried. The summary counts
-    each second try.
+    each second try. The long forms have the machine to themselves, and none.
     """
+    if "long" in (os.environ.get("FAULTS"), os.environ.get("ABUSE"), os.environ.get("ROLLING")):
+        return
     for item in items:
         if any(item.path.is_relative_to(folder) for folder in WHOLE_BLOGS):
             item.add_marker(pytest.mark.flaky(reruns=1))

@@ -27,6 +27,7 @@ from .withdrawn import Withdrawn
 log = logging.getLogger(__name__)
 LEEWAY = 5.0
 REQUIRED = ["iss", "aud", "sub", "iat", "exp", "jti"]
+UNKNOWN = "Who is asking cannot be told right now. Try again in a moment."
 ASK_SOON, LONGEST_WAIT = 0.1, 3.0  # seconds
 
 
@@ -122,6 +123,13 @@ class Keys:
     @property
     def known(self) -> bool:
         return bool(self._keys)
+
+    @property
+    def complete(self) -> bool:
+        """Whether a key that is not among them is none: what was published meanwhile is not known while the
+        issuer is away.
+        """
+        return bool(self._keys) and not self._away
 
     def keep_fresh(self) -> None:
         """Sees to it that somebody reads them again and again: a thread, which does not survive a fork."""
@@ -238,9 +246,7 @@ class Verifier:
                 raise Unauthenticated
             key = self.keys.key(str(header.get("kid")))
             if key is None:
-                raise (
-                    Unauthenticated if self.keys.known else Unavailable("Nobody can be recognised right now.")
-                )
+                raise Unauthenticated if self.keys.complete else Unavailable(UNKNOWN)
             claims = jwt.decode(
                 token,
                 key,

@@ -134,6 +134,18 @@ KEY = {"kid": "k1", "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg
 OTHER = {**KEY, "kid": "k2"}
 
 
+def test_while_the_issuer_is_away_a_key_that_is_not_known_may_be_a_new_one(shop, tmp_path):
+    """401 would tell a client to throw a good token away."""
+    fresh = Signer(tmp_path)
+    published = shop.signer.jwks.read_text()
+    shop.signer.jwks.unlink()
+    with_new_key = shop._caller(f"Bearer {fresh.token(1, 'ann', PACK)}")
+    answer = with_new_key.get("/api/v1/boxes/")
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    shop.signer.jwks.write_text(published)
+    assert with_new_key.get("/api/v1/boxes/").status_code == 401
+
+
 def document(*keys):
     return json.dumps({"keys": keys}).encode()
 

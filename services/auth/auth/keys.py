@@ -88,6 +88,8 @@ class Keyring:
     def known(self) -> bool:
         return bool(self.published())
 
+    complete = known
+
     def trouble(self) -> str:
         """Why nothing can be signed or verified here, or nothing."""
         if self.known:

@@ -51,7 +51,7 @@ def test_without_the_bus_writes_go_on_as_before(rig, members):
     Counted is what each write took; the few in the first second of an outage that wait for their own news
     (at most 0.3 s, once for each process) are among them.
     """
-    windows, seconds = long(2, 1), long(25, 4)
+    windows, seconds = long(4, 1), long(12, 4)
     began, usual, during = time.monotonic(), [], []
     with Load(members, RATE, SEED):
         for _ in range(windows):
