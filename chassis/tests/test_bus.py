@@ -202,8 +202,14 @@ def test_an_event_that_kills_its_consumer_again_and_again_is_given_up_with_a_rea
         except KeyboardInterrupt:
             deaths.append(1)
 
+    def watch():
+        try:
+            eventually(lambda: dead and seen)
+        finally:
+            stopping.set()  # a test that fails must end, too
+
     stopping, deaths = threading.Event(), []
-    watcher = threading.Thread(target=lambda: (eventually(lambda: dead and seen), stopping.set()))
+    watcher = threading.Thread(target=watch)
     watcher.start()
     while not stopping.is_set() and len(deaths) < 3 * DELIVERY_LIMIT:
         live_and_die()

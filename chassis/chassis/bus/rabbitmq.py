@@ -242,7 +242,7 @@ class Consumption:
     ) -> None:
         self._connection, self._queue, self._types = connection, queue, types
         self._handle, self._stopping, self._beat = handle, stopping, beat
-        self._deserted = False
+        self._deserted, self._careful = False, True
         self._held: list[tuple[int, Delivery]] = []
 
     def run(self) -> None:
@@ -252,10 +252,11 @@ class Consumption:
             topology(channel, self._queue, self._types)
             if missing:
                 tell_missing(self._queue)
-            channel.basic_qos(prefetch_count=PREFETCH)
             channel.add_on_cancel_callback(self._cancelled)
-            channel.basic_consume(self._queue, self._arrived)
+            channel.basic_qos(prefetch_count=PREFETCH)
             channel.basic_consume(f"{self._queue}.dead", self._given_up)
+            channel.basic_qos(prefetch_count=1)
+            channel.basic_consume(self._queue, self._arrived)
             while not self._stopping.is_set():
                 self._beat()
                 self._connection.process_data_events(0.5)
@@ -264,6 +265,14 @@ class Consumption:
                     raise Away("RabbitMQ ended the consumer: the queue or its leader is gone")
         finally:
             close(self._connection)
+
+    def _take_more(self, channel: BlockingChannel) -> None:
+        """One at a time until something new was settled: whatever lies beside an event that ends the process
+        counts as delivered once more each time, and would be given up with it.
+        """
+        self._careful = False
+        channel.basic_qos(prefetch_count=PREFETCH - 1)
+        channel.basic_consume(self._queue, self._arrived)
 
     def _cancelled(self, _: Any) -> None:
         """Somebody has deleted the queue: without this the connection would stay, and nothing ever arrive."""
@@ -290,4 +299,7 @@ class Consumption:
                 self._connection.sleep(0.5)
             else:
                 channel.basic_ack(self._held[settled - 1][0], multiple=True)
+                done = [delivery for _, delivery in self._held[:settled]]
                 del self._held[:settled]
+                if self._careful and not all(delivery.again or delivery.dead for delivery in done):
+                    self._take_more(channel)

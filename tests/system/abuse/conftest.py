@@ -28,7 +28,12 @@ ONCE = (
     *(
         ()
         if LONG
-        else ("test_a1_fuzz.py", "test_no_spelling_of_an_address_leads_inside", "test_services_tell_nobody")
+        else (
+            "test_a1_fuzz.py",
+            "test_a1_texts.py",
+            "test_no_spelling_of_an_address_leads_inside",
+            "test_services_tell_nobody",
+        )
     ),
 )
 
