@@ -15,7 +15,15 @@ from ..rig.load import Member, within
 
 POSTS = long(2000, 24)
 TABLES = {"auth": ("users",), "posts": ("people",), "social": ("people", "cards")}
-COLUMNS = {"users": "id, post_count, post_count_version"}
+# All, except those of which copies are not made: when somebody was forgotten here, and how many comments a
+# post had that is gone.
+COLUMNS = {
+    "auth users": "id, post_count, post_count_version",
+    "posts people": "id, username, name, avatar_hash, version, removed",
+    "social cards": "id, author_id, body, body_html, published_at, edited_at, version, removed,"
+    " CASE WHEN removed THEN 0 ELSE comment_count END,"
+    " CASE WHEN removed THEN 0 ELSE comment_count_version END",
+}
 WORKERS = [f"{service}-worker" for service in TABLES]
 GHOST = 9_000_000_000
 # For each copy every kind of damage; {0}, {1}, … are rows that each is done to.
@@ -84,7 +92,7 @@ def everything(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
     """Every copy, row by row and column by column."""
     return {
         f"{service} {table}": sorted(
-            rig.books.rows(service, f"SELECT {COLUMNS.get(table, '*')} FROM {table}"), key=repr
+            rig.books.rows(service, f"SELECT {COLUMNS.get(f'{service} {table}', '*')} FROM {table}"), key=repr
         )
         for service, tables in TABLES.items()
         for table in tables
