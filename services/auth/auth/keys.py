@@ -61,6 +61,7 @@ class Keyring:
         self._keys: list[Key] = []
         self._loaded: dict[str, Ed25519PrivateKey] = {}
         self._refused: set[str] = set()
+        self._lacking = False
         self.generation = 0
 
     def published(self, at: float | None = None) -> list[Key]:
@@ -110,9 +111,12 @@ class Keyring:
                     self._read(name.removesuffix(".pem"))
 
     def keep_fresh(self) -> None:
-        """Called once in each process that answers; the folder is looked at whenever somebody asks."""
-        if reason := self.trouble():
-            log.error("nothing can be signed or verified", extra={"reason": reason})
+        """Called with each token. That there is no key is told once, until there has been one again."""
+        if self.known:
+            self._lacking = False
+        elif not self._lacking:
+            self._lacking = True
+            log.error("nothing can be signed or verified", extra={"reason": self.trouble()})
 
     def make(self) -> str:
         """Makes a key; returns its id. The file appears whole, readable by us alone."""

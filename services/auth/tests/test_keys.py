@@ -155,6 +155,18 @@ def test_without_any_key_nobody_is_recognised_and_nobody_can_sign(auth, ring):
         ring.signing()
 
 
+def test_that_there_is_no_key_is_told_once_however_many_ask(tmp_path, caplog):
+    ring = Keyring(tmp_path)
+    caplog.set_level("ERROR")
+    for _ in range(2):
+        for _ in range(3):
+            ring.keep_fresh()
+        kid = ring.make()
+        ring.keep_fresh()
+        ring.remove(kid)
+    assert [record.getMessage() for record in caplog.records] == ["nothing can be signed or verified"] * 2
+
+
 def test_a_key_with_a_name_of_its_own_counts_as_the_oldest_by_time(tmp_path, ring):
     mine = Keyring(tmp_path / "mine")
     kid = mine.make()
