@@ -16,21 +16,16 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-import orjson
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import (
-    AMQPError,
-    ChannelClosedByBroker,
-    ConnectionBlockedTimeout,
-)
+from pika.exceptions import AMQPError, ConnectionBlockedTimeout
 
 from .. import failpoints
 from ..events import is_watermark
-from . import DELIVERY_LIMIT, EXCHANGE, PREFETCH, Away, Blocked, Delivery, Handle, Message, tell_missing
+from . import EXCHANGE, PREFETCH, Away, Blocked, Delivery, Handle, Message, tell_missing
+from .topology import PERSISTENT, is_missing, topology, unbind_former
 
 log = logging.getLogger(__name__)
-PERSISTENT = 2
 BROKEN = (AMQPError, OSError)
 SLOWEST_RETRY = 2.0
 
@@ -107,50 +102,6 @@ class RabbitBus:
         except Away:
             return False
         return True
-
-
-def topology(channel: BlockingChannel, queue: str, types: Iterable[str]) -> None:
-    """Exchange, queue and dead-letter queue, bound to these types."""
-    channel.exchange_declare(EXCHANGE, "topic", durable=True)
-    dead = f"{queue}.dead"
-    quorum: dict[str, Any] = {"x-queue-type": "quorum"}
-    channel.queue_declare(dead, durable=True, arguments=quorum)
-    limits = {
-        "x-delivery-limit": DELIVERY_LIMIT,
-        "x-dead-letter-exchange": "",
-        "x-dead-letter-routing-key": dead,
-    }
-    channel.queue_declare(queue, durable=True, arguments=quorum | limits)
-    for type in types:
-        channel.queue_bind(queue, EXCHANGE, type)
-
-
-def is_missing(connection: pika.BlockingConnection, queue: str) -> bool:
-    """Asks on a channel of its own, which the broker closes if the queue is not there."""
-    try:
-        connection.channel().queue_declare(queue, passive=True)
-    except ChannelClosedByBroker:
-        return True
-    return False
-
-
-def unbind_former(channel: BlockingChannel, queue: str, types: list[str]) -> None:
-    """Removes bindings to types that are no longer named. AMQP cannot list them, so the last list is kept in
-    a queue of one message; whatever happens in between, too many bindings are left rather than too few.
-    """
-    record = f"{queue}.bindings"
-    channel.queue_declare(record, durable=True, arguments={"x-queue-type": "quorum"})
-    kept = pika.BasicProperties(delivery_mode=PERSISTENT)
-    channel.confirm_delivery()
-    channel.basic_publish("", record, orjson.dumps(types), kept, mandatory=True)
-    bound, tags = set(), []
-    while (found := channel.basic_get(record))[0] is not None:
-        tags.append(found[0].delivery_tag)
-        bound |= set(orjson.loads(found[2]))
-    for type in bound - set(types):
-        channel.queue_unbind(queue, EXCHANGE, type)
-    for tag in tags[:-1]:
-        channel.basic_ack(tag)
 
 
 def close(connection: pika.BlockingConnection) -> None:
