@@ -27,7 +27,7 @@ log = logging.getLogger("request")
 PATIENCE = 10.0  # seconds for a client to send a request, or to take its answer
 FAREWELL = 2.0  # seconds for a client to read its last answer before the connection is gone (RFC 9112, 9.6)
 PIECE, ROOM = 64 * 1024, 1024 * 1024  # read at once; kept by the kernel of an answer that is taken slowly
-MOST_UNTAKEN = 128 * 1024 * 1024  # of answers that wait for their clients, in all
+MOST_UNTAKEN = 64 * 1024 * 1024  # of answers that wait for their clients, in all
 MOST_HEARD = 64 * 1024 * 1024  # of requests that are only half there, in all
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
