@@ -2,12 +2,10 @@
 waiting times.
 """
 
-import http.client
 import json
 import shutil
 import subprocess
-import threading
-import time
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,36 +70,22 @@ def formatted(ask: Ask) -> str:
 
 
 def paced(url: str, asks: Sequence[Ask], rate: float, seconds: float) -> list[float]:
-    """Seconds that each answer took, at `rate` requests a second.
-
-    Counted from when it was due, so that a server that stands still is not asked less (coordinated omission).
-    """
+    """Seconds that each answer took, sorted, at `rate` requests a second: see bench/paced.py."""
     host = urlsplit(url).netloc
-    began, taken, lock, turn = time.monotonic() + 0.05, [], threading.Lock(), iter(range(int(rate * seconds)))
+    given = {"url": url, "asks": [written(ask, host) for ask in asks], "rate": rate, "seconds": seconds}
+    words = [sys.executable, "-m", "bench.paced"]
+    done = subprocess.run(
+        words, input=json.dumps(given | {"connections": CONNECTIONS}), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return [float(each) for each in json.loads(done.stdout)]
 
-    def work() -> None:
-        connection = http.client.HTTPConnection(host, timeout=10)
-        while True:
-            with lock:
-                number = next(turn, None)
-            if number is None:
-                connection.close()
-                return
-            ask, due = asks[number % len(asks)], began + number / rate
-            time.sleep(max(due - time.monotonic(), 0))
-            connection.request(ask.method, ask.path, ask.body or None, ask.headers)
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status < 400, f"{ask.method} {ask.path}: {answer.status}"
-            with lock:
-                taken.append(time.monotonic() - due)
 
-    workers = [threading.Thread(target=work) for _ in range(CONNECTIONS)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return sorted(taken)
+def written(ask: Ask, host: str) -> str:
+    """As it goes over the wire."""
+    headers = {"Host": host} | ask.headers | ({"Content-Length": str(len(ask.body))} if ask.body else {})
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{ask.method} {ask.path} HTTP/1.1\r\n{lines}\r\n{ask.body}"
 
 
 def quantile(values: Sequence[float], part: float) -> float:

@@ -27,15 +27,15 @@ class Meter:
 
     @contextmanager
     def others(self) -> Iterator[list[float]]:
-        """Which part of all cores others than the blog and this process use meanwhile."""
+        """Which part of all cores others than the blog, this process and what it ran use meanwhile."""
         told, began, before = list[float](), time.monotonic(), self._beside()
         yield told
         cores = (time.monotonic() - began) * (os.cpu_count() or 1)
         told.append(max(self._beside() - before, 0.0) / cores)
 
     def _beside(self) -> float:
-        own = resource.getrusage(resource.RUSAGE_SELF)
-        return busy() - sum(self.cpu().values()) - own.ru_utime - own.ru_stime
+        own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return busy() - sum(self.cpu().values()) - sum(each.ru_utime + each.ru_stime for each in own)
 
     def memory(self) -> dict[str, float]:
         """Proportional set size in MB: what is shared counts once."""

@@ -122,12 +122,20 @@ def measured(bench: Bench, rounds: int, seconds: float, folder: Path, brief: boo
             asks = line.asks(bench) if line.fresh else asked[line.name]
             one_round(bench, line, asks, found[line.name], seconds, folder, brief)
     for line in (each for each in LINES if each.floor and not brief):
-        rate = SHARE_OF_PEAK * statistics.median(found[line.name].rate)
-        with bench.meter.others() as others:
-            taken = paced(bench.stack.url, asked[line.name], rate, seconds)
-        [found[line.name].others] = others
-        found[line.name].p50, found[line.name].p99 = (1000 * quantile(taken, part) for part in (0.5, 0.99))
+        waiting(bench, asked[line.name], found[line.name], rounds, seconds)
     return found
+
+
+def waiting(bench: Bench, asks: list[Ask], found: Figures, rounds: int, seconds: float) -> None:
+    """Below the peak; medians of all rounds."""
+    rate, p50, p99 = SHARE_OF_PEAK * statistics.median(found.rate), [], []
+    with bench.meter.others() as others:
+        for _ in range(rounds):
+            taken = paced(bench.stack.url, asks, rate, seconds)
+            p50.append(1000 * quantile(taken, 0.5))
+            p99.append(1000 * quantile(taken, 0.99))
+    [found.others] = others
+    found.p50, found.p99 = statistics.median(p50), statistics.median(p99)
 
 
 def one_round(

@@ -23,7 +23,7 @@ from flask import Flask, Response, current_app, g, request
 from pydantic import BaseModel, ValidationError
 
 from . import failpoints
-from .problems import Invalid, NotAllowed, SecondStepNeeded, Unauthenticated, UnsupportedType
+from .problems import BadToken, Invalid, NotAllowed, SecondStepNeeded, Unauthenticated, UnsupportedType
 from .settings import settings
 from .shapes import Query, Shape
 from .tokens import Actor, Verifier
@@ -164,7 +164,10 @@ def authenticate(lacking: bool = False) -> Actor:
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated
     verifier: Verifier = current_app.extensions["verifier"]
-    actor = verifier.actor(token.strip())
+    try:
+        actor = verifier.actor(token.strip())
+    except Unauthenticated:
+        raise BadToken from None
     if actor.lacks and not lacking:
         raise SecondStepNeeded
     g.actor = actor

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from . import wal
 from .database import database
 from .events import now
 
@@ -23,11 +24,18 @@ def forget(person: int) -> bool:
 
     Idempotent; call it again, each time with a commit, until it says so.
     """
+    _leave_the_file()
     _blank_events(person)
     _settle_parked(person)
     keys = database.idempotency_keys
     database.session.execute(sa.delete(keys).where(keys.c.owner == person))
     return not any(_is_left(table, person) for table in (database.outbox, database.parked))
+
+
+def _leave_the_file() -> None:
+    url = database.engine.url
+    if url.get_backend_name() == "sqlite" and url.database:
+        wal.rewrite_later(url.database)
 
 
 def _blank_events(person: int) -> None:

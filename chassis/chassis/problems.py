@@ -52,6 +52,15 @@ class Unauthenticated(Refusal):
     status, message = 401, "Invalid credentials"
 
 
+class BadToken(Unauthenticated):
+    """The token that was shown is not good, or no longer: nothing has been done (RFC 6750, section 3.1)."""
+
+    challenge = 'Bearer error="invalid_token"'
+
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": self.challenge})
+
+
 class NotAllowed(Refusal):
     status, message = 403, "Insufficient permissions"
 

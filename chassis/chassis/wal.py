@@ -1,5 +1,7 @@
 """SQLite's write-ahead log. What is deleted is written over in the log first, and stays readable in the file
 until the log is brought into it, which SQLite by itself does after so many pages, however long that takes.
+What was moved from one page to another before it was deleted can stay on the first, `secure_delete` or not:
+only a file that is written anew is sure to be without it.
 """
 
 import sqlite3
@@ -8,6 +10,7 @@ from pathlib import Path
 
 EVERY = 10.0  # seconds
 PATIENCE = 0.05  # seconds: while it waits for readers, nobody can write
+LARGEST = 64_000_000  # bytes of a file that is written anew at once: nobody can write meanwhile
 
 
 def bring_in(path: str | Path) -> None:
@@ -16,3 +19,29 @@ def bring_in(path: str | Path) -> None:
         return
     with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def rewrite_later(path: str | Path) -> None:
+    """Asks for it within the transaction that erases: it is not forgotten if we die, nor done too early,
+    because whoever rewrites waits for whoever writes.
+    """
+    mark_of(path).touch()
+
+
+def rewrite_if_asked(path: str | Path) -> None:
+    """Writes the file anew when somebody was erased from it since; another time if it is in use.
+
+    A file over `LARGEST` is left to its keeper, at a quiet hour: docs/decisions/0013.
+    """
+    mark = mark_of(path)
+    if not mark.exists() or Path(path).stat().st_size > LARGEST:
+        return
+    asked = mark.stat().st_mtime_ns
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
+        connection.execute("VACUUM")
+        if mark.stat().st_mtime_ns == asked:
+            mark.unlink()
+
+
+def mark_of(path: str | Path) -> Path:
+    return Path(f"{path}.erased")

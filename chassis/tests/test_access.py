@@ -38,6 +38,8 @@ def test_without_credentials_nobody_gets_in(shop):
 def test_nothing_but_a_good_bearer_token_proves_an_identity(shop, header):
     answer = shop.anonymous().get("/api/v1/boxes/", headers={"Authorization": header, "X-User-Id": "1"})
     assert told(answer) == (401, "Invalid credentials")
+    shown = header.endswith(("x.y.z", "nonsense"))
+    assert answer.headers.get("WWW-Authenticate") == ('Bearer error="invalid_token"' if shown else None)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What was deleted from SQLite's files is not in them any more a little later."""
 
+import random
 import sqlite3
 import threading
 from contextlib import closing
@@ -46,6 +47,56 @@ def test_somebody_who_reads_is_not_disturbed_and_it_is_done_the_next_time(tmp_pa
 def test_a_file_that_is_not_there_is_not_made(tmp_path):
     wal.bring_in(tmp_path / "none.sqlite")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stayed_behind_on_a_page_leaves_with_the_rewriting(tmp_path):
+    """Pages that are split can keep what moved."""
+    file = tmp_path / "some.sqlite"
+    with closing(opened(file)) as writer:
+        remnant(writer)
+        wal.bring_in(file)
+        assert held(tmp_path), "SQLite leaves nothing behind any more: rewriting is not needed"
+        wal.rewrite_if_asked(file)
+        assert held(tmp_path), "nobody has asked"
+        wal.rewrite_later(file)
+        wal.rewrite_if_asked(file)
+        wal.bring_in(file)
+        assert not held(tmp_path)
+        assert not wal.mark_of(file).exists()
+
+
+def test_while_somebody_writes_the_rewriting_waits(tmp_path):
+    file = tmp_path / "some.sqlite"
+    with closing(opened(file)) as writer:
+        writer.execute("CREATE TABLE texts (text)")
+        writer.execute("BEGIN IMMEDIATE")
+        wal.rewrite_later(file)
+        wal.rewrite_if_asked(file)
+        assert wal.mark_of(file).exists()
+        writer.execute("COMMIT")
+        wal.rewrite_if_asked(file)
+        assert not wal.mark_of(file).exists()
+
+
+def test_a_large_file_is_left_to_its_keeper(tmp_path, monkeypatch):
+    file = tmp_path / "some.sqlite"
+    monkeypatch.setattr(wal, "LARGEST", 100)
+    with closing(opened(file)) as writer:
+        writer.execute("CREATE TABLE texts (text)")
+        wal.bring_in(file)
+        wal.rewrite_later(file)
+        wal.rewrite_if_asked(file)
+        assert wal.mark_of(file).exists()
+
+
+def remnant(writer):
+    """Rows of different sizes in no order, so that pages are split; then those with the words are deleted."""
+    chance = random.Random(4)
+    writer.execute("CREATE TABLE texts (key TEXT PRIMARY KEY, text) WITHOUT ROWID")
+    for number in range(300):
+        text = (b"other" if number % 3 else SECRET) * chance.randrange(1, 40)
+        writer.execute("INSERT INTO texts VALUES (?, ?)", (f"{chance.getrandbits(64):016x}", text))
+    writer.execute("DELETE FROM texts WHERE substr(text, 1, ?) = ?", (len(SECRET), SECRET))
 
 
 def opened(file):

@@ -23,7 +23,7 @@ from .awaiting import Awaiting
 from .changes import Changes
 from .cors import SAFE, Cors
 from .credentials import presented
-from .forward import Forwarder
+from .forward import Forwarder, Outdated
 from .headers import security, sift
 from .identity import Identities, Identity
 from .insider import Insider
@@ -114,12 +114,17 @@ class Gateway:
         if route.service == "gateway":
             return self._local(visit)
         self._forwarder.admit(route)
-        visit.identity = self._identity(visit, route.asks(visit.method))
+        who = route.asks(visit.method)
+        visit.identity = self._identity(visit, who)
         came = time.monotonic()
         body = bodies.read(visit, limit, self._settings.body_seconds)
         reading = time.monotonic() - came  # the client's time, not ours
         deadline = visit.started + reading + self._settings.request_seconds
-        return self._forwarder.forward(visit, route, body, deadline)
+        try:
+            return self._forwarder.forward(visit, route, body, deadline)
+        except Outdated:  # a token that auth gave us, not the caller's: a new one may be good
+            visit.identity = self._identity(visit, who)
+            return self._forwarder.forward(visit, route, body, deadline)
 
     def _route(self, visit: Visit) -> Route | None:
         """The route of the address. For people, one that does not exist is told by a page like any other."""

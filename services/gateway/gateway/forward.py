@@ -3,7 +3,7 @@ what is internal.
 """
 
 from chassis.guard import NO_STORE
-from chassis.problems import Refusal, Unavailable
+from chassis.problems import BadToken, Refusal, Unavailable
 from chassis.wire import Answer, Failed, Late, Unreachable
 
 from . import metrics
@@ -34,6 +34,12 @@ class NoAnswerInTime(Refusal):
     status = 504
 
 
+class Outdated(Unavailable):
+    """A service knows of a withdrawn key before we do, and has done nothing with a token of ours."""
+
+    message = "Who is asking cannot be told right now. Try again in a moment."
+
+
 class Forwarder:
     def __init__(self, upstreams: dict[str, Upstream], identities: Identities, awaiting: Awaiting) -> None:
         self._upstreams, self._identities, self._awaiting = upstreams, identities, awaiting
@@ -46,7 +52,7 @@ class Forwarder:
             raise full(upstream.name)
 
     def forward(self, visit: Visit, route: Route, body: bytes, deadline: float) -> Reply:
-        """The service's answer. Raises a `Refusal` when there is none."""
+        """The service's answer. Raises a `Refusal`: there is none, or `Outdated`: another token may help."""
         upstream = self._upstreams[route.service]
         caller = visit.identity.sub if visit.identity else ""
         cookies = without_session(visit.environ.get("HTTP_COOKIE", "")) if route.service == "web" else ""
@@ -56,6 +62,9 @@ class Forwarder:
             answer = upstream.ask(request, deadline)
         except Failed as failure:
             raise sentence(failure, upstream.name, visit.method) from failure
+        if visit.identity and visit.identity.made and answer.header("www-authenticate") == BadToken.challenge:
+            self._identities.refused(visit.identity)
+            raise Outdated(retry_after=1)
         return self._reply(visit, route, answer, caller)
 
     def _reply(self, visit: Visit, route: Route, answer: Answer, caller: str) -> Reply:

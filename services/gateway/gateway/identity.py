@@ -68,6 +68,10 @@ class Identities:
         """Whether it was exchanged lately, so that nothing has to be tried."""
         return credential.key(self._key) in self._known
 
+    def refused(self, identity: Identity) -> None:
+        """A service does not take this token any more: auth is asked before it is used again."""
+        identity.fresh_until = 0.0
+
     def changed(self, subs: str) -> None:
         """Auth has just changed these people: what was learnt before no longer counts."""
         self._changes.drop(subs)

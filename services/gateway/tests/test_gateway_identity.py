@@ -287,6 +287,37 @@ def test_a_token_of_a_withdrawn_key_is_refused(new_site, path, eventually):
     assert site.get(path, **WAYS["cookie"](ann)).status == 200
 
 
+BAD_TOKEN = 'WWW-Authenticate: Bearer error="invalid_token"'
+
+
+@pytest.mark.parametrize("status", [401, 303], ids=["api", "page"])
+@pytest.mark.parametrize("way", list(WAYS.values())[2:], ids=list(WAYS.keys())[2:])
+def test_who_showed_no_token_is_not_refused_for_one_of_ours(site, ann, path, said, way, status):
+    """A service learnt of a withdrawn key before the gateway did."""
+    assert site.get(path, **way(ann)).status == 200
+    [known] = [asked.header("Authorization") for asked in site.posts.at(path)]
+
+    def serve(asked, _):
+        return said(status, b"{}", BAD_TOKEN) if asked.header("Authorization") == known else said(200, b"{}")
+
+    site.posts.script[path] = serve
+    assert site.get(path, **way(ann)).status == 200
+    assert site.auth.exchanges[ann.password] + site.auth.exchanges[ann.session] == 2
+
+
+def test_when_a_new_token_is_refused_too_it_is_worth_another_try(site, ann, path, said):
+    site.posts.script[path] = said(401, b"{}", BAD_TOKEN)
+    got = site.get(path, **WAYS["cookie"](ann))
+    assert (got.status, got.headers["Retry-After"]) == (503, "1")
+    assert len(site.posts.at(path)) == 2
+
+
+def test_a_token_of_the_callers_own_that_a_service_refuses_is_refused(site, ann, path, said):
+    site.posts.script[path] = said(401, b"{}", BAD_TOKEN)
+    assert site.get(path, **WAYS["bearer"](ann)).status == 401
+    assert len(site.posts.at(path)) == 1
+
+
 COOKIES = {
     "too short": "session=abc",
     "odd letters": "session=" + "x" * 30 + "!",

@@ -92,7 +92,9 @@ def _sign_in_first(_: Exception) -> Response:
 
 def _refused(error: Refusal) -> Response:
     if isinstance(error, Unauthenticated) and wants_page():
-        return _sign_in_first(error)
+        response = _sign_in_first(error)
+        response.headers.update(error.headers)  # the gateway comes again with another token, if it has one
+        return response
     if request.method == "POST" and isinstance(error, Unavailable | TooMany | Conflict | Invalid):
         return kept(error.status, f"{error.message} What you wrote is below.", error.headers)
     return page(error.status, error.message, error.headers)

@@ -75,7 +75,7 @@ def test_poison_is_parked_with_its_reason_and_good_events_pass_it(rig, ann, hast
     """F11."""
     usual = sorted(arrives(rig, ann) for _ in range(5))[2]
     stubborn_one = stubborn(rig, ann, "raise")
-    bad = [*poison() * long(20, 1)]
+    bad = [message for _ in range(long(20, 1)) for message in poison()]
     put(rig, *bad)
     times, passed, deadline = [], 0, time.monotonic() + limit(60)
     while len(parked(rig)) < len(bad) + 1:  # through every try of the stubborn one

@@ -12,6 +12,7 @@ from flask import Flask, Response, current_app, g, request
 
 from chassis import deadlines
 from chassis.problems import (
+    BadToken,
     Conflict,
     Invalid,
     NotAllowed,
@@ -167,6 +168,8 @@ def refusal(reply: Answer) -> Refusal:
         return TooMany(message, retry_after=int(wait) if wait.isdecimal() else 1)
     if reply.status == 422:
         return SentAlready()
+    if reply.header("www-authenticate") == BadToken.challenge:
+        return BadToken()
     return REFUSALS.get(reply.status, Invalid)(message, errors=told.get("errors") or ())
 
 
