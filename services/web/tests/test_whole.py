@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from chassis.problems import Unauthenticated
 from web import app as web
 from web.pager import Pager, last_page
 from web.showing import BUILD
@@ -47,6 +48,29 @@ def test_a_text_that_is_much_too_long_is_told_at_its_field_and_kept(ann):
     answer = ann.open("POST", "/", data={"body": "שלום " * 20_000})
     assert answer.status_code == 400
     assert "שלום שלום" in answer.text
+
+
+BAD_TOKEN = 'Bearer error="invalid_token"'
+
+
+def test_a_token_that_is_not_good_is_told_to_the_gateway(site):
+    """It may have a better one for this visitor."""
+    answer = site.stranger().get("/user/nobody", headers={"Authorization": "Bearer x.y.z"})
+    assert answer.status_code == 302
+    assert answer.headers["WWW-Authenticate"] == BAD_TOKEN
+
+
+@pytest.mark.parametrize("form", [False, True], ids=["page", "form"])
+def test_a_service_that_knows_more_of_a_token_than_the_pages_do_is_heard(site, ann, monkeypatch, form):
+    def withdrawn(token):
+        raise Unauthenticated
+
+    csrf = ann.csrf()
+    monkeypatch.setattr(site.parts["posts"].app.extensions["verifier"], "actor", withdrawn)
+    answer = ann.open("POST", "/", data={"csrf_token": csrf, "body": "A text."}) if form else ann.get("/")
+    assert answer.status_code == (403 if form else 302)
+    assert answer.headers["WWW-Authenticate"] == BAD_TOKEN
+    assert ("A text." in answer.text) is form
 
 
 def test_a_mistake_of_ours_is_told_without_its_reasons(site, monkeypatch):
