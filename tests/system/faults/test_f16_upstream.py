@@ -10,7 +10,8 @@ from ..rig.blog import LONG, Rig, long, names, told
 from ..rig.load import AGAIN, Load, Member, Try, percentile
 
 RATE = 24.0
-SECONDS = {"slow": long(12, 1), "hung": long(18, 6), "half": long(12, 1), "refused": long(12, 1)}
+ROUNDS = long(2, 1)
+SECONDS = {"slow": long(6, 1), "hung": long(9, 6), "half": long(6, 1), "refused": long(6, 1)}
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,12 @@ class Reader(threading.Thread):
             if found.status != 200:
                 self.refused.append(found)
 
-    def between(self, since: float, until: float) -> list[float]:
-        return [seconds for at, seconds in self.seconds if since <= at < until]
+    def read_for(self, seconds: float) -> list[float]:
+        """How long its reads took that began within the next so many seconds."""
+        since = time.monotonic()
+        time.sleep(seconds)
+        until = time.monotonic()
+        return [taken for at, taken in self.seconds if since <= at < until]
 
 
 def sent(rig: Rig) -> list[bytes]:
@@ -51,45 +56,54 @@ def doubled(rig: Rig) -> list[bytes]:
     return [body for body, times in bodies.items() if times > 1]
 
 
+def spoilt_in_turns(rig: Rig, reader: Reader, one_of: int) -> tuple[list[float], dict[str, list[float]]]:
+    """Good times and bad ones take turns, so that what else this machine does hits both: how long the reads
+    took in all good ones, and in each kind of bad ones.
+    """
+    good: list[float] = []
+    bad: dict[str, list[float]] = {how: [] for how in SECONDS}
+    for _ in range(ROUNDS):
+        for how, seconds in SECONDS.items():
+            seconds = max(seconds / 2, 1) if one_of else seconds
+            good += reader.read_for(seconds)
+            rig.front.spoil(how, one_of)
+            bad[how] += reader.read_for(seconds)
+            rig.front.allow()
+            rig.front.cut()
+            time.sleep(1)
+    return good, bad
+
+
 @pytest.mark.parametrize("one_of", [0, 3], ids=["all bad", "one of three bad"])
 def test_a_bad_upstream_costs_time_only_where_it_is_asked(rig, members, one_of):
     *writers, last = members
     reader, began = Reader(last), time.monotonic()
     del rig.front.asked[:]
-    spells: dict[str, tuple[float, float]] = {}
     with Load(writers, RATE, seed=16 + one_of):
         reader.start()
-        time.sleep(long(12, 1))
-        good = (began, time.monotonic())
-        for how, seconds in SECONDS.items():
-            since = time.monotonic()
-            rig.front.spoil(how, one_of)
-            time.sleep(seconds if not one_of else max(seconds / 3, 1))
-            spells[how] = (since, time.monotonic())
-        rig.front.allow()
-        rig.front.cut()
-        time.sleep(1)
+        good, bad = spoilt_in_turns(rig, reader, one_of)
         reader.ending.set()
         reader.join()
     arrived = rig.check()
     asked = [each for each in rig.ledger.tries() if each.at > began]
     slowest = max(each.seconds for each in asked)
-    part = 0.99 if LONG else 0.5
-    usual = percentile(reader.between(*good), part)
-    ratio = max(percentile(reader.between(*spell), part) / usual for spell in spells.values())
+    worst = percentile([each for some in bad.values() for each in some], 0.99) / percentile(good, 0.99)
+    usual = percentile(good, 0.5)
+    middle = max(percentile(some, 0.5) for some in bad.values()) / usual
     mine = [promise for promise in rig.ledger.promises if promise.tries[-1].at > began]
     to_posts = [promise for promise in mine if "/posts/" in promise.path]
     tries = len(sent(rig)) / len(to_posts)
     failed = [each for each in asked if each.status in AGAIN]
     measured = (
         f"{len(asked)} requests, {len(failed)} failed, slowest answer {slowest:.1f} s,"
-        f" {tries:.2f} tries a request, others' p{part * 100:.0f} ×{ratio:.2f}, 0 POSTs sent twice,"
+        f" {tries:.2f} tries a request, others' p50 ×{middle:.2f}, p99 ×{worst:.2f}, 0 POSTs sent twice,"
         f" all arrived {arrived:.1f} s after"
     )
-    injected = f"posts {names(list(spells))}" + (f" on one of {one_of} connections" if one_of else "")
+    injected = f"posts {names(list(SECONDS))}" + (f" on one of {one_of} connections" if one_of else "")
     told("F16", rig.kind, injected, measured, "≤ 5.5 s, ≤ 1.1 tries, others' p99 ≤ 1.2×")
     assert slowest <= (5.5 if LONG else 15)
     assert not doubled(rig)
     assert tries <= 1.1 + 2 / len(to_posts)
     assert not reader.refused
-    assert ratio <= 1.2 if LONG else ratio <= 10 + 0.5 / usual
+    # Of some dozens of reads the last hundredth is one read: the quick form looks at the middle.
+    assert worst <= 1.2 if LONG else middle <= 10 + 0.5 / usual
