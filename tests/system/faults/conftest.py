@@ -8,11 +8,11 @@ from ..rig.blog import Rig
 HERE = Path(__file__).parent
 # Experiments of one share use one rig in turn; the shares go on beside each other.
 FIRST = ("test_f01", "test_f02", "test_f03", "test_f06", "test_f14", "test_f19")
-ALONE = ("test_f08", "test_f20")  # with a rig of its own, or none
+ALONE = ("test_f08", "test_f20")  # each with a rig of its own, or none
 
 
 def share(stem: str) -> str:
-    return "first" if stem.startswith(FIRST) else "alone" if stem.startswith(ALONE) else "second"
+    return "first" if stem.startswith(FIRST) else stem[:8] if stem.startswith(ALONE) else "second"
 
 
 @pytest.fixture(scope="session")
