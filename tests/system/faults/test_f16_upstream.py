@@ -10,7 +10,7 @@ from ..rig.blog import LONG, Rig, long, names, told
 from ..rig.load import AGAIN, Load, Member, Try, percentile
 
 RATE = 24.0
-ROUNDS = long(2, 1)
+ROUNDS, GOOD = long(2, 1), long(9, 1)
 SECONDS = {"slow": long(6, 1), "hung": long(9, 6), "half": long(6, 1), "refused": long(6, 1)}
 
 
@@ -65,7 +65,7 @@ def spoilt_in_turns(rig: Rig, reader: Reader, one_of: int) -> tuple[list[float],
     for _ in range(ROUNDS):
         for how, seconds in SECONDS.items():
             seconds = max(seconds / 2, 1) if one_of else seconds
-            good += reader.read_for(seconds)
+            good += reader.read_for(min(seconds, GOOD))
             rig.front.spoil(how, one_of)
             bad[how] += reader.read_for(seconds)
             rig.front.allow()
