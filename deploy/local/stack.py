@@ -145,7 +145,9 @@ class Stack:
 
     def _gateway(self) -> dict[str, str]:
         upstreams = {f"{service.upper()}_URL": self._at(service) for service in (*SERVICES, "web")}
-        return upstreams | {"OPS_PORT": str(self.ports["gateway-ops"])} | self._secrets("INTERNAL_SECRET")
+        # A body of a megabyte that was given up goes back to the system, not into a heap full of holes.
+        own = {"OPS_PORT": str(self.ports["gateway-ops"]), "MALLOC_MMAP_THRESHOLD_": "131072"}
+        return upstreams | own | self._secrets("INTERNAL_SECRET")
 
     def _service(self, service: str) -> dict[str, str]:
         default = f"sqlite:///{self.data}/{service}.sqlite"

@@ -1,7 +1,6 @@
 """Request bodies: read whole here, so that a service gets them at once and framed in one way."""
 
 import contextlib
-from collections.abc import Iterator
 
 import gevent
 from gunicorn.http.errors import ParseException
@@ -14,7 +13,8 @@ from .visit import Visit
 
 DRAIN_SECONDS, DRAIN_BYTES = 1.0, 4 * 1024 * 1024
 PIECE, MOST_HELD = 64 * 1024, 64 * 1024 * 1024  # read at once; of bodies that are only half there, in all
-_held: dict[Visit, int] = {}  # how much has come of each, the oldest first
+EARLY = "The body of this request ended early."
+_held: dict[Visit, bytearray] = {}  # what has come of each, the oldest first
 
 
 def check(visit: Visit, most: int) -> None:
@@ -32,31 +32,41 @@ def read(visit: Visit, most: int, seconds: float) -> bytes:
     declared = visit.environ.get("CONTENT_LENGTH")
     try:
         with gevent.Timeout(seconds, TooSlow):
-            body = b"".join(_pieces(visit, int(declared) if declared else most + 1))
+            body = _come(visit, int(declared) if declared else most + 1)
     except (ParseException, OSError) as error:
         raise Malformed("The body of this request is not framed correctly.") from error
     if len(body) > most:
         raise TooLarge
     if declared and len(body) != int(declared):
-        raise Malformed("The body of this request ended early.")
+        raise Malformed(EARLY)
     visit.body_read = True
     return body
 
 
-def _pieces(visit: Visit, left: int) -> Iterator[bytes]:
-    """Of too many large bodies that are half there the oldest ends: whoever sends on is not kept waiting."""
-    stream, _held[visit] = visit.environ["wsgi.input"], 0
+def _come(visit: Visit, left: int) -> bytes:
+    """Of too many large bodies that are half there the oldest ends: whoever sends on is not kept waiting.
+
+    Its memory is free at once, however long its own turn takes to come.
+    """
+    stream, body = visit.environ["wsgi.input"], bytearray()
+    _held[visit] = body
     try:
-        while left > 0 and (piece := stream.read(min(left, PIECE))):
-            yield piece
+        while left > 0 and (piece := stream.read(min(left, PIECE))) and visit in _held:
+            body += piece
             left -= len(piece)
-            _held[visit] += len(piece)
-            if len(piece) == PIECE and sum(_held.values()) > MOST_HELD:
-                oldest = next(each for each, size in _held.items() if size >= PIECE)
-                gevent.spawn(end_of_input, oldest.environ["gunicorn.socket"])
-                _held[oldest] = 0
+            if len(piece) == PIECE and sum(map(len, _held.values())) > MOST_HELD:
+                _give_up_oldest()
+        if visit not in _held:
+            raise Malformed(EARLY)
+        return bytes(body)
     finally:
-        del _held[visit]
+        _held.pop(visit, None)
+
+
+def _give_up_oldest() -> None:
+    oldest = next(each for each, body in _held.items() if len(body) >= PIECE)
+    _held.pop(oldest).clear()
+    gevent.spawn(end_of_input, oldest.environ["gunicorn.socket"])
 
 
 def abandon(visit: Visit) -> None:
