@@ -4,10 +4,12 @@ What was moved from one page to another before it was deleted can stay on the fi
 only a file that is written anew is sure to be without it.
 """
 
+import logging
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
+log = logging.getLogger(__name__)
 EVERY = 10.0  # seconds
 PATIENCE = 0.05  # seconds: while it waits for readers, nobody can write
 LARGEST = 64_000_000  # bytes of a file that is written anew at once: nobody can write meanwhile
@@ -26,6 +28,8 @@ def rewrite_later(path: str | Path) -> None:
     because whoever rewrites waits for whoever writes.
     """
     mark_of(path).touch()
+    if Path(path).stat().st_size > LARGEST:
+        log.warning("erased words may stay in this file until VACUUM is run", extra={"file": str(path)})
 
 
 def rewrite_if_asked(path: str | Path) -> None:
@@ -34,11 +38,12 @@ def rewrite_if_asked(path: str | Path) -> None:
     A file over `LARGEST` is left to its keeper, at a quiet hour: docs/decisions/0013.
     """
     mark = mark_of(path)
-    if not mark.exists() or Path(path).stat().st_size > LARGEST:
-        return
-    asked = mark.stat().st_mtime_ns
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
-        connection.execute("VACUUM")
+    with suppress(FileNotFoundError, sqlite3.Error):  # nobody has asked, or the file is being put back
+        asked = mark.stat().st_mtime_ns
+        if Path(path).stat().st_size > LARGEST:
+            return
+        with closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
+            connection.execute("VACUUM")
         if mark.stat().st_mtime_ns == asked:
             mark.unlink()
 

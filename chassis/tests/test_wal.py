@@ -46,7 +46,10 @@ def test_somebody_who_reads_is_not_disturbed_and_it_is_done_the_next_time(tmp_pa
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path):
     wal.bring_in(tmp_path / "none.sqlite")
-    assert list(tmp_path.iterdir()) == []
+    wal.rewrite_if_asked(tmp_path / "none.sqlite")
+    wal.mark_of(tmp_path / "none.sqlite").touch()
+    wal.rewrite_if_asked(tmp_path / "none.sqlite")
+    assert list(tmp_path.iterdir()) == [wal.mark_of(tmp_path / "none.sqlite")]
 
 
 def test_what_stayed_behind_on_a_page_leaves_with_the_rewriting(tmp_path):
@@ -78,7 +81,7 @@ def test_while_somebody_writes_the_rewriting_waits(tmp_path):
         assert not wal.mark_of(file).exists()
 
 
-def test_a_large_file_is_left_to_its_keeper(tmp_path, monkeypatch):
+def test_a_large_file_is_left_to_its_keeper_who_is_told(tmp_path, monkeypatch, caplog):
     file = tmp_path / "some.sqlite"
     monkeypatch.setattr(wal, "LARGEST", 100)
     with closing(opened(file)) as writer:
@@ -87,6 +90,7 @@ def test_a_large_file_is_left_to_its_keeper(tmp_path, monkeypatch):
         wal.rewrite_later(file)
         wal.rewrite_if_asked(file)
         assert wal.mark_of(file).exists()
+    assert ["VACUUM" in record.getMessage() for record in caplog.records] == [True]
 
 
 def remnant(writer):
