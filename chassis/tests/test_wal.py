@@ -82,6 +82,7 @@ def test_while_somebody_writes_the_rewriting_waits(tmp_path):
 
 
 def test_a_large_file_is_left_to_its_keeper_who_is_told(tmp_path, monkeypatch, caplog):
+    caplog.set_level("WARNING")  # apps of other tests leave theirs
     file = tmp_path / "some.sqlite"
     monkeypatch.setattr(wal, "LARGEST", 100)
     with closing(opened(file)) as writer:
