@@ -5,21 +5,19 @@ and run single services from another tree: the release before, or the next one.
 """
 
 import http.client
-import json
 import os
 import secrets
-import shlex
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from dotenv import dotenv_values
 from honcho.environ import parse_procfile
+
+from .supervisor import Process, Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("auth", "posts", "social")
@@ -42,7 +40,6 @@ SECRETS = ("SECRET_KEY", "WEB_SECRET_KEY", "INTERNAL_SECRET")
 DEMO_ADMINISTRATOR = "admin@example.com"
 PREPARE_LIMIT = "15"  # seconds to wait for a database or bus that is away
 LOCAL_RATE = "1000000/minute"  # everybody is at this one machine, which is nobody to be kept out
-STOP_LIMIT = 25.0  # seconds; gunicorn gives requests under way 20
 POLL = 0.05
 
 
@@ -50,24 +47,17 @@ class StackError(RuntimeError):
     """The blog cannot run as asked; the message is for the person who asked."""
 
 
-@dataclass(frozen=True)
-class Process:
-    command: str
-    environment: dict[str, str]
-    tree: Path = ROOT
-
-
-class Stack:
+class Stack(Supervisor):
     """One blog: its public `port`, the folder of its `data`, and the caller's environment."""
 
     def __init__(self, port: int, data: Path | str, env: Mapping[str, str] | None = None) -> None:
+        super().__init__()
         self.port = port
         self.data = Path(data).resolve()
         self.url = f"http://{ADDRESS}:{port}"
         self.given = dict(os.environ if env is None else env)
         self.ports = {name: port + offset for name, offset in OFFSETS.items()}
         self.trees: dict[str, Path] = {}  # services whose code is not this tree's
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         self.prepare()
@@ -221,65 +211,6 @@ class Stack:
                 raise StackError(f"not ready after {timeout:.0f} s: {reasons} (logs: {self.logs})")
             if waiting:
                 time.sleep(POLL)
-
-    def start(self, *names: str) -> None:
-        """Starts these processes, or all of them; each writes to its own file in `logs`."""
-        for name, process in self.processes.items():
-            if name in (names or self.processes) and not self.alive(name):
-                self._running[name] = self._start(name, process)
-
-    def _start(self, name: str, process: Process) -> subprocess.Popen[bytes]:
-        with (self.logs / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
-                shlex.split(process.command),
-                env=process.environment,
-                cwd=process.tree,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def alive(self, name: str) -> bool:
-        return name in self._running and self._running[name].poll() is None
-
-    def pid(self, name: str) -> int:
-        return self._running[name].pid
-
-    def stop(self, *names: str) -> None:
-        """TERM to these processes, or to all of them, and KILL to what does not end in time."""
-        chosen = list(names or self._running)
-        for name in chosen:
-            self._signal(name, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_LIMIT
-        for name in chosen:
-            try:
-                self._running[name].wait(max(deadline - time.monotonic(), 0))
-            except subprocess.TimeoutExpired:
-                self.kill(name)
-
-    def kill(self, name: str) -> None:
-        """SIGKILL to a process and its children: nobody gets to say goodbye."""
-        self._signal(name, signal.SIGKILL)
-        self._running[name].wait()
-
-    def restart(self, name: str) -> None:
-        self.stop(name)
-        self.start(name)
-
-    def _signal(self, name: str, number: signal.Signals) -> None:
-        """To the whole process group; it is there as long as the process has not been waited for."""
-        if self.alive(name):
-            os.killpg(self._running[name].pid, number)
-
-    def last_lines(self, name: str, count: int = 20) -> str:
-        return "\n".join((self.logs / f"{name}.log").read_text(errors="replace").splitlines()[-count:])
-
-    def lines(self, name: str) -> Iterator[dict[str, object]]:
-        """The JSON lines that a process has logged."""
-        for line in (self.logs / f"{name}.log").read_text(errors="replace").splitlines():
-            if line.startswith("{"):
-                yield json.loads(line)
 
 
 def code_of(tree: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 what is internal.
 """
 
+from chassis.breaker import Resting
 from chassis.guard import NO_STORE
 from chassis.problems import BadToken, Refusal, Unavailable
 from chassis.wire import Answer, Failed, Late, Unreachable
@@ -14,7 +15,7 @@ from .credentials import without_session
 from .headers import CHALLENGE, request_head, sift
 from .identity import Identities
 from .table import Route, Who
-from .upstream import Full, Request, Resting, Upstream
+from .upstream import Full, Request, Upstream
 from .visit import Visit
 
 PARTS = {

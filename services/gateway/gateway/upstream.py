@@ -10,6 +10,7 @@ import gevent
 from gevent import socket
 from gevent.lock import BoundedSemaphore
 
+from chassis.breaker import Breaker
 from chassis.wire import CONNECT_SECONDS, Answer, Connection, Failed, Silent, Unreachable, remaining
 
 from . import metrics
@@ -17,42 +18,6 @@ from . import metrics
 
 class Full(Failed):
     """Every place is taken, and those who came before are waiting for too long already: nothing was sent."""
-
-
-class Resting(Failed):
-    """It failed so often just now that nobody asks it for a moment."""
-
-
-class Breaker:
-    """Opens after `FAILURES` failures in a row; then lets one request try again each `REST` seconds."""
-
-    FAILURES = 5
-    REST = 1.0
-
-    def __init__(self, name: str) -> None:
-        self._failures = 0
-        self._next_try = 0.0
-        self._gauge = metrics.BREAKER.labels(name)
-        self._gauge.set(0)
-
-    def admit(self) -> None:
-        """Raises `Resting` while the service should be left alone."""
-        if self._failures < self.FAILURES:
-            return
-        now = time.monotonic()
-        if now < self._next_try:
-            raise Resting("failed too often")
-        self._next_try = now + self.REST
-
-    def succeeded(self) -> None:
-        if self._failures:
-            self._failures = 0
-            self._gauge.set(0)
-
-    def failed(self) -> None:
-        self._failures += 1
-        self._next_try = time.monotonic() + self.REST
-        self._gauge.set(self._failures >= self.FAILURES)
 
 
 class RetryBudget:
@@ -109,7 +74,7 @@ class Upstream:
         self._idle: list[Connection] = []
         self._places, self._most_waiting = BoundedSemaphore(places), waiting
         self._line, self._pace, self._moved = 0, 0.0, 0.0
-        self._breaker, self._budget = Breaker(name), RetryBudget()
+        self._breaker, self._budget = Breaker(metrics.BREAKER.labels(name).set), RetryBudget()
 
     def ask(self, request: Request, deadline: float) -> Answer:
         """Sends the request and returns the whole answer. Raises a `Failed`.

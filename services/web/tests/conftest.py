@@ -243,7 +243,7 @@ def site(everything: Site) -> Iterator[Site]:
         if part.server is None:
             part.start()
     for wire in everything.app.extensions["wires"].values():
-        wire._breaker.note(good=True)
+        wire._breaker.succeeded()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from chassis.wire import Failed, message
-from web.clients.wire import IDLE_SECONDS, Breaker, Wire
+from web.clients.wire import IDLE_SECONDS, Wire
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -127,22 +127,6 @@ def test_nobody_there(service, wire):
     service.close()
     with pytest.raises(Failed):
         Wire("http://127.0.0.1:1").ask("GET", "/", {}, None, 1)
-
-
-def test_a_rest_after_many_failures(monkeypatch):
-    breaker, now = Breaker(), [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    for _ in range(Breaker.FAILURES):
-        breaker.admit()
-        breaker.note(good=False)
-    with pytest.raises(Failed):
-        breaker.admit()
-    now[0] += Breaker.REST
-    breaker.admit()
-    with pytest.raises(Failed):
-        breaker.admit()
-    breaker.note(good=True)
-    breaker.admit()
 
 
 @pytest.mark.parametrize("target", ["/a b", "/a\r\nX: y", "/\x00"])

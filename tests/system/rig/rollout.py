@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from chassis.testing.parts import free_port
-from deploy.local.stack import ADDRESS, OFFSETS, STOP_LIMIT, Stack, unready
+from deploy.local.stack import ADDRESS, OFFSETS, Stack, unready
+from deploy.local.supervisor import STOP_LIMIT
 
 from .checker import soon
 from .proxy import Proxy

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from chassis.breaker import Breaker
 from chassis.wire import CONNECT_SECONDS, Answer, Connection, Failed, Silent, Unreachable, message
 
 IDLE_SECONDS = 30.0  # the services keep an idle connection for 75
@@ -22,27 +23,6 @@ class Asked:
     deadline: float
     connection: Connection
     kept: bool
-
-
-class Breaker:
-    """After `FAILURES` failures in a row, one try each `REST` seconds: pages of the others stay quick."""
-
-    FAILURES, REST = 5, 1.0
-
-    def __init__(self) -> None:
-        self._failures, self._next_try = 0, 0.0
-
-    def admit(self) -> None:
-        if self._failures < self.FAILURES:
-            return
-        now = time.monotonic()
-        if now < self._next_try:
-            raise Failed("failed too often")
-        self._next_try = now + self.REST
-
-    def note(self, good: bool) -> None:
-        self._failures = 0 if good else self._failures + 1
-        self._next_try = time.monotonic() + self.REST
 
 
 class Wire:
@@ -71,7 +51,7 @@ class Wire:
         try:
             return self._sent(method, sent, deadline, self._kept())
         except Failed:
-            self._breaker.note(good=False)
+            self._breaker.failed()
             raise
 
     def answer(self, asked: Asked) -> Answer:
@@ -82,9 +62,9 @@ class Wire:
             if answer.status >= 500:
                 raise Failed(str(answer.status))
         except Failed:
-            self._breaker.note(good=False)
+            self._breaker.failed()
             raise
-        self._breaker.note(good=True)
+        self._breaker.succeeded()
         return answer
 
     def _sent(self, method: str, sent: bytes, deadline: float, kept: Connection | None) -> Asked:
