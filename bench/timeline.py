@@ -40,7 +40,7 @@ BEGAN = "2025-01-01 00:00:00"
 
 NUMBERS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {0})",
-    "postgresql": "WITH n(i) AS (SELECT generate_series(1, {0}))",
+    "postgresql": "WITH n(i) AS (SELECT generate_series(1::bigint, {0}))",
 }
 MOMENT = {
     "sqlite": f"strftime('%Y-%m-%d %H:%M:%f000', '{BEGAN}', '+' || n.i || ' seconds')",
@@ -67,6 +67,7 @@ FOLLOW = (
 
 def filled(connection: sa.Connection, millions: float) -> None:
     """Makes people, cards and follows inside the database."""
+    connection = connection.execution_options(no_parameters=True)  # a % is a % for every driver
     kind = connection.dialect.name
     true, false = ("1", "0") if kind == "sqlite" else ("true", "false")
     words = {"true": true, "false": false, "moment": MOMENT[kind], "author": AUTHOR}
