@@ -89,7 +89,7 @@ abuse: $(VENV)/dev.stamp paths parts ## the long form of the abuse battery, fuzz
 		&& { $(PY) -m pytest -s -m alone tests/system/abuse $(ARGS) || [ $$? = 5 ]; }
 
 faults: $(VENV)/dev.stamp paths parts ## the long form of the fault battery, on both stacks: [ARGS="-k f08"]
-	@FAULTS=long exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/faults $(ARGS)
+	@FAULTS=long exec $(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -s tests/system/faults $(ARGS)
 
 rolling: $(VENV)/dev.stamp paths parts ## every process replaced 20 times under load, releases side by side, on both stacks: [ROLLING=long] [ARGS="-k f15"]
 	@ROLLING=$(ROLLING) exec $(PY) -m pytest -n 2 --dist loadgroup -s tests/system/upgrades $(ARGS)

@@ -37,7 +37,10 @@ def disarmed(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs all of a share, in a row: groups are begun early, because they are long."""
+    """One process runs all of a share, in a row: groups are begun early, because they are long. F20, one test
+    that takes as long as some groups, begins before them.
+    """
+    items.sort(key=lambda item: item.path.parent != HERE or not item.path.stem.startswith("test_f20"))
     for item in items:
         stack = item.callspec.params.get("stack") if hasattr(item, "callspec") else None
         if stack and item.path.parent == HERE:
