@@ -1,12 +1,17 @@
-"""How soon a post is in a follower's timeline, at so many writes a second."""
+"""How soon a post is in a follower's timeline, at so many writes a second and at as many as the blog takes."""
 
 import time
+from pathlib import Path
 
 import requests
 
 from .blog import READER, Bench
+from .load import wrk
+from .table import writes
 
 ARRIVALS, ARRIVALS_RATE = 200, 50
+BURST_SECONDS = 10.0
+LONGEST = 60.0  # seconds until the last post of a burst is in a timeline
 
 
 def arrivals(bench: Bench) -> list[float]:
@@ -27,7 +32,22 @@ def arrivals(bench: Bench) -> list[float]:
     return sorted(ages)
 
 
-def newest(http: requests.Session, bench: Bench, token: str) -> int:
+def burst(bench: Bench, folder: Path) -> tuple[float, float]:
+    """Posts as fast as they are taken: how many a second, and how many seconds after the end of it the last is
+    in a timeline. What the consumers are behind by grows with this.
+    """
+    http, token = requests.Session(), bench.token(READER)
+    drive = wrk(bench.stack.url, writes(bench), BURST_SECONDS, folder)
+    ended = time.monotonic()
+    last = newest(http, bench, token, of="posts")
+    while newest(http, bench, token) < last:
+        assert time.monotonic() - ended < LONGEST, "the burst never arrived"
+        time.sleep(0.05)
+    return (drive.requests - drive.bad) / drive.seconds, time.monotonic() - ended
+
+
+def newest(http: requests.Session, bench: Bench, token: str, of: str = "timeline") -> int:
+    """The first post of the reader's timeline, or of the reader's own posts."""
     headers = {"Authorization": f"Bearer {token}"}
-    url = f"{bench.stack.url}/api/v1/users/{READER}/timeline/"
+    url = f"{bench.stack.url}/api/v1/users/{READER}/{of}/"
     return int(http.get(url, headers=headers, timeout=10).json()["posts"][0]["id"])

@@ -25,7 +25,7 @@ import requests
 from chassis.testing.parts import free_port
 from deploy.local.stack import ROOT, SERVICES
 
-from .arrivals import arrivals
+from .arrivals import arrivals, burst
 from .blog import Bench, running
 from .data import SIZES
 from .load import CONNECTIONS, Ask, paced, quantile, wrk
@@ -180,7 +180,8 @@ def whole(bench: Bench, rounds: int, seconds: float, folder: Path) -> Run:
     rows = measured(bench, rounds, seconds, folder, brief=False)
     ages = arrivals(bench)
     arrival = 1000 * quantile(ages, 0.5), 1000 * quantile(ages, 0.99)
-    return Run(machine(), megabytes, sum(bench.meter.memory().values()), bench.resting, rows, arrival)
+    busy = sum(bench.meter.memory().values())
+    return Run(machine(), megabytes, busy, bench.resting, rows, arrival, burst(bench, folder))
 
 
 if __name__ == "__main__":
