@@ -1,4 +1,4 @@
-"""How soon a post is in a follower's timeline, at so many writes a second and at as many as the blog takes."""
+"""How soon a post is in a follower's timeline: at so many writes a second, and at as many as are taken."""
 
 import time
 from pathlib import Path
@@ -33,8 +33,8 @@ def arrivals(bench: Bench) -> list[float]:
 
 
 def burst(bench: Bench, folder: Path) -> tuple[float, float]:
-    """Posts as fast as they are taken: how many a second, and how many seconds after the end of it the last is
-    in a timeline. What the consumers are behind by grows with this.
+    """Posts as fast as they are taken: how many a second, and how many seconds after it the last one is in a
+    timeline. If consumers take less than is written, they are behind by then.
     """
     http, token = requests.Session(), bench.token(READER)
     drive = wrk(bench.stack.url, writes(bench), BURST_SECONDS, folder)
