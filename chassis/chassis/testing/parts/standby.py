@@ -1,4 +1,4 @@
-"""A hot standby that follows a private PostgreSQL by streaming, for queries."""
+"""A hot standby of a private PostgreSQL, kept by streaming, for queries."""
 
 from pathlib import Path
 
