@@ -18,7 +18,7 @@ class Breaker:
     """Opens after `FAILURES` failures in a row; then lets one request try again each `REST` seconds.
 
     Args:
-        told: called with whether it is open, whenever it opens or closes.
+        told: called with whether it is open, at least whenever that changes.
     """
 
     FAILURES, REST = 5, 1.0
@@ -48,5 +48,5 @@ class Breaker:
     def failed(self) -> None:
         self._failures += 1
         self._next_try = time.monotonic() + self.REST
-        if self._failures == self.FAILURES:
+        if self.open:  # not only at the fifth: two threads may have counted it together
             self._told(True)

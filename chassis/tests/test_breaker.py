@@ -11,6 +11,7 @@ def test_after_many_failures_one_at_a_time_tries_again(monkeypatch):
         breaker.admit()
         breaker.failed()
     assert refuses(breaker)
+    assert told == [False, True]
     now[0] += Breaker.REST
     breaker.admit()
     assert refuses(breaker)
@@ -21,7 +22,7 @@ def test_after_many_failures_one_at_a_time_tries_again(monkeypatch):
     breaker.succeeded()
     breaker.admit()
     breaker.admit()
-    assert told == [False, True, False]
+    assert told == [False, True, True, False]
 
 
 def test_only_failures_in_a_row_count():

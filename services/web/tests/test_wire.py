@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from chassis.breaker import Breaker, Resting
 from chassis.wire import Failed, message
 from web.clients.wire import IDLE_SECONDS, Wire
 
@@ -127,6 +128,20 @@ def test_nobody_there(service, wire):
     service.close()
     with pytest.raises(Failed):
         Wire("http://127.0.0.1:1").ask("GET", "/", {}, None, 1)
+
+
+BAD = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("said", [BAD, None], ids=["a 500", "nothing"])
+def test_who_keeps_failing_is_left_alone_for_a_moment(service, wire, said):
+    service.says = [said] * Breaker.FAILURES
+    for _ in range(Breaker.FAILURES):
+        with pytest.raises(Failed):
+            get(wire, "POST")
+    with pytest.raises(Resting):
+        get(wire, "POST")
+    assert len(service.asked) == Breaker.FAILURES
 
 
 @pytest.mark.parametrize("target", ["/a b", "/a\r\nX: y", "/\x00"])
