@@ -134,31 +134,46 @@ def receipts(rig: Rig, words: dict[str, str]) -> int:
     return sum("Your Account Has Been Removed" in mail for mail in mine)
 
 
+def removed_amid_deaths(
+    rig: Rig, member: Member, words: dict[str, str], events: list[tuple[str, bytes]]
+) -> int:
+    """Returns the status of a post that is written with a token of before, straight at its service."""
+    token = member.person.token
+    answer = member.person.ask(
+        "DELETE", "/users/me", json={"password": PASSWORD}, auth=(words["email"], PASSWORD)
+    )
+    assert answer.status_code == 202, answer.text
+    rig.books.gone.add(member.id)
+    said_again(rig, events, fresh=True)
+    direct = f"http://127.0.0.1:{rig.stack.ports['posts']}/api/v1/posts/"
+    member.person.token = token
+    late = member.person.ask("POST", direct, json={"body": words["post"]}).status_code
+    for _ in range(long(8, 3)):
+        rig.revive()
+        rig.stack.kill("auth-worker")
+        rig.stack.kill("social-worker")
+        rig.revive()
+        time.sleep(0.3)
+    within(limit(60), lambda: rig.revive() or done(rig, member.id))
+    return int(late)
+
+
+def last_traces(rig: Rig, words: dict[str, str], deadline: float) -> list[str]:
+    while (left := traces(rig, words)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return left
+
+
 def test_an_account_that_is_removed_leaves_no_trace_and_does_not_come_back(rig):
     others = rig.members(2, patience=10)
     member, words = somebody(rig, others)
     lives(rig, member, words, others)
     rig.check()
     events = history(rig, member.id)
-    token = member.person.token
     hits = [rig.arm(place, "die") for place in PLACES]
     with Load(others, RATE, SEED):
         began = time.monotonic()
-        sent = {"password": PASSWORD}
-        answer = member.person.ask("DELETE", "/users/me", json=sent, auth=(words["email"], PASSWORD))
-        assert answer.status_code == 202, answer.text
-        rig.books.gone.add(member.id)
-        said_again(rig, events, fresh=True)
-        direct = f"http://127.0.0.1:{rig.stack.ports['posts']}/api/v1/posts/"
-        member.person.token = token
-        late = member.person.ask("POST", direct, json={"body": words["post"]}).status_code
-        for _ in range(long(8, 3)):
-            rig.revive()
-            rig.stack.kill("auth-worker")
-            rig.stack.kill("social-worker")
-            rig.revive()
-            time.sleep(0.3)
-        within(limit(60), lambda: rig.revive() or done(rig, member.id))
+        late = removed_amid_deaths(rig, member, words, events)
         took = time.monotonic() - began
     killed = sum(hit.exists() for hit in hits)
     rig.disarm()
@@ -168,9 +183,7 @@ def test_an_account_that_is_removed_leaves_no_trace_and_does_not_come_back(rig):
         said_again(rig, events, fresh)
     said_for_the_first_time(rig, events)
     rig.check()
-    deadline = began + limit(60)
-    while (left := traces(rig, words)) and time.monotonic() < deadline:
-        time.sleep(0.5)
+    left = last_traces(rig, words, began + limit(60))
     measured = (
         f"{len(left)} traces of {len(words)} words, {len(revived(rig, member.id))} resurrected,"
         f" {receipts(rig, words)} receipt, done after {took:.1f} s, a token still good got {late}"
