@@ -214,6 +214,7 @@ def test_many_at_once_wait_for_a_database_that_is_away(shop, monkeypatch):
 @pytest.mark.only_real
 def test_many_at_once_let_go_of_their_rows_before_a_request_must_be_refused(shop, monkeypatch):
     """Each waits for a row of the other's; the server would end the one that has waited longer."""
+    monkeypatch.setattr(handling, "TOGETHER_SECONDS", 60)
     settle(shop, told((1, 1, "one"), (2, 1, "two")))
     entries, held, refused = shop.app.extensions["consumers"]._entries, threading.Event(), []
     keep, lock = entries[MADE].handler, sa.text("UPDATE seen SET label = label WHERE id = :id")
