@@ -27,6 +27,13 @@ WRITE = sa.text(
     " VALUES (:event_id, :type, :body, :about, :created_at)"
 ).bindparams(sa.bindparam("created_at", type_=Timestamp))
 UNSENT = sa.text("SELECT id FROM outbox WHERE sent_at IS NULL LIMIT 1").columns(sa.column("id", BigId))
+NEXT = f"SELECT id, event_id, type, body FROM outbox WHERE sent_at IS NULL ORDER BY tries, id LIMIT {BATCH}"
+CLAIM, LOOK = sa.text(f"{NEXT} FOR UPDATE SKIP LOCKED"), sa.text(NEXT)
+THESE = sa.bindparam("ids", expanding=True)
+SENT_NOW = sa.text("UPDATE outbox SET sent_at = :at WHERE id IN :ids").bindparams(
+    THESE, sa.bindparam("at", type_=Timestamp)
+)
+TRIED = sa.text("UPDATE outbox SET tries = tries + 1 WHERE id IN :ids").bindparams(THESE)
 
 
 def event(type: str, subject: Any, version: int, data: BaseModel, about: int | None = None) -> Event:
@@ -79,9 +86,9 @@ def relay(app: Flask, publisher: Publisher) -> int:
     """
     db: Database = app.extensions["sqlalchemy"]
     if db.engine.dialect.name == "sqlite":
-        return _mark(db, *_publish(app, publisher, _unsent(db, app.extensions["reader"].connect())))
+        return _mark(db, *_publish(app, publisher, _unsent(app.extensions["reader"].connect())))
     with db.engine.begin() as connection:
-        return _mark(db, *_publish(app, publisher, _unsent(db, connection, lock=True)), connection)
+        return _mark(db, *_publish(app, publisher, list(connection.execute(CLAIM))), connection)
 
 
 def waiting() -> bool:
@@ -89,14 +96,10 @@ def waiting() -> bool:
     return database.row(UNSENT) is not None
 
 
-def _unsent(db: Database, connection: sa.Connection, lock: bool = False) -> list[Any]:
-    outbox = db.outbox
-    columns = outbox.c.id, outbox.c.event_id, outbox.c.type, outbox.c.body
-    query = sa.select(*columns).where(outbox.c.sent_at.is_(None)).order_by(outbox.c.tries, outbox.c.id)
-    if lock:
-        return list(connection.execute(query.limit(BATCH).with_for_update(skip_locked=True)))
+def _unsent(connection: sa.Connection) -> list[Any]:
+    """As they are now; nothing stays locked."""
     with connection:
-        return list(connection.execute(query.limit(BATCH)))
+        return list(connection.execute(LOOK))
 
 
 def _publish(app: Flask, publisher: Publisher, rows: list[Any]) -> tuple[list[int], list[int]]:
@@ -135,10 +138,9 @@ def _mark(db: Database, sent: list[int], unsent: list[int], connection: sa.Conne
     if connection is None:
         with db.engine.begin() as connection:
             return _mark(db, sent, unsent, connection)
-    outbox = db.outbox
     if sent:
-        connection.execute(sa.update(outbox).where(outbox.c.id.in_(sent)).values(sent_at=now()))
+        connection.execute(SENT_NOW, {"ids": sent, "at": now()})
         failpoints.reach("relay.marked")
     if unsent:
-        connection.execute(sa.update(outbox).where(outbox.c.id.in_(unsent)).values(tries=outbox.c.tries + 1))
+        connection.execute(TRIED, {"ids": unsent})
     return len(sent)

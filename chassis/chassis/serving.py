@@ -13,6 +13,7 @@ import selectors
 import socket
 import time
 from collections import deque
+from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from gunicorn.http import errors
 from gunicorn.workers import gthread
 
 from . import framing, guard, logs
+from .crew import LONG, Crew
 from .gthread import Worker
 from .heard import Heard
 
@@ -58,6 +60,7 @@ class Connection(gthread.TConn):  # type: ignore[misc]
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.heard, self.rest, self.gone = Heard(), bytearray(), False
+        self.listened_to = False
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
 
@@ -74,7 +77,24 @@ class PatientWorker(Worker):
         framing.install()
         self._leaving: deque[Connection] = deque()
         self._taking: deque[Connection] = deque()
-        self._came = 0
+        self._came, self._notified = 0, 0.0
+
+    def notify(self) -> None:
+        """Once a second is enough for gunicorn to know that this process goes on."""
+        if time.monotonic() - self._notified > 1:
+            self._notified = time.monotonic()
+            super().notify()
+
+    def get_thread_pool(self) -> Executor:
+        """Where there is a database requests compute; elsewhere they wait for other services."""
+        holds_data = "sqlalchemy" in getattr(self.app.wsgi(), "extensions", ())
+        return Crew(self.cfg.threads) if holds_data else super().get_thread_pool()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        crew = self.tpool if isinstance(self.tpool, Crew) else None
+        super().wait_for_and_dispatch_events(LONG if crew and crew.line else timeout)
+        if crew and crew.line:
+            crew.look()
 
     def accept(self, listener: Any) -> None:
         try:
@@ -98,6 +118,7 @@ class PatientWorker(Worker):
             return
         conn.timeout = time.monotonic() + (PATIENCE if self.alive else gthread.STOP_KEEPALIVE_LINGER)
         self.pending_conns.append(conn)
+        conn.listened_to = True
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def on_pending_socket_readable(self, conn: Connection, client: Any) -> None:
@@ -118,7 +139,8 @@ class PatientWorker(Worker):
         if (piece is None or piece) and not (conn.heard.came and conn.heard.whole()):
             self._encourage(conn)
             return False
-        with contextlib.suppress(KeyError, ValueError):
+        if conn.listened_to:
+            conn.listened_to = False
             self.poller.unregister(conn.sock)
         if not conn.heard.came:
             self.nr_conns -= 1

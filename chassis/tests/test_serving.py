@@ -35,12 +35,23 @@ WHOLE = (
 THREADS = 4
 APP = """
 import os
+import threading
 
-def app(environ, start):
-    body = environ["wsgi.input"].read()
-    size = int(environ["PATH_INFO"][1:] or 2)
-    start("200 OK", [("Content-Length", str(size)), ("X-Body", str(len(body))), ("X-Pid", str(os.getpid()))])
-    return [b"x" * size]
+GO = threading.Event()
+
+class App:
+    extensions = {"sqlalchemy": None}  # as where there is a database
+
+    def __call__(self, environ, start):
+        body = environ["wsgi.input"].read()
+        asked = environ["PATH_INFO"][1:] or "2"
+        if asked == "go":
+            GO.set()
+        size = 2 if asked == "go" or asked == "wait" and GO.wait(10) else int(asked)
+        start("200 OK", [("Content-Length", str(size)), ("X-Body", str(len(body))), ("X-Pid", str(os.getpid()))])
+        return [b"x" * size]
+
+app = App()
 """
 
 
@@ -218,6 +229,17 @@ def test_clients_that_do_not_take_their_answer_stop_nobody(port):
         assert status(honest) == b"200"
     for connection in slow:
         connection.close()
+
+
+def test_requests_that_wait_for_something_stop_nobody_while_there_are_threads(port):
+    with contextlib.ExitStack() as open_ones:
+        waiting = [open_ones.enter_context(connect(port)) for _ in range(THREADS - 1)]
+        for connection in waiting:
+            connection.sendall(GET.replace(b"/", b"/wait", 1))
+        with connect(port) as another:
+            another.sendall(GET.replace(b"/", b"/go", 1))
+            assert status(another) == b"200"
+        assert [status(connection) for connection in waiting] == [b"200"] * len(waiting)
 
 
 def test_answers_larger_than_the_kernel_keeps_hold_no_thread_and_come_whole(port):

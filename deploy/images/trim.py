@@ -14,8 +14,12 @@ TESTS = {"tests", "testing", "test"}
 # Types, sources of what is compiled already, and what only an installer reads.
 READ_BY_OTHERS = ("*.pyi", "*.pyx", "*.pxd", "*.c", "*.cpp", "*.h", "*.hpp", "*.dist-info/RECORD")
 LANGUAGES = {"en", "en_US", "la"}  # of Faker's words; the last is lorem ipsum
-# Packages of which a few modules are enough: what webauthn reads, and what Alembic asks SQLAlchemy for.
-ONLY = {"pyasn1_modules": {"__init__", "rfc5280"}, "sqlalchemy/ext": {"__init__", "compiler"}}
+# Packages of which a few modules are enough: what webauthn reads, what Alembic asks SQLAlchemy for, passwords.
+ONLY = {
+    "pyasn1_modules": {"__init__", "rfc5280"},
+    "sqlalchemy/ext": {"__init__", "compiler"},
+    "nacl": {"__init__", "_sodium.abi3", "bindings", "encoding", "exceptions", "pwhash", "utils"},
+}
 UNUSED = (
     "sqlalchemy/dialects/mysql",  # databases that we do not know
     "sqlalchemy/dialects/mssql",
@@ -27,6 +31,12 @@ UNUSED = (
     "pydantic/mypy.py",
     "gunicorn/asgi",  # kinds of workers that nothing chooses
     "gunicorn/dirty",
+    "werkzeug/debug",  # a debugger in the browser
+    "alembic/templates",  # of projects that are begun
+    "pika/adapters/twisted_connection.py",  # event loops of others
+    "pika/adapters/tornado_connection.py",
+    "pika/adapters/gevent_connection.py",
+    "urllib3/contrib/emscripten",
 )
 
 
@@ -35,6 +45,8 @@ def unused(packages: Path) -> set[Path]:
     found = {path for path in packages.rglob("*") if path.is_dir() and path.name in {*TESTS, "__pycache__"}}
     found |= {path for pattern in READ_BY_OTHERS for path in packages.rglob(pattern)}
     found |= {packages / name for name in UNUSED}
+    # What Python never reads, because it finds the same module in C first.
+    found |= {path.with_name(f"{path.name.partition('.')[0]}.py") for path in packages.rglob("*.so")}
     for name, needed in ONLY.items():
         found |= {path for path in packages.glob(f"{name}/*") if path.stem not in needed}
     for path in packages.glob("faker/providers/**/*_*"):

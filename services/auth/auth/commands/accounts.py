@@ -28,6 +28,10 @@ SEED_ROLE = sa.text(
     'INSERT INTO roles (name, permissions, "default") VALUES (:name, :permissions, :default)'
     ' ON CONFLICT (name) DO UPDATE SET permissions = excluded.permissions, "default" = excluded."default"'
 )
+COUNT_POSTS = sa.text(
+    "UPDATE users SET post_count = :count, post_count_version = :version"
+    " WHERE id = :author AND post_count_version < :version"
+)
 START_COUNTING = sa.text("INSERT INTO tallies (kind, n) VALUES ('users', 0) ON CONFLICT (kind) DO NOTHING")
 
 
@@ -181,9 +185,7 @@ def note_seen(moments: Mapping[int, datetime]) -> None:
 
 def count_posts(author: int, count: int, version: int) -> None:
     """Takes over somebody's number of posts, unless a newer one is known."""
-    newer = (User.id == author, User.post_count_version < version)
-    values = {"post_count": count, "post_count_version": version}
-    db.session.execute(sa.update(User).where(*newer).values(values))
+    db.session.execute(COUNT_POSTS, {"author": author, "count": count, "version": version})
 
 
 def seed_roles() -> None:
