@@ -27,7 +27,7 @@ WRITE = sa.text(
     " VALUES (:event_id, :type, :body, :about, :created_at)"
 ).bindparams(sa.bindparam("created_at", type_=Timestamp))
 UNSENT = sa.text("SELECT id FROM outbox WHERE sent_at IS NULL LIMIT 1").columns(sa.column("id", BigId))
-NEXT = f"SELECT id, event_id, type, body FROM outbox WHERE sent_at IS NULL ORDER BY tries, id LIMIT {BATCH}"
+NEXT = "SELECT id, event_id, type, body FROM outbox WHERE sent_at IS NULL ORDER BY tries, id LIMIT :size"
 CLAIM, LOOK = sa.text(f"{NEXT} FOR UPDATE SKIP LOCKED"), sa.text(NEXT)
 THESE = sa.bindparam("ids", expanding=True)
 SENT_NOW = sa.text("UPDATE outbox SET sent_at = :at WHERE id IN :ids").bindparams(
@@ -88,7 +88,8 @@ def relay(app: Flask, publisher: Publisher) -> int:
     if db.engine.dialect.name == "sqlite":
         return _mark(db, *_publish(app, publisher, _unsent(app.extensions["reader"].connect())))
     with db.engine.begin() as connection:
-        return _mark(db, *_publish(app, publisher, list(connection.execute(CLAIM))), connection)
+        claimed = list(connection.execute(CLAIM, {"size": BATCH}))
+        return _mark(db, *_publish(app, publisher, claimed), connection)
 
 
 def waiting() -> bool:
@@ -99,7 +100,7 @@ def waiting() -> bool:
 def _unsent(connection: sa.Connection) -> list[Any]:
     """As they are now; nothing stays locked."""
     with connection:
-        return list(connection.execute(LOOK))
+        return list(connection.execute(LOOK, {"size": BATCH}))
 
 
 def _publish(app: Flask, publisher: Publisher, rows: list[Any]) -> tuple[list[int], list[int]]:

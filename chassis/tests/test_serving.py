@@ -48,7 +48,8 @@ class App:
         if asked == "go":
             GO.set()
         size = 2 if asked == "go" or asked == "wait" and GO.wait(10) else int(asked)
-        start("200 OK", [("Content-Length", str(size)), ("X-Body", str(len(body))), ("X-Pid", str(os.getpid()))])
+        told = {"Content-Length": size, "X-Body": len(body), "X-Pid": os.getpid()}
+        start("200 OK", [(name, str(value)) for name, value in told.items()])
         return [b"x" * size]
 
 app = App()

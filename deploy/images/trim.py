@@ -14,7 +14,7 @@ TESTS = {"tests", "testing", "test"}
 # Types, sources of what is compiled already, and what only an installer reads.
 READ_BY_OTHERS = ("*.pyi", "*.pyx", "*.pxd", "*.c", "*.cpp", "*.h", "*.hpp", "*.dist-info/RECORD")
 LANGUAGES = {"en", "en_US", "la"}  # of Faker's words; the last is lorem ipsum
-# Packages of which a few modules are enough: what webauthn reads, what Alembic asks SQLAlchemy for, passwords.
+# Packages of which a few modules are enough: for webauthn, for Alembic, for passwords.
 ONLY = {
     "pyasn1_modules": {"__init__", "rfc5280"},
     "sqlalchemy/ext": {"__init__", "compiler"},
