@@ -122,7 +122,7 @@ class Stack(Supervisor):
     def _fixed(self) -> dict[str, str]:
         """`flask` and `gunicorn` are those of this Python, whether or not its environment is activated."""
         programs = f"{Path(sys.executable).parent}{os.pathsep}{self.given.get('PATH', os.defpath)}"
-        # Each thread's own heap keeps what it once needed: one hashed password, 19 MB, in every thread.
+        # Each thread's own heap would keep what it once needed.
         return {"DATA": str(self.data), "PATH": programs, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
 
     def _own(self, service: str) -> dict[str, str]:
