@@ -39,6 +39,7 @@ class Crew(ThreadPoolExecutor):
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
+        self._most = threads
         self.line: deque[Task] = deque()
         self._began: dict[Task, float] = {}
         self._lock = threading.Lock()
@@ -65,7 +66,7 @@ class Crew(ThreadPoolExecutor):
             if done:
                 del self._began[done]
             working = sum(now - began < LONG for began in self._began.values())
-            if not self.line or working >= FEW or len(self._began) >= self._max_workers:
+            if not self.line or working >= FEW or len(self._began) >= self._most:
                 return None
             task = self.line.popleft()
             self._began[task] = now
