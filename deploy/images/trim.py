@@ -18,7 +18,7 @@ LANGUAGES = {"en", "en_US", "la"}  # of Faker's words; the last is lorem ipsum
 ONLY = {
     "pyasn1_modules": {"__init__", "rfc5280"},
     "sqlalchemy/ext": {"__init__", "compiler"},
-    "nacl": {"__init__", "_sodium.abi3", "bindings", "encoding", "exceptions", "pwhash", "utils"},
+    "nacl": {"__init__", "_sodium", "bindings", "encoding", "exceptions", "pwhash", "utils"},
 }
 UNUSED = (
     "sqlalchemy/dialects/mysql",  # databases that we do not know
@@ -48,7 +48,7 @@ def unused(packages: Path) -> set[Path]:
     # What Python never reads, because it finds the same module in C first.
     found |= {path.with_name(f"{path.name.partition('.')[0]}.py") for path in packages.rglob("*.so")}
     for name, needed in ONLY.items():
-        found |= {path for path in packages.glob(f"{name}/*") if path.stem not in needed}
+        found |= {path for path in packages.glob(f"{name}/*") if path.name.partition(".")[0] not in needed}
     for path in packages.glob("faker/providers/**/*_*"):
         if path.is_dir() and path.name not in LANGUAGES:
             found.add(path)
