@@ -1,8 +1,8 @@
 """The threads of a service, of which few are at work at once while work gets done.
 
 Python runs one thread at a time. Were all that have something to do awake, each would take its lock from the
-others at every read and write, and a request would cost up to a fifth more. Those who wait long, for a row that
-somebody has locked say, or for news, do not count: others go on in their place.
+others at every read and write, and a request would cost up to a fifth more. Those who wait long, for a row
+that somebody has locked say, or for news, do not count: others go on in their place.
 """
 
 import threading

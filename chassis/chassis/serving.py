@@ -141,7 +141,8 @@ class PatientWorker(Worker):
             return False
         if conn.listened_to:
             conn.listened_to = False
-            self.poller.unregister(conn.sock)
+            with contextlib.suppress(KeyError, ValueError):
+                self.poller.unregister(conn.sock)
         if not conn.heard.came:
             self.nr_conns -= 1
             conn.close()
