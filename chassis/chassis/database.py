@@ -22,9 +22,9 @@ from sqlalchemy import event as hooks
 from sqlalchemy.orm import DeclarativeBase, Session
 from werkzeug.local import LocalProxy
 
-from . import bell, failpoints, problems
+from . import bell, failpoints, problems, reading
 from .metrics import RECORDED
-from .reading import Reader
+from .reading import Driver
 from .settings import Settings
 from .tables import (
     audit_passes_table,
@@ -77,17 +77,17 @@ class Database(SQLAlchemy):
 
     def rows(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Rows:
         """All rows of a read, outside any transaction."""
-        reads: Reader = current_app.extensions["reads"]
-        if (read := reads.read(statement)) is not None:
-            return reads.rows(read, values or {})
+        driver: Driver = current_app.extensions["driver"]
+        if (prepared := driver.prepared(statement)) is not None:
+            return driver.rows(prepared, values or {})
         with reader().connect() as connection:
             return connection.execute(statement, values).mappings().all()
 
     def row(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Row | None:
         """The first one, if there is any."""
-        reads: Reader = current_app.extensions["reads"]
-        if (read := reads.read(statement)) is not None:
-            return reads.first(read, values or {})
+        driver: Driver = current_app.extensions["driver"]
+        if (prepared := driver.prepared(statement)) is not None:
+            return driver.first(prepared, values or {})
         with reader().connect() as connection:
             return connection.execute(statement, values).mappings().first()
 
@@ -102,6 +102,28 @@ class Database(SQLAlchemy):
             found = session.execute(statement).all()
             session.expunge_all()
             return found
+
+    def change(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> int:
+        """Runs a statement of the current transaction; returns how many rows it has changed."""
+        session, driver = self.session(), current_app.extensions["driver"]
+        if (prepared := driver.prepared(statement)) is not None:
+            session.flush()
+            changed = driver.changed_within(session.connection(), prepared, values or {})
+        else:
+            changed = session.execute(statement, values).rowcount
+        _reach("write.row")
+        return int(changed)
+
+    def taken(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Rows:
+        """All rows of a statement of the current transaction that locks them, or returns what it made."""
+        session, driver = self.session(), current_app.extensions["driver"]
+        if (prepared := driver.prepared(statement)) is not None:
+            session.flush()
+            rows: Rows = driver.rows_within(session.connection(), prepared, values or {})
+        else:
+            rows = session.execute(statement, values).mappings().all()
+        _reach("write.row")
+        return rows
 
     def happened(self, type: str) -> None:
         """Counts an event of this type once the current transaction has committed."""
@@ -132,7 +154,7 @@ def install(app: Flask, db: Database, settings: Settings) -> None:
     with app.app_context():
         _dress(db.engine, settings.slow_query_time, writes=True)
     _dress(app.extensions["reader"], settings.slow_query_time, writes=False)
-    app.extensions["reads"] = Reader(app.extensions["reader"], partial(_told, settings.slow_query_time))
+    app.extensions["driver"] = Driver(app.extensions["reader"], partial(_told, settings.slow_query_time))
     app.register_error_handler(sa.exc.SQLAlchemyError, _unavailable)
     app.extensions["bell"] = bell.pipe_beside(settings.database_url)
 
@@ -241,7 +263,7 @@ def _told(slow: float, statement: str, took: float) -> None:
 def _our_line() -> str:
     """The innermost line that is not a library's."""
     ours = [frame for frame in traceback.extract_stack() if "site-packages" not in frame.filename]
-    outside = [frame for frame in ours if frame.filename != __file__] or ours
+    outside = [frame for frame in ours if frame.filename not in (__file__, reading.__file__)] or ours
     return f"{Path(outside[-1].filename).name}:{outside[-1].lineno}"
 
 

@@ -73,7 +73,7 @@ def note(event: Event) -> None:
     except (KeyError, TypeError, ValueError):
         log.warning("a watermark cannot be read", extra={"source": event.source})
         return
-    database.session.execute(NOTE, {"source": event.subject, "as_of": as_of})
+    database.change(NOTE, {"source": event.subject, "as_of": as_of})
     database.session.commit()
 
 

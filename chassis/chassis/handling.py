@@ -68,7 +68,7 @@ def _give_way() -> None:
     again, and a request would have to be refused.
     """
     if database.engine.dialect.name == "postgresql":
-        database.session.execute(GIVE_WAY)
+        database.change(GIVE_WAY)
 
 
 def attempt(event: Event, entry: Entry) -> str:
@@ -142,7 +142,7 @@ def _age(event: Event) -> float:
 def _first_time(event: Event) -> bool:
     """Notes that it is handled, in one statement with the question whether it was."""
     row = {"event_id": event.id, "type": event.type, "at": now()}
-    return database.session.execute(ONCE, row).rowcount == 1  # type: ignore[attr-defined,no-any-return]
+    return database.change(ONCE, row) == 1
 
 
 def _is_away(error: Exception) -> bool:

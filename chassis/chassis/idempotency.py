@@ -100,8 +100,7 @@ def remember_subject(subject: str) -> None:
     if key is None or g.get("claimed"):
         return
     values = asdict(key) | {"made_at": now(), "subject": subject}
-    taken: Any = database.session.execute(CLAIM, values)
-    if not taken.rowcount:
+    if not database.change(CLAIM, values):
         database.session.rollback()
         raise DoneAlready
     g.claimed = True

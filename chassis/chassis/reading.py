@@ -1,23 +1,40 @@
-"""Reads without ceremony: a statement that is used again is compiled once; then the driver gets its text and
-values, and nothing stands in between.
+"""Statements without ceremony: one that is used again is compiled once; then the driver gets its text and
+values, and nothing stands in between. Reads have connections of their own; a command's statement runs in its
+transaction.
 
 SQLAlchemy's own way to the same rows costs five times as much for one row, and three times as much for a
-page; what it would do besides (its events, result objects, caches) no read here needs. What it knows it still
+page; what it would do besides (its events, result objects, caches) is not needed here. What it knows it still
 does: it compiles, converts values, pools connections, names errors.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
+from operator import attrgetter, methodcaller
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 Row = dict[str, Any]
 Convert = Callable[[Any], Any]
+LOCK = re.compile(r" FOR (UPDATE|SHARE)\b")
+ALL, FIRST, CHANGED = methodcaller("fetchall"), methodcaller("fetchone"), attrgetter("rowcount")
 
 
-class Read:
+class Locking(sa.TextClause):
+    """A text with FOR UPDATE or FOR SHARE. SQLite has one writer at a time, and no such words."""
+
+    inherit_cache = True
+
+
+@compiles(Locking, "sqlite")
+def _without_lock(text: Locking, compiler: Any, **given: Any) -> str:
+    return LOCK.sub("", compiler.visit_textclause(text, **given))
+
+
+class Prepared:
     """One statement, ready for the driver of one engine."""
 
     __slots__ = ("_converted", "_dialect", "_named", "_names", "_values", "text")
@@ -31,8 +48,8 @@ class Read:
             (name, compiled.params.get(name), kinds[name].bind_processor(dialect)) for name in order
         ]
         self._named = compiled.positiontup is None
-        columns = statement.selected_columns
-        self._names = columns.keys()
+        columns = getattr(statement, "selected_columns", None) or {}
+        self._names: list[str] = list(columns.keys())
         found = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
         self._converted = [(number, convert) for number, convert in enumerate(found) if convert]
 
@@ -44,6 +61,11 @@ class Read:
         ]
         return dict(found) if self._named else [value for _, value in found]
 
+    def ran(self, cursor: Any) -> None:
+        """Text alone does not tell what its columns are called; what comes does."""
+        if not self._names and cursor.description:
+            self._names = [column[0] for column in cursor.description]
+
     def row(self, came: Any) -> Row:
         if self._converted:
             came = list(came)
@@ -52,47 +74,71 @@ class Read:
         return dict(zip(self._names, came, strict=True))
 
 
-class Reader:
-    """Runs reads on an engine in autocommit mode. `told` hears of each: its text, and the seconds it took."""
+class Driver:
+    """Runs statements on an engine in autocommit mode, or within a transaction. `told` hears of each: its
+    text, and the seconds it took.
+    """
 
     def __init__(self, engine: sa.Engine, told: Callable[[str, float], None]) -> None:
         self.engine, self.told = engine, told
-        self._reads: WeakKeyDictionary[Any, Read | None] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Any, Prepared | None] = WeakKeyDictionary()
 
-    def read(self, statement: Any) -> Read | None:
+    def prepared(self, statement: Any) -> Prepared | None:
         """Nothing for what is asked for the first time, because most such statements are made for once; and
         for what the driver alone cannot do.
         """
-        if statement not in self._reads:
-            self._reads[statement] = None
+        if statement not in self._known:
+            self._known[statement] = None
             return None
-        known = self._reads[statement]
+        known = self._known[statement]
         if known is None and plain(statement, self.engine.dialect):
-            known = self._reads[statement] = Read(statement, self.engine.dialect)
+            known = self._known[statement] = Prepared(statement, self.engine.dialect)
         return known
 
-    def rows(self, read: Read, given: Mapping[str, Any]) -> list[Row]:
-        return [read.row(came) for came in self._asked(read, given, "fetchall")]
+    def rows(self, prepared: Prepared, given: Mapping[str, Any]) -> list[Row]:
+        return [prepared.row(came) for came in self._read(prepared, given, ALL)]
 
-    def first(self, read: Read, given: Mapping[str, Any]) -> Row | None:
-        came = self._asked(read, given, "fetchone")
-        return None if came is None else read.row(came)
+    def first(self, prepared: Prepared, given: Mapping[str, Any]) -> Row | None:
+        came = self._read(prepared, given, FIRST)
+        return None if came is None else prepared.row(came)
 
-    def _asked(self, read: Read, given: Mapping[str, Any], fetch: str) -> Any:
-        """Raises SQLAlchemy's errors, so that nobody need know of this."""
-        began, connection = time.perf_counter(), self._connected(read.text)
+    def rows_within(
+        self, connection: sa.Connection, prepared: Prepared, given: Mapping[str, Any]
+    ) -> list[Row]:
+        """All rows of a statement in a transaction that has begun."""
+        came = self._run(connection, connection.connection, prepared, given, ALL)
+        return [prepared.row(each) for each in came]
+
+    def changed_within(self, connection: sa.Connection, prepared: Prepared, given: Mapping[str, Any]) -> int:
+        """How many rows a statement has changed, in a transaction that has begun."""
+        return self._run(connection, connection.connection, prepared, given, CHANGED)  # type: ignore[no-any-return]
+
+    def _read(self, prepared: Prepared, given: Mapping[str, Any], take: Convert) -> Any:
+        connection = self._connected(prepared.text)
         try:
-            cursor = connection.cursor()
+            return self._run(connection, connection, prepared, given, take)
+        finally:
+            connection.close()
+
+    def _run(
+        self, owner: Any, pooled: Any, prepared: Prepared, given: Mapping[str, Any], take: Convert
+    ) -> Any:
+        """Raises SQLAlchemy's errors, so that nobody need know of this. `owner` is told of a broken
+        connection.
+        """
+        began = time.perf_counter()
+        try:
+            cursor = pooled.cursor()
             try:
-                cursor.execute(read.text, read.values(given))
-                return getattr(cursor, fetch)()
+                cursor.execute(prepared.text, prepared.values(given))
+                prepared.ran(cursor)
+                return take(cursor)
             finally:
                 cursor.close()
         except self.engine.dialect.loaded_dbapi.Error as error:
-            raise self._named(error, connection, read.text) from error
+            raise self._named(error, owner, pooled.driver_connection, prepared.text) from error
         finally:
-            connection.close()
-            self.told(read.text, time.perf_counter() - began)
+            self.told(prepared.text, time.perf_counter() - began)
 
     def _connected(self, text: str) -> Any:
         try:
@@ -100,12 +146,12 @@ class Reader:
         except self.engine.dialect.loaded_dbapi.Error as error:  # nobody there, or no place left
             raise self._error(error, text, gone=False) from error
 
-    def _named(self, error: Any, connection: Any, text: str) -> BaseException:
+    def _named(self, error: Any, owner: Any, driver: Any, text: str) -> BaseException:
         """A connection that has broken goes, and with it those that rest: they are broken too."""
-        gone = self.engine.dialect.is_disconnect(error, connection.driver_connection, None)
+        gone = self.engine.dialect.is_disconnect(error, driver, None)
         if gone:
-            connection.invalidate(error)
-            self.engine.dispose()
+            owner.invalidate(error)
+            getattr(owner, "engine", self.engine).dispose()
         return self._error(error, text, gone)
 
     def _error(self, error: Any, text: str, gone: bool) -> BaseException:
@@ -122,10 +168,16 @@ class Reader:
 
 
 def plain(statement: Any, dialect: sa.Dialect) -> bool:
-    """Whether its text is the same whatever the values are, and its columns have a known name each."""
+    """Whether its text is the same whatever the values are, and its columns have a known name each.
+
+    What SQLAlchemy builds to change rows may have defaults to fill in, and stays with it.
+    """
     columns = getattr(statement, "selected_columns", None)
-    if columns is None or len(set(columns.keys())) != len(columns):
+    if columns is None:
+        known = isinstance(statement, sa.TextClause)
+    else:
+        known = len(set(columns.keys())) == len(columns)
+    if not known:
         return False
     compiled = statement.compile(dialect=dialect)
-    expands = any(bind.expanding or bind.literal_execute for bind in compiled.bind_names)
-    return not expands
+    return not any(bind.expanding or bind.literal_execute for bind in compiled.bind_names)

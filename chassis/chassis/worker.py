@@ -32,6 +32,9 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 SWEEP = 1.0
+GATHER = (
+    0.02  # between two rounds of the relay: what comes meanwhile shares a transaction and its confirmation
+)
 BREATH = 0.01  # between two steps of a job that has more to do: SQLite has one writer at a time
 SLOWEST_RETRY, BLOCKED_RETRY = 2.0, 5.0
 TELL_EVERY = 30.0
@@ -145,6 +148,7 @@ class Worker:
 
     def _relay(self) -> None:
         publisher, pause, teller, rung = self._bus.publisher(), 0.2, Teller(self._app), True
+        began = time.monotonic()
         with self._app.app_context(), RELAYS.track_inprogress():
             while not self._stopping.is_set():
                 self._beat("relay")
@@ -160,8 +164,11 @@ class Worker:
                     self._stopping.wait(BLOCKED_RETRY if isinstance(error, Blocked) else pause)
                     pause = min(pause * 2, SLOWEST_RETRY)
                     continue
+                if rung:
+                    self._stopping.wait(began + GATHER - time.monotonic())
                 rung = self._rung["relay"].wait(SWEEP)
                 self._rung["relay"].clear()
+                began = time.monotonic()
         publisher.close()
 
     def _send(self, publisher: Publisher) -> None:

@@ -144,15 +144,15 @@ class Doors:
             self.app.extensions["ages"]()
             self.app.extensions["verifier"].catch_up()
             engines = [self.app.extensions["sqlalchemy"].engine, self.app.extensions["reader"]]
-        reads = self.app.extensions["reads"]
-        told, reads.told = reads.told, lambda text, took: (seen.append(text), told(text, took))
+        driver = self.app.extensions["driver"]
+        told, driver.told = driver.told, lambda text, took: (seen.append(text), told(text, took))
         hook = lambda *given: seen.append(given[2])  # noqa: E731
         for engine in engines:
             sa.event.listen(engine, "before_cursor_execute", hook)
         try:
             call()
         finally:
-            reads.told = told
+            driver.told = told
             for engine in engines:
                 sa.event.remove(engine, "before_cursor_execute", hook)
         return len(seen)

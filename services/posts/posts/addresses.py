@@ -15,11 +15,15 @@ from markdown_it.rules_inline.linkify import linkify
 
 LONGEST = 2000  # characters; what is longer is no address that a browser would take
 SCHEME = re.compile(r"(?:^|[^a-z0-9.+-])(?:https?|ftp)$", re.IGNORECASE)
+SIGN = re.compile(r"\.\w|:|//")
 NEAR = len("https") + 1  # characters before "://" that say whether there is a scheme
 
 
 class Addresses(LinkifyIt):
     """Looks at one word at a time: no address goes on after a space."""
+
+    def pretest(self, text: str) -> bool:
+        return bool(SIGN.search(text))
 
     def match_at_start(self, text: str) -> Any:
         found = super().match_at_start(text[: LONGEST + 1])
@@ -39,10 +43,11 @@ class Addresses(LinkifyIt):
 
 
 def words(text: str) -> Iterator[re.Match[str]]:
-    """Those that may hold an address."""
-    for word in re.finditer(r"\S+", text):
-        if len(word[0]) <= LONGEST and ("." in word[0] or ":" in word[0] or "//" in word[0]):
-            yield word
+    """Those that may hold an address. Most texts have none of its signs, and most words just end with one."""
+    if SIGN.search(text):
+        for word in re.finditer(r"\S+", text):
+            if len(word[0]) <= LONGEST and SIGN.search(word[0]):
+                yield word
 
 
 def address(state: StateInline, silent: bool) -> bool:
@@ -51,9 +56,12 @@ def address(state: StateInline, silent: bool) -> bool:
     While the end of a label is looked for (silently) `pending` is not what stands before: the rule then takes
     something else for the scheme, goes backwards and raises an error.
     """
-    pos, near = state.pos, state.pending[-NEAR:]
+    pos = state.pos
+    if silent or not state.src.startswith("://", pos):
+        return False
+    near = state.pending[-NEAR:]
     before = state.src[max(0, pos - len(near)) : pos]
-    if silent or before != near or not state.src.startswith("://", pos) or not SCHEME.search(near):
+    if before != near or not SCHEME.search(near):
         return False
     pending, state.pending = state.pending, near
     found = linkify(state, silent=True)

@@ -37,7 +37,7 @@ def published(id: int) -> Answer:
 @needs(WRITE, gives=shapes.Post, status=201, again=published)
 def publish(author: Actor, draft: shapes.Draft) -> Answer:
     """Publish a post."""
-    return published(commands.publish(author, draft.body).id)
+    return published(commands.publish(author, draft.body))
 
 
 @api.get("/posts/<int:id>")

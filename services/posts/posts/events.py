@@ -8,7 +8,7 @@ from chassis.events import Event
 from chassis.shapes import Moment, Shape
 from chassis.snapshots import number
 
-from .models import Comment, Person, Post, Tally, db
+from .models import Comment, Count, Person, Post, Tally, db
 
 POST_PUBLISHED = "posts.post_published.v1"
 POST_EDITED = "posts.post_edited.v1"
@@ -94,15 +94,15 @@ PUBLISHES = {
 }
 
 
-def post_published(post: Post, count: sa.Row) -> None:  # type: ignore[type-arg]
+def post_published(post: Post, count: Count) -> None:
     outbox.add(POST_PUBLISHED, post.id, post.version, post_state(post, count), about=post.author_id)
 
 
-def post_edited(post: Post, count: sa.Row) -> None:  # type: ignore[type-arg]
+def post_edited(post: Post, count: Count) -> None:
     outbox.add(POST_EDITED, post.id, post.version, post_state(post, count), about=post.author_id)
 
 
-def post_removed(post: Post, count: sa.Row) -> None:  # type: ignore[type-arg]
+def post_removed(post: Post, count: Count) -> None:
     outbox.add(POST_REMOVED, post.id, post.version, post_gone(post, count))
 
 
@@ -134,12 +134,12 @@ def user_forgotten(person: Person) -> None:
     outbox.add(USER_FORGOTTEN, person.id, person.version, PersonForgotten(id=person.id))
 
 
-def post_state(post: Post, count: sa.Row) -> PostState:  # type: ignore[type-arg]
+def post_state(post: Post, count: Count) -> PostState:
     own = {name: getattr(post, name) for name in PostState.model_fields if hasattr(post, name)}
     return PostState(**own, author_post_count=count.n, author_post_count_version=count.version)
 
 
-def post_gone(post: Post, count: sa.Row) -> PostGone:  # type: ignore[type-arg]
+def post_gone(post: Post, count: Count) -> PostGone:
     return PostGone(
         id=post.id,
         author_id=post.author_id,
@@ -168,10 +168,10 @@ def posts_now(after: str, limit: int) -> list[Event]:
     count = (Tally.kind == "posts_of", Tally.subject == Post.author_id, Tally.shard == 0)
     query = sa.select(Post, Tally.n, Tally.version).join(Tally, sa.and_(*count))
     rows = db.objects(query.where(Post.id > number(after)).order_by(Post.id).limit(limit))
-    return [_post_now(row.Post, row) for row in rows]
+    return [_post_now(row.Post, Count(row.n, row.version)) for row in rows]
 
 
-def _post_now(post: Post, count: sa.Row) -> Event:  # type: ignore[type-arg]
+def _post_now(post: Post, count: Count) -> Event:
     if post.removed_at is None:
         state = post_state(post, count)
         return outbox.event(POST_PUBLISHED, post.id, post.version, state, about=post.author_id)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import IntFlag
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -93,6 +94,13 @@ class Tally(db.Model):
     shard: Mapped[int] = mapped_column(sa.SmallInteger, primary_key=True, autoincrement=False)
     n: Mapped[int] = mapped_column(BigId)
     version: Mapped[int] = mapped_column(BigId)
+
+
+class Count(NamedTuple):
+    """A tally, and the version of that number."""
+
+    n: int
+    version: int
 
 
 OWNS = (Post.version, Post.comment_count_version, Comment.version, Tally.version)

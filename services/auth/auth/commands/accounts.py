@@ -185,7 +185,7 @@ def note_seen(moments: Mapping[int, datetime]) -> None:
 
 def count_posts(author: int, count: int, version: int) -> None:
     """Takes over somebody's number of posts, unless a newer one is known."""
-    db.session.execute(COUNT_POSTS, {"author": author, "count": count, "version": version})
+    db.change(COUNT_POSTS, {"author": author, "count": count, "version": version})
 
 
 def seed_roles() -> None:

@@ -33,21 +33,22 @@ def meet(actor: Actor) -> None:
     """
     gone = is_gone(actor.id)
     if gone is None:
-        db.session.execute(MEET, {"id": actor.id, "username": actor.username, "avatar": actor.avatar})
+        db.change(MEET, {"id": actor.id, "username": actor.username, "avatar": actor.avatar})
         gone = is_gone(actor.id)
     if gone:
         raise Unauthenticated
 
 
 def is_gone(id: int) -> bool | None:
-    return db.session.scalar(GONE, {"id": id})
+    rows = db.taken(GONE, {"id": id})
+    return rows[0]["removed"] if rows else None
 
 
 def keep_person(id: int, version: int, **known: Any) -> None:
     """Takes over what auth says of a person, unless something newer is known."""
     person = db.session.get(Person, id, with_for_update=True)
     if person is None:  # or just now met by somebody who writes
-        db.session.execute(MEET, {"id": id, "username": known["username"], "avatar": known["avatar_hash"]})
+        db.change(MEET, {"id": id, "username": known["username"], "avatar": known["avatar_hash"]})
         person = db.session.get_one(Person, id, with_for_update=True)
     if person.version <= version:
         person.version = version

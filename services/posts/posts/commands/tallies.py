@@ -8,24 +8,32 @@ import random
 
 import sqlalchemy as sa
 
-from ..models import Post, db
+from ..models import Count, Post, db
 
 SHARDS = 8
-BUMP = sa.text(
-    "INSERT INTO tallies (kind, subject, shard, n, version) VALUES (:kind, :subject, :shard, :by, 1)"
-    " ON CONFLICT (kind, subject, shard) DO UPDATE SET n = tallies.n + :by, version = tallies.version + 1"
-    " RETURNING n, version"
+INTO = "INSERT INTO tallies (kind, subject, shard, n, version) VALUES"
+MOVED = (
+    " ON CONFLICT (kind, subject, shard)"
+    " DO UPDATE SET n = tallies.n + excluded.n, version = tallies.version + 1 RETURNING kind, n, version"
 )
+BUMP = sa.text(f"{INTO} (:kind, :subject, :shard, :by, 1){MOVED}")
+BUMP_POSTS = sa.text(f"{INTO} ('posts', 0, :shard, :by, 1), ('posts_of', :author, 0, :by, 1){MOVED}")
 
 
-def bump(kind: str, subject: int, by: int, shard: int = 0) -> sa.Row:  # type: ignore[type-arg]
+def bump(kind: str, subject: int, by: int, shard: int = 0) -> Count:
     """Moves a tally; returns its new number and version."""
-    values = {"kind": kind, "subject": subject, "shard": shard, "by": by}
-    return db.session.execute(BUMP, values).one()
+    [moved] = db.taken(BUMP, {"kind": kind, "subject": subject, "shard": shard, "by": by})
+    return Count(moved["n"], moved["version"])
 
 
 def bump_total(kind: str, by: int) -> None:
     bump(kind, 0, by, random.randrange(SHARDS))
+
+
+def bump_posts(author: int, by: int) -> Count:
+    """Moves the total of posts and, in the same statement, that of one author; returns the author's."""
+    rows = db.taken(BUMP_POSTS, {"author": author, "shard": random.randrange(SHARDS), "by": by})
+    return next(Count(row["n"], row["version"]) for row in rows if row["kind"] == "posts_of")
 
 
 def recount(post: Post, by: int) -> None:

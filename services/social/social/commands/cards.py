@@ -10,20 +10,26 @@ from ..models import Person, db
 from .keeping import BLANK_CARD, EXPECT, Count
 
 HOLD = sa.select(Person.removed).where(Person.id == sa.bindparam("id")).with_for_update()
-KEEP = sa.text(
-    "INSERT INTO cards (id, author_id, version, body, body_html, published_at, edited_at, removed)"
-    " VALUES (:id, :author_id, :version, :body, :body_html, :published_at, :edited_at, :removed)"
-    " ON CONFLICT (id) DO UPDATE SET author_id = excluded.author_id, version = excluded.version,"
-    " body = excluded.body, body_html = excluded.body_html, published_at = excluded.published_at,"
-    " edited_at = excluded.edited_at, removed = excluded.removed WHERE cards.version <= excluded.version"
-).bindparams(
+TOLD = ("author_id", "body", "body_html", "published_at", "edited_at", "removed", "version")
+COUNTED = ("comment_count", "comment_count_version")
+
+
+def newer(columns: tuple[str, ...]) -> str:
+    """These columns are taken over together, unless their version (the last of them) is an older one."""
+    version = columns[-1]
+    newest = f"CASE WHEN cards.{version} <= excluded.{version} THEN excluded.{{0}} ELSE cards.{{0}} END"
+    return ", ".join(f"{column} = {newest.format(column)}" for column in columns)
+
+
+INSERT = (
+    "INSERT INTO cards (id, author_id, body, body_html, published_at, edited_at, removed, version,"
+    " comment_count, comment_count_version) VALUES (:id, :author_id, :body, :body_html, :published_at,"
+    " :edited_at, :removed, :version, :comment_count, :comment_count_version) ON CONFLICT (id) DO UPDATE SET"
+)
+KEEP = sa.text(f"{INSERT} {newer(TOLD)}, {newer(COUNTED)}").bindparams(  # habit: the constants above
     sa.bindparam("published_at", type_=Timestamp),
     sa.bindparam("edited_at", type_=Timestamp),
     sa.bindparam("removed", type_=sa.Boolean),
-)
-COUNT_COMMENTS = sa.text(
-    "UPDATE cards SET comment_count = :n, comment_count_version = :version"
-    " WHERE id = :id AND comment_count_version <= :version"
 )
 AUTHOR = sa.text(
     "UPDATE people SET (latest_at, latest_id) = (SELECT published_at, id FROM cards"
@@ -40,22 +46,26 @@ def keep_card(id: int, author: int, version: int, posts: Count, comments: Count,
     Of a text by somebody who is gone nothing is kept, however late it comes.
     """
     told = BLANK_CARD if is_gone(author) else known | {"removed": False}
-    db.session.execute(KEEP, {"id": id, "author_id": author, "version": version} | told)
-    db.session.execute(COUNT_COMMENTS, {"id": id} | comments._asdict())
-    db.session.execute(AUTHOR, {"author": author} | posts._asdict())
+    keep(id, author, version, comments, told)
+    db.change(AUTHOR, {"author": author} | posts._asdict())
 
 
 def remove_card(id: int, author: int, version: int, posts: Count) -> None:
     """Keeps nothing of a post but a tombstone, which a late "published" cannot bring back."""
     is_gone(author)
-    db.session.execute(KEEP, {"id": id, "author_id": author, "version": version} | BLANK_CARD)
-    db.session.execute(AUTHOR, {"author": author} | posts._asdict())
+    keep(id, author, version, Count(0, 0), BLANK_CARD)
+    db.change(AUTHOR, {"author": author} | posts._asdict())
+
+
+def keep(id: int, author: int, version: int, comments: Count, told: dict[str, Any]) -> None:
+    counted = {"comment_count": comments.n, "comment_count_version": comments.version}
+    db.change(KEEP, {"id": id, "author_id": author, "version": version} | counted | told)
 
 
 def is_gone(author: int) -> bool:
     """Whether an author's account is closed. They are locked, and noted if nothing was known of them yet."""
-    removed = db.session.scalar(HOLD, {"id": author})
-    if removed is None:
-        db.session.execute(EXPECT[Person], {"id": author})
-        removed = db.session.scalar(HOLD, {"id": author})
-    return bool(removed)
+    rows = db.taken(HOLD, {"id": author})
+    if not rows:
+        db.change(EXPECT[Person], {"id": author})
+        rows = db.taken(HOLD, {"id": author})
+    return any(row["removed"] for row in rows)

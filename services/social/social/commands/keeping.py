@@ -101,7 +101,7 @@ def not_oneself(actor: Actor, id: int) -> None:
 
 def meet(actor: Actor) -> None:
     """Somebody may follow before the event that tells of them has come; their token tells enough."""
-    db.session.execute(MEET, {"id": actor.id, "username": actor.username, "avatar": actor.avatar})
+    db.change(MEET, {"id": actor.id, "username": actor.username, "avatar": actor.avatar})
 
 
 def both(actor: Actor, id: int) -> tuple[Person, Person]:
@@ -122,7 +122,7 @@ def locked(which: sa.ColumnElement[bool]) -> list[Person]:
 
 def held(model: type[Any], id: int) -> Any:
     """The row, locked; one without any state (version 0) is made if need be."""
-    db.session.execute(EXPECT[model], {"id": id})
+    db.change(EXPECT[model], {"id": id})
     return db.session.get(model, id, with_for_update=True)
 
 
@@ -138,7 +138,7 @@ def keep_person(id: int, version: int, **known: Any) -> None:
 
 def hold_with_ties(id: int) -> None:
     """Locks a person and everybody whose numbers change when their follows end."""
-    db.session.execute(EXPECT[Person], {"id": id})
+    db.change(EXPECT[Person], {"id": id})
     locked(sa.or_(Person.id == id, Person.id.in_(followed_by(id)), Person.id.in_(followers_of(id))))
 
 
@@ -194,7 +194,7 @@ def keep_post_count(author: int, posts: Count) -> None:
 def find_latest(author: int) -> None:
     """Notes the author's newest post, always from the index. The author is locked: no other post slips by."""
     db.session.flush()
-    db.session.execute(LATEST, {"author": author})
+    db.change(LATEST, {"author": author})
 
 
 def count_comments(id: int, comments: Count) -> None:
