@@ -19,26 +19,13 @@ from chassis.settings import settings
 from .. import queries, tokens
 from ..models import Guesses, db
 
-TABLE = Guesses.__table__
-MEET = sa.text(
-    "INSERT INTO guesses (key, moments, last_at) VALUES (:key, '', :at) ON CONFLICT (key) DO NOTHING"
+NOTE = sa.text(
+    "INSERT INTO guesses (key, moments, last_at) VALUES (:key, :moment, :at) ON CONFLICT (key)"
+    " DO UPDATE SET moments = guesses.moments || ' ' || excluded.moments, last_at = excluded.last_at"
+    " RETURNING moments"
 ).bindparams(sa.bindparam("at", type_=Guesses.last_at.type))
-HELD = (
-    sa.select(TABLE.c.key, TABLE.c.moments)
-    .where(TABLE.c.key.in_(sa.bindparam("keys", expanding=True)))
-    .order_by(TABLE.c.key)
-    .with_for_update()
-)
-KEEP = (
-    sa.update(TABLE)
-    .where(TABLE.c.key == sa.bindparam("of"))
-    .values(moments=sa.bindparam("moments"), last_at=sa.bindparam("last_at"))
-)
-FORGET = (
-    sa.update(TABLE)
-    .where(TABLE.c.key == sa.bindparam("of"))
-    .values(moments=sa.func.replace(TABLE.c.moments, sa.bindparam("moment"), ""))
-)
+KEEP = sa.text("UPDATE guesses SET moments = :moments WHERE key = :key")
+FORGET = sa.text("UPDATE guesses SET moments = replace(moments, :moment, '') WHERE key = :key")
 DEVICES = 4  # accounts that one browser is known for
 
 
@@ -69,23 +56,22 @@ def mails_rule() -> Rule:
 
 def note(keys: list[str], rule: Rule) -> Guess:
     """Notes a try. Raises `TooMany` when it must not be made."""
-    guess = Guess(sorted(keys), f"{time.time():.6f}")
-    known = queries.guesses(guess.keys)
-    refuse_full(known.values(), rule)  # so a flood costs one read and no lock
-    if unknown := [{"key": key, "at": now()} for key in guess.keys if key not in known]:
-        db.session.execute(MEET, unknown)
-    rows = db.session.execute(HELD, {"keys": guess.keys}).all()
-    refuse_full((row.moments for row in rows), rule)
-    moments = {row.key: " ".join([*recent(row.moments, rule), guess.moment]) for row in rows}
-    values = [{"of": key, "moments": kept, "last_at": now()} for key, kept in moments.items()]
-    db.session.execute(KEEP, values)
+    guess = Guess(sorted(keys), f"{time.time():.6f}")  # sorted: two at once never block each other
+    refuse_full(map(queries.guesses, guess.keys), rule)  # so a flood costs reads and no lock
+    for key in guess.keys:
+        [noted] = db.taken(NOTE, {"key": key, "moment": guess.moment, "at": now()})
+        *before, _ = kept = recent(noted["moments"], rule)
+        refuse_full([" ".join(before)], rule)
+        if len(kept) < len(noted["moments"].split()):
+            db.change(KEEP, {"key": key, "moments": " ".join(kept)})
     db.session.commit()
     return guess
 
 
 def take_back(guess: Guess) -> None:
     """It was right, or was not evaluated after all."""
-    db.session.execute(FORGET, [{"of": key, "moment": guess.moment} for key in guess.keys])
+    for key in guess.keys:
+        db.change(FORGET, {"key": key, "moment": guess.moment})
     db.session.commit()
 
 
@@ -154,5 +140,6 @@ def recent(moments: str, rule: Rule) -> list[str]:
 def refuse_full(found: Iterable[str], rule: Rule) -> None:
     for moments in (recent(text, rule) for text in found):
         if len(moments) >= rule.most:
+            db.session.rollback()
             wait = float(moments[-rule.most]) + rule.seconds - time.time()
             raise TooMany(rule.sentence, retry_after=max(int(wait) + 1, 1))
