@@ -23,8 +23,8 @@ api = Blueprint("api", __name__, url_prefix="/api/v1")
 def posts(paging: Paging) -> Any:
     """Everybody's posts, newest first."""
     size = settings.posts_per_page
-    found = [shapes.post(row) for row in queries.posts(size, paging.offset(size))]
-    count = queries.total("posts")
+    rows, count = queries.posts(size, paging.offset(size))
+    found = [shapes.post(row) for row in rows]
     return collection("posts", found, count=count, page=paging.page, size=size, path="/api/v1/posts/")
 
 
@@ -67,8 +67,9 @@ def remove(id: int) -> Answer:
 @needs(strangers=True, gives=shapes.PostsOf, refuses=(404,), fed=("auth",))
 def posts_of(reader: Actor, id: int, paging: Paging) -> Any:
     """One person's posts, newest first; and how many comments they have written."""
-    size, (count, comment_count) = settings.posts_per_page, queries.counts_of(id, reader)
-    found = [shapes.post(row) for row in queries.posts_of(id, size, paging.offset(size))]
+    size = settings.posts_per_page
+    rows, count, comment_count = queries.posts_of(id, reader, size, paging.offset(size))
+    found = [shapes.post(row) for row in rows]
     path = f"/api/v1/users/{id}/posts/"
     page = collection("posts", found, count=count, page=paging.page, size=size, path=path)
     return page | {"comment_count": comment_count}
@@ -78,8 +79,9 @@ def posts_of(reader: Actor, id: int, paging: Paging) -> Any:
 @needs(strangers=True, gives=shapes.Comments, refuses=(404,), fed=("auth",))
 def comments_of(id: int, paging: Paging) -> Any:
     """The comments of a post, oldest first."""
-    size, count = settings.comments_per_page, queries.post(id)["comment_count"]
-    found = [shapes.comment(row) for row in queries.comments_of(id, size, paging.offset(size))]
+    size = settings.comments_per_page
+    rows, count = queries.comments_of(id, size, paging.offset(size))
+    found = [shapes.comment(row) for row in rows]
     path = f"/api/v1/posts/{id}/comments/"
     return collection("comments", found, count=count, page=paging.page, size=size, path=path)
 
@@ -103,8 +105,8 @@ def comments(reader: Actor, asked: shapes.Moderation) -> Any:
     if asked.moderate and not reader.can(MODERATE):
         raise NotAllowed
     size = settings.comments_per_page
-    found = [shapes.comment(row, asked.moderate) for row in queries.comments(size, asked.offset(size))]
-    count = queries.total("comments")
+    rows, count = queries.comments(size, asked.offset(size))
+    found = [shapes.comment(row, asked.moderate) for row in rows]
     return collection("comments", found, count=count, page=asked.page, size=size, path="/api/v1/comments/")
 
 

@@ -1,4 +1,4 @@
-"""Every read of posts. One statement each; a second one only by primary key."""
+"""Every read of posts. One statement each; a second one only where a page is empty."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from chassis.database import Row, Rows
 from chassis.problems import NotAllowed, NotFound
 from chassis.tokens import Actor
 
-from .models import LEAVING, Comment, Permission, Person, Post, Tally, db
+from .models import LEAVING, LIVE_POSTS, Comment, Permission, Person, Post, Tally, db
 
 AUTHOR = (Person.username, Person.avatar_hash, Person.version.label("person_version"))
 POSTS = (
@@ -47,19 +47,10 @@ def _paged(statement: sa.Select) -> sa.Select:  # type: ignore[type-arg]
     return statement.limit(PAGE["size"]).offset(PAGE["offset"])
 
 
-NEWEST = _paged(POSTS.order_by(Post.published_at.desc(), Post.id.desc()))
-BY_AUTHOR = _paged(
-    POSTS.where(Post.author_id == sa.bindparam("author")).order_by(Post.published_at.desc(), Post.id.desc())
-)
-ONE = POSTS.where(Post.id == sa.bindparam("id"))
-ALL_COMMENTS = _paged(COMMENTS.order_by(Comment.published_at.desc(), Comment.id.desc()))
-OF_POST = _paged(
-    COMMENTS.where(Comment.post_id == sa.bindparam("post")).order_by(Comment.published_at, Comment.id)
-)
-ONE_COMMENT = COMMENTS.where(Comment.id == sa.bindparam("id"))
-TOTAL = sa.select(sa.func.coalesce(sa.func.sum(Tally.n), 0)).where(
-    Tally.kind == sa.bindparam("kind"), Tally.subject == 0
-)
+def _counting(statement: sa.Select, **counts: sa.Select) -> sa.Select:  # type: ignore[type-arg]
+    """With each row comes what there is in all, looked up once: a page and its count are one statement."""
+    told = (count.correlate(None).scalar_subquery().label(name) for name, count in counts.items())
+    return statement.add_columns(*told)
 
 
 def _tally(kind: str) -> tuple[sa.ColumnElement[int], Any, sa.ColumnElement[bool]]:
@@ -67,6 +58,10 @@ def _tally(kind: str) -> tuple[sa.ColumnElement[int], Any, sa.ColumnElement[bool
     tally = sa.orm.aliased(Tally)
     of_person = sa.and_(tally.kind == kind, tally.subject == Person.id, tally.shard == 0)
     return sa.func.coalesce(tally.n, 0), tally, of_person
+
+
+def _total(kind: Any) -> sa.Select:  # type: ignore[type-arg]
+    return sa.select(sa.func.coalesce(sa.func.sum(Tally.n), 0)).where(Tally.kind == kind, Tally.subject == 0)
 
 
 WRITTEN, *OF_POSTS = _tally("posts_of")
@@ -78,18 +73,43 @@ COUNTS_OF = (
     .outerjoin(*OF_COMMENTS)
     .where(Person.id == sa.bindparam("author"), Person.removed.is_(False))
 )
+NEWEST = _counting(_paged(POSTS.order_by(Post.published_at.desc(), Post.id.desc())), total=_total("posts"))
+BY_AUTHOR = _counting(
+    _paged(
+        POSTS.where(Post.author_id == sa.bindparam("author")).order_by(
+            Post.published_at.desc(), Post.id.desc()
+        )
+    ),
+    posts=COUNTS_OF.with_only_columns(WRITTEN),
+    comments=COUNTS_OF.with_only_columns(SAID),
+)
+ONE = POSTS.where(Post.id == sa.bindparam("id"))
+ALL_COMMENTS = _counting(
+    _paged(COMMENTS.order_by(Comment.published_at.desc(), Comment.id.desc())), total=_total("comments")
+)
+OF_POST = _counting(
+    _paged(
+        COMMENTS.where(Comment.post_id == sa.bindparam("post")).order_by(Comment.published_at, Comment.id)
+    ),
+    total=sa.select(Post.comment_count).where(Post.id == sa.bindparam("post"), LIVE_POSTS),
+)
+ONE_COMMENT = COMMENTS.where(Comment.id == sa.bindparam("id"))
+TOTAL = _total(sa.bindparam("kind"))
 
 LEAVERS = sa.select(Person.id).where(LEAVING).order_by(Person.id).limit(20)
 
 
-def posts(size: int, offset: int) -> Rows:
-    """Everybody's, newest first."""
-    return db.rows(NEWEST, {"size": size, "offset": offset})
+def posts(size: int, offset: int) -> tuple[Rows, int]:
+    """Everybody's, newest first; and how many there are."""
+    return _with_total(db.rows(NEWEST, {"size": size, "offset": offset}), "posts")
 
 
-def posts_of(author: int, size: int, offset: int) -> Rows:
-    """One person's, newest first."""
-    return db.rows(BY_AUTHOR, {"author": author, "size": size, "offset": offset})
+def posts_of(author: int, reader: Actor, size: int, offset: int) -> tuple[Rows, int, int]:
+    """One person's, newest first; and how many posts and comments they have written. Raises `NotFound`."""
+    rows = db.rows(BY_AUTHOR, {"author": author, "size": size, "offset": offset})
+    if rows and rows[0]["posts"] is not None:
+        return rows, int(rows[0]["posts"]), int(rows[0]["comments"])
+    return rows, *counts_of(author, reader)
 
 
 def post(id: int) -> Row:
@@ -97,14 +117,16 @@ def post(id: int) -> Row:
     return found(db.row(ONE, {"id": id}))
 
 
-def comments(size: int, offset: int) -> Rows:
-    """All comments of all posts, newest first."""
-    return db.rows(ALL_COMMENTS, {"size": size, "offset": offset})
+def comments(size: int, offset: int) -> tuple[Rows, int]:
+    """All comments of all posts, newest first; and how many there are."""
+    return _with_total(db.rows(ALL_COMMENTS, {"size": size, "offset": offset}), "comments")
 
 
-def comments_of(post: int, size: int, offset: int) -> Rows:
-    """The comments of a post, oldest first."""
-    return db.rows(OF_POST, {"post": post, "size": size, "offset": offset})
+def comments_of(id: int, size: int, offset: int) -> tuple[Rows, int]:
+    """The comments of a post, oldest first; and how many it has. Raises `NotFound`."""
+    rows = db.rows(OF_POST, {"post": id, "size": size, "offset": offset})
+    total = rows[0]["total"] if rows else None
+    return rows, int(post(id)["comment_count"] if total is None else total)
 
 
 def comment(id: int) -> Row:
@@ -117,9 +139,9 @@ def leaving() -> list[int]:
     return [row["id"] for row in db.rows(LEAVERS)]
 
 
-def total(kind: str) -> int:
-    """How many `posts` or `comments` there are."""
-    return int(db.value(TOTAL, {"kind": kind}))
+def _with_total(rows: Rows, kind: str) -> tuple[Rows, int]:
+    """A page on which nothing is does not tell it."""
+    return rows, int(rows[0]["total"] if rows else db.value(TOTAL, {"kind": kind}))
 
 
 def counts_of(author: int, reader: Actor) -> tuple[int, int]:
