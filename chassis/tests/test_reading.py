@@ -1,10 +1,11 @@
-"""Reads that go straight to the driver give what SQLAlchemy would have given, errors included."""
+"""Statements that go straight to the driver give what SQLAlchemy would have given, errors included."""
 
 import pytest
 import sqlalchemy as sa
 from shop.app import PACK, Box, db
 
 from chassis.events import now
+from chassis.reading import Locking
 
 AGAIN = range(4)  # the first is SQLAlchemy's, the second is compiled, the others find it ready
 HANDLED = sa.select(db.inbox.c.event_id, db.inbox.c.handled_at, sa.null().label("none"))
@@ -14,6 +15,10 @@ AMONG = sa.select(Box.label).where(Box.label.in_(sa.bindparam("labels", expandin
 ALL = sa.text("SELECT label AS text FROM boxes WHERE label LIKE '%a' OR label = :label").columns(
     text=sa.String
 )
+HELD = Locking("SELECT id, label FROM boxes WHERE label = :label FOR UPDATE")
+MADE = sa.text("INSERT INTO boxes (label, version) VALUES (:label, 1) RETURNING label, version")
+RAISED = sa.text("UPDATE boxes SET version = version + :by WHERE label <> :but")
+TWICE = sa.text("INSERT INTO boxes (id, label, version) VALUES (:id, 'again', 1)")
 NOWHERE = sa.select(sa.column("x")).select_from(sa.text("nowhere"))
 
 
@@ -86,3 +91,58 @@ def test_a_database_that_cannot_be_reached_has_the_same_name_however_often_it_is
         engine.dispose()
         with pytest.raises(sa.exc.OperationalError):
             db.rows(BOXES)
+
+
+def test_a_transaction_s_statement_does_the_same_however_often_it_was_done(filled):
+    for _ in AGAIN:
+        assert db.change(RAISED, {"by": 2, "but": "c"}) == 2
+        assert db.change(RAISED, {"by": 2, "but": "c"}) == 2
+        assert [dict(row) for row in db.taken(MADE, {"label": "d"})] == [{"label": "d", "version": 1}]
+        assert [row["label"] for row in db.taken(HELD, {"label": "a"})] == ["a"]
+        assert list(db.taken(HELD, {"label": "nobody's"})) == []
+        db.session.rollback()
+    assert db.change(RAISED, {"by": 2, "but": "c"}) == 2
+    db.session.commit()
+    found = db.rows(sa.select(Box.label, Box.version).order_by(Box.label))
+    assert [tuple(row.values()) for row in found] == [("a", 3), ("b", 3), ("c", 1)]
+
+
+def test_a_transaction_s_statement_finds_what_its_objects_have_changed(filled):
+    for number in AGAIN:
+        db.session.add(Box(label=f"new {number}"))
+        assert len(db.taken(HELD, {"label": f"new {number}"})) == 1
+    db.session.rollback()
+
+
+def test_a_transaction_s_statement_that_cannot_be_done_fails_alike_and_the_next_transaction_goes_on(filled):
+    taken = db.value(ONE, {"id": 1})
+    for _ in AGAIN:
+        with pytest.raises(sa.exc.IntegrityError):
+            db.change(TWICE, {"id": taken})
+        db.session.rollback()
+        assert db.change(RAISED, {"by": 1, "but": "c"}) == 2
+        db.session.rollback()
+
+
+def test_a_connection_that_was_cut_fails_its_transaction_and_not_the_next(filled):
+    for _ in AGAIN:
+        db.change(RAISED, {"by": 1, "but": "c"})
+    db.session.connection().connection.driver_connection.close()
+    with pytest.raises(sa.exc.DBAPIError):
+        db.change(RAISED, {"by": 1, "but": "c"})
+    db.session.rollback()
+    assert db.change(RAISED, {"by": 1, "but": "c"}) == 2
+    db.session.commit()
+
+
+def test_statements_of_a_transaction_are_counted_like_reads(filled):
+    def three():
+        db.change(RAISED, {"by": 1, "but": "c"})
+        db.taken(HELD, {"label": "a"})
+        db.value(ONE, {"id": 1})
+        db.session.rollback()
+
+    for _ in AGAIN:
+        three()
+    begun = filled.app.extensions["sqlalchemy"].engine.dialect.name == "sqlite"  # it is told to begin
+    assert filled.statements(three) == 3 + begun

@@ -15,6 +15,8 @@ import requests
 import sqlalchemy as sa
 from shop.app import MADE, PACK, Box, create_app, db
 
+import chassis.worker
+from chassis import outbox
 from chassis.testing.parts import Vhosts, free_port
 from chassis.testing.polling import eventually
 from chassis.testing.service import Doors, dispose
@@ -65,6 +67,21 @@ def test_an_event_reaches_its_consumer_soon_after_the_commit(wired):
             eventually(lambda number=number: f"box {number}" in kept(wired), every=0.001)
             times.append(time.perf_counter() - began)
     assert statistics.median(times) < 0.25, times
+
+
+def test_events_that_come_soon_after_others_go_out_together(wired, monkeypatch):
+    wired.app.test_cli_runner().invoke(args=["prepare"])
+    monkeypatch.setattr(chassis.worker, "GATHER", 2.0)
+    rounds, relay = [], outbox.relay
+    monkeypatch.setattr(outbox, "relay", lambda *given: rounds.append(relay(*given)) or rounds[-1])
+    with working(wired):
+        make(wired, "first")
+        eventually(lambda: kept(wired) == {"first"})
+        later = {f"later {number}" for number in range(5)}
+        for label in sorted(later):
+            make(wired, label)
+        eventually(lambda: [settled for settled in rounds if settled] == [1, 5])
+        eventually(lambda: kept(wired) == {"first", *later})
 
 
 def test_events_written_while_nobody_works_are_sent_later(wired):
