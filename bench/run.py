@@ -1,6 +1,6 @@
 """`make bench`: CPU and waiting times of every row, on both stacks; writes bench/results.md.
 
-    python -m bench.run [--size S] [--stack real] [--rounds 3] [--seconds 3] [--quick]
+    python -m bench.run [--size S] [--stack real] [--rounds 5] [--seconds 2] [--quick]
 
 CPU per request is that of all processes of the blog and of its servers, less what they spend when nobody
 asks, divided by the requests of that time. Rows are interleaved and repeated; medians are shown with their
@@ -155,8 +155,8 @@ def main() -> None:
     words = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0])
     words.add_argument("--size", default="S", choices=SIZES)
     words.add_argument("--stack", default="both", choices=("both", "embedded", "real"))
-    words.add_argument("--rounds", default=3, type=int)
-    words.add_argument("--seconds", default=3, type=float)
+    words.add_argument("--rounds", default=5, type=int)
+    words.add_argument("--seconds", default=2, type=float)
     words.add_argument(
         "--quick", action="store_true", help="print ratios to the committed figures, write nothing"
     )
