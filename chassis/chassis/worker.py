@@ -32,9 +32,7 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 SWEEP = 1.0
-GATHER = (
-    0.02  # between two rounds of the relay: what comes meanwhile shares a transaction and its confirmation
-)
+GATHER = 0.02  # from one round of the relay to the next: what comes meanwhile shares all that a round costs
 BREATH = 0.01  # between two steps of a job that has more to do: SQLite has one writer at a time
 SLOWEST_RETRY, BLOCKED_RETRY = 2.0, 5.0
 TELL_EVERY = 30.0
