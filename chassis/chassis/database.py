@@ -8,6 +8,7 @@ BEGIN two processes that read and then write refuse each other.
 """
 
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,9 @@ Row = Mapping[str, Any]
 Rows = Sequence[Row]
 NOTIFY = sa.text(f"NOTIFY {bell.CHANNEL}")
 BUSY_MS = 2500
+IN_LINE = (
+    0.1  # seconds; a transaction takes a few milliseconds, and whoever has waited so long looks for itself
+)
 RESTED = 1.0
 SERVER_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=30000"
 
@@ -207,7 +211,7 @@ def _dress(engine: sa.Engine, slow: float, *, writes: bool) -> None:
     if engine.dialect.name == "sqlite":
         hooks.listen(engine, "connect", _prepare_sqlite)
         if writes:
-            hooks.listen(engine, "begin", _begin_immediate)
+            Turns(engine)
     else:
         hooks.listen(engine, "checkin", lambda _, record: record.info.update(used=time.monotonic()))
         hooks.listen(engine, "checkout", lambda *given: _still_there(engine, *given))
@@ -234,10 +238,28 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")  # habit: the constants above
 
 
-def _begin_immediate(connection: sa.Connection) -> None:
-    """Except where each statement is to be a transaction of its own, as in a migration's batches."""
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+class Turns:
+    """SQLite has no line for its lock: who looks at the right moment has it, and one of many may look in vain
+    for seconds. So the threads of a process stand in line before they look, for a moment at most.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._lock = threading.Lock()
+        hooks.listen(engine, "begin", self.begin)
+        for ended in ("checkin", "invalidate", "close"):
+            hooks.listen(engine, ended, self.end)
+
+    def begin(self, connection: sa.Connection) -> None:
+        """Except where each statement is to be a transaction of its own, as in a migration's batches."""
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            if not connection.info.get("turn"):
+                connection.info["turn"] = self._lock.acquire(timeout=IN_LINE)
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def end(self, _: Any, record: Any, *__: Any) -> None:
+        """The connection is back, or broken."""
+        if record.info.pop("turn", False):
+            self._lock.release()
 
 
 def _started(connection: sa.Connection, *_: Any) -> None:
