@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 import chassis.database
 from chassis.database import Turns, engine_options
@@ -19,6 +20,7 @@ PUT = sa.text("INSERT INTO things (name) VALUES (:name)")
 def engine(tmp_path, monkeypatch):
     """A file with one table, whose writers would wait for each other nearly for ever."""
     monkeypatch.setattr(chassis.database, "IN_LINE", 10 * LIMIT)
+    monkeypatch.setattr(chassis.database, "BUSY_MS", 500)
     url = sa.make_url(f"sqlite:///{tmp_path}/things.sqlite")
     engine = sa.create_engine(url, **engine_options(url, threads=8))
     sa.event.listen(engine, "connect", lambda driver, _: setattr(driver, "isolation_level", None))
@@ -98,7 +100,17 @@ def several(engine):
             connection.commit()
 
 
-@pytest.mark.parametrize("ended", [rolled_back, refused, cut, given_up, several])
+def in_vain(engine):
+    """Somebody else has the file for longer than one looks for its lock."""
+    with closing(sqlite3.connect(engine.url.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sa.exc.OperationalError):
+            put(engine, "never")
+        with Session(engine) as session, pytest.raises(sa.exc.OperationalError):
+            session.execute(PUT, {"name": "never"})
+
+
+@pytest.mark.parametrize("ended", [rolled_back, refused, cut, given_up, several, in_vain])
 def test_a_turn_ends_with_its_transaction_whatever_ends_that(engine, ended):
     with ThreadPoolExecutor(1) as them:
         them.submit(ended, engine).result(LIMIT)
