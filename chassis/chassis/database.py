@@ -8,7 +8,6 @@ BEGIN two processes that read and then write refuse each other.
 """
 
 import logging
-import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -35,15 +34,13 @@ from .tables import (
     outbox_table,
     parked_table,
 )
+from .turns import Turns
 
 log = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 NOTIFY = sa.text(f"NOTIFY {bell.CHANNEL}")
 BUSY_MS = 2500
-IN_LINE = (
-    0.1  # seconds; a transaction takes a few milliseconds, and whoever has waited so long looks for itself
-)
 RESTED = 1.0
 SERVER_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=30000"
 
@@ -236,30 +233,6 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     durable = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON")  # what is deleted is overwritten
     for pragma in (f"busy_timeout={BUSY_MS}", *durable, "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")  # habit: the constants above
-
-
-class Turns:
-    """SQLite has no line for its lock: who looks at the right moment has it, and one of many may look in vain
-    for seconds. So the threads of a process stand in line before they look, for a moment at most.
-    """
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._lock = threading.Lock()
-        hooks.listen(engine, "begin", self.begin)
-        for ended in ("checkin", "invalidate", "close"):
-            hooks.listen(engine, ended, self.end)
-
-    def begin(self, connection: sa.Connection) -> None:
-        """Except where each statement is to be a transaction of its own, as in a migration's batches."""
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            if not connection.info.get("turn"):
-                connection.info["turn"] = self._lock.acquire(timeout=IN_LINE)
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    def end(self, _: Any, record: Any, *__: Any) -> None:
-        """The connection is back, or broken."""
-        if record.info.pop("turn", False):
-            self._lock.release()
 
 
 def _started(connection: sa.Connection, *_: Any) -> None:

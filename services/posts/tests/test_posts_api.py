@@ -247,6 +247,13 @@ def test_a_read_is_one_statement(posts):
     }
 
 
+def test_publishing_is_three_statements_and_the_read_of_its_answer(posts):
+    a_post(posts)
+    ann = posts.as_("ann", USER)
+    took = posts.statements(lambda: ann.post(ALL, json={"body": "another"}))
+    assert 4 <= took <= 5  # SQLite is told to begin
+
+
 def test_a_version_of_thousands_of_digits_is_another_version(posts):
     post = posts.as_("ann", 7).post("/api/v1/posts/", json={"body": "x"}).json
     ann = posts.as_("ann", 7)

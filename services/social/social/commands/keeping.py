@@ -193,7 +193,6 @@ def keep_post_count(author: int, posts: Count) -> None:
 
 def find_latest(author: int) -> None:
     """Notes the author's newest post, always from the index. The author is locked: no other post slips by."""
-    db.session.flush()
     db.change(LATEST, {"author": author})
 
 
