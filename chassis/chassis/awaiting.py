@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from flask import current_app, request
 
 from .database import database
+from .deputy import aside
 from .settings import settings
 
 STALLED = "newest event when a request waited in vain"
@@ -20,6 +21,7 @@ def await_events() -> None:
     """
     if not (wanted := _missing(_awaited())) or _nothing_arrives():
         return
+    aside()
     deadline = time.monotonic() + settings.await_events_limit
     pause = 0.002
     while wanted and time.monotonic() < deadline:

@@ -190,6 +190,7 @@ def engine_options(url: sa.URL, threads: int, pooled: bool = False) -> dict[str,
         "pool_size": threads,
         "max_overflow": 2,
         "pool_timeout": 2,
+        "pool_use_lifo": True,  # the connection used last: what it has in mind is still in the caches
         "hide_parameters": True,
     }
     if url.get_backend_name() == "postgresql":

@@ -7,7 +7,10 @@ Authorization, a `Transfer_Encoding` that somebody else might take for the real 
 """
 
 import re
+import time
 from collections.abc import Iterator
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from gunicorn import util
@@ -139,7 +142,13 @@ class WholeResponse(wsgi.Response):  # type: ignore[misc]
         super().close()
 
 
+@lru_cache(1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
 def install() -> None:
     """From now on every connection of this process is read and answered so."""
+    util.http_date = lambda: _date(int(time.time()))
     RequestParser.mesg_class, wsgi.Response = StrictRequest, WholeResponse
     message.ChunkedReader = FewChunks

@@ -39,6 +39,12 @@ def status_of(error: BaseException) -> int:
     return STATUSES.get(type(error).__name__, 400)
 
 
+def https(app: Any) -> bool:
+    """Whether people reach this application by https; `app` is what the server calls."""
+    settings = getattr(app, "extensions", {}).get("settings")
+    return getattr(app, "https", False) or str(getattr(settings, "public_url", "")).startswith("https://")
+
+
 def unparsed(status: int, request_id: str, https: bool = False) -> bytes:
     """A whole answer, byte for byte, to a request that no application has seen. The connection ends."""
     sentence = WORDS.get(status) or SENTENCES.get(status, SENTENCES[400])

@@ -40,7 +40,7 @@ if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 def post_worker_init(worker: object) -> None:
     """After the fork, because threads do not survive it."""
-    if worker.cfg.worker_class_str.startswith("chassis."):  # type: ignore[attr-defined]
+    if worker.cfg.worker_class_str == worker_class:  # type: ignore[attr-defined] # an event loop has no threads
         from chassis.metrics import THREADS
 
         THREADS.set(threads)

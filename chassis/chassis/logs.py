@@ -68,11 +68,10 @@ def request_id(given: str | None) -> str:
 
 def traceparent(given: str | None) -> str:
     """The caller's trace goes on, or a new one begins (W3C Trace Context)."""
-    return (
-        given
-        if given and TRACEPARENT.fullmatch(given)
-        else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-    )
+    if given and TRACEPARENT.fullmatch(given):
+        return given
+    drawn = secrets.token_hex(24)
+    return f"00-{drawn[:32]}-{drawn[32:]}-01"
 
 
 def trace_id(parent: str) -> str:

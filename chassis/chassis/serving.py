@@ -13,7 +13,6 @@ import selectors
 import socket
 import time
 from collections import deque
-from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
@@ -21,7 +20,6 @@ from gunicorn.http import errors
 from gunicorn.workers import gthread
 
 from . import framing, guard, logs
-from .crew import LONG, Crew
 from .gthread import Worker
 from .heard import Heard
 
@@ -35,34 +33,37 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Given:
-    """A client's socket as gunicorn writes to it: nobody waits, what is not taken at once is kept."""
+    """A client's socket as gunicorn has it: nobody ever waits, what is not taken at once is kept."""
 
-    __slots__ = ("_socket", "rest")
-
-    def __init__(self, plain: socket.socket, rest: bytearray) -> None:
-        self._socket, self.rest = plain, rest
+    def __init__(self, plain: socket.socket) -> None:
+        plain.setblocking(False)
+        with contextlib.suppress(OSError):
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
+        self.rest = bytearray()
+        self._socket = plain
+        self.recv, self.send, self.fileno = plain.recv, plain.send, plain.fileno
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
+
+    def setblocking(self, wanted: bool) -> None:
+        """gunicorn asks for it some times a request."""
 
     def sendall(self, piece: bytes) -> None:
         taken = 0
         if not self.rest:
             with contextlib.suppress(BlockingIOError):
-                taken = self._socket.send(piece)
+                taken = self.send(piece)
         if taken < len(piece):
             self.rest += piece[taken:]
 
 
 class Connection(gthread.TConn):  # type: ignore[misc]
-    """A client's connection, with what has come of its next request, and what is left of its answer."""
+    """A client's connection, with what has come of its next request."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.heard, self.rest, self.gone = Heard(), bytearray(), False
-        self.listened_to = False
-        with contextlib.suppress(OSError):
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
+    def __init__(self, cfg: Any, client: socket.socket, *addresses: Any) -> None:
+        super().__init__(cfg, Given(client), *addresses)
+        self.heard, self.gone, self.listened_to = Heard(), False, False
 
     def pass_on(self) -> None:
         """To the parser, which finds all it reads in memory."""
@@ -85,17 +86,6 @@ class PatientWorker(Worker):
             self._notified = time.monotonic()
             super().notify()
 
-    def get_thread_pool(self) -> Executor:
-        """Where there is a database requests compute; elsewhere they wait for other services."""
-        holds_data = "sqlalchemy" in getattr(self.app.wsgi(), "extensions", ())
-        return Crew(self.cfg.threads) if holds_data else super().get_thread_pool()
-
-    def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        crew = self.tpool if isinstance(self.tpool, Crew) else None
-        super().wait_for_and_dispatch_events(LONG if crew and crew.line else timeout)
-        if crew and crew.line:
-            crew.look()
-
     def accept(self, listener: Any) -> None:
         try:
             client, address = listener.accept()
@@ -113,7 +103,6 @@ class PatientWorker(Worker):
         self._listen(conn)
 
     def _listen(self, conn: Connection) -> None:
-        conn.sock.setblocking(False)
         if self._hears_all(conn):
             return
         conn.timeout = time.monotonic() + (PATIENCE if self.alive else gthread.STOP_KEEPALIVE_LINGER)
@@ -174,15 +163,10 @@ class PatientWorker(Worker):
                 conn.sock.send(CONTINUE)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        plain = conn.sock
-        plain.setblocking(False)
-        conn.sock = Given(plain, conn.rest)
         try:
             return super().handle_request(req, conn)
         except BlockingIOError:  # more of the body is asked for than has come: it is longer than any may be
             raise ConnectionResetError(errno.ECONNRESET, "the body is too long") from None
-        finally:
-            conn.sock = plain
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """What gunicorn could not parse, or an error of ours that nobody caught."""
@@ -193,18 +177,12 @@ class PatientWorker(Worker):
             log.info("request not understood", extra=told)
         else:
             log.error("unexpected error", extra=told, exc_info=exc)
-        client.setblocking(False)
         with contextlib.suppress(OSError):
-            client.send(guard.unparsed(status, request_id, self._https))
-
-    @property
-    def _https(self) -> bool:
-        settings = getattr(self.wsgi, "extensions", {}).get("settings")
-        return str(getattr(settings, "public_url", "")).startswith("https://")
+            client.send(guard.unparsed(status, request_id, guard.https(self.wsgi)))
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """Hangs up without waiting: who does not leave is let go of after `FAREWELL` seconds."""
-        if conn.rest:
+        if conn.sock.rest:
             self._give(conn, fs)
             return
         ended = fs.cancelled() or fs.exception() is not None or not fs.result()
@@ -213,7 +191,6 @@ class PatientWorker(Worker):
             return
         try:
             conn.sock.shutdown(socket.SHUT_WR)
-            conn.sock.setblocking(False)
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._leaves, conn))
         except (OSError, ValueError, KeyError):
             self.nr_conns -= 1
@@ -224,25 +201,24 @@ class PatientWorker(Worker):
 
     def _give(self, conn: Connection, fs: Any) -> None:
         """The rest of an answer goes out as its client takes it. Of too many rests the oldest is given up."""
-        conn.sock.setblocking(False)
         conn.timeout = time.monotonic() + PATIENCE
         self._taking.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._takes, conn, fs))
-        while sum(len(each.rest) for each in self._taking) > MOST_UNTAKEN:
+        while sum(len(each.sock.rest) for each in self._taking) > MOST_UNTAKEN:
             self._gone(self._taking.popleft())
 
     def _takes(self, conn: Connection, fs: Any, client: Any) -> None:
         if conn.gone:
             return
         try:
-            del conn.rest[: client.send(conn.rest[:PIECE])]
+            del client.rest[: client.send(client.rest[:PIECE])]
         except BlockingIOError:
             return
         except OSError:
             self._taking.remove(conn)
             self._gone(conn)
             return
-        if not conn.rest:
+        if not client.rest:
             self._taking.remove(conn)
             self.poller.unregister(client)
             self.finish_request(conn, fs)

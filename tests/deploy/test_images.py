@@ -163,8 +163,9 @@ def test_a_service_without_data_installs_no_database(name):
     assert not named & {"sqlalchemy", "flask-sqlalchemy", "flask-migrate", "psycopg", "pika"}
 
 
-def test_the_gateways_gunicorn_comes_with_what_its_gevent_worker_imports():
-    wanted = needs(ROOT / "services/gateway/pyproject.toml", ROOT / "chassis/pyproject.toml")
+@pytest.mark.parametrize("name", WITHOUT_DATA)
+def test_gunicorn_comes_with_what_its_gevent_worker_imports(name):
+    wanted = needs(ROOT / "services" / name / "pyproject.toml", ROOT / "chassis/pyproject.toml")
     assert "gunicorn[gevent]>=23" in list(wanted)
 
 

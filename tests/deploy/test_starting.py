@@ -108,7 +108,7 @@ def test_what_can_never_work_is_told_in_one_line(started, good, command, wrong, 
 OTHERS = {
     "auth": SERVE.replace("posts.", "auth."),
     "social": SERVE.replace("posts.", "social."),
-    "web": SERVE.replace("posts.", "web."),
+    "web": 'gunicorn -c python:chassis.gunicorn_evented "web.app:create_app()"',
     "gateway": 'gunicorn -c python:gateway.gunicorn "gateway.app:create_app()"',
 }
 

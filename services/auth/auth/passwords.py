@@ -19,6 +19,7 @@ from nacl.encoding import RawEncoder
 from nacl.exceptions import CryptoError
 from nacl.pwhash import argon2id
 
+from chassis.deputy import aside
 from chassis.problems import Invalid, Unavailable
 from chassis.settings import settings
 
@@ -41,6 +42,7 @@ class Gate:
     def entered(self) -> Iterator[None]:
         if not self._places.acquire(blocking=False):
             raise Unavailable(BUSY, retry_after=2)
+        aside()
         try:
             if not self._inside.acquire(timeout=self._patience):
                 raise Unavailable(BUSY, retry_after=2)

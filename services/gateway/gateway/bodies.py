@@ -5,10 +5,10 @@ import contextlib
 import gevent
 from gunicorn.http.errors import ParseException
 
+from chassis.evented import end_of_input
 from chassis.problems import TooLarge, UnsupportedType
 
 from .answers import Malformed, TooSlow
-from .sockets import end_of_input
 from .visit import Visit
 
 DRAIN_SECONDS, DRAIN_BYTES = 1.0, 4 * 1024 * 1024

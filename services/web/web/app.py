@@ -1,9 +1,10 @@
 """Web: the page that wires the service."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from pydantic import Field, SecretStr, model_validator
 
 import chassis.settings
@@ -52,6 +53,17 @@ class Settings(chassis.settings.Settings):
         return "__Host-session" if self.https else "session"
 
 
+class Sessions(SecureCookieSessionInterface):
+    """What checks cookies is made once, not at each request."""
+
+    _serializer: Any = None
+
+    def get_signing_serializer(self, app: Flask) -> Any:
+        if self._serializer is None:
+            self._serializer = super().get_signing_serializer(app)
+        return self._serializer
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.load("web")
     app = create_service(
@@ -65,6 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "WTF_CSRF_TIME_LIMIT": int(settings.form_hours * 3600),
         "WTF_CSRF_SSL_STRICT": False,  # the gateway checks where a form comes from
     }
+    app.session_interface = Sessions()
     errors.install(app)
     clients.install(app, settings)
     visitors.install(app)

@@ -1,22 +1,23 @@
-"""Gunicorn's gevent worker, made fit for the edge: problem bodies for what cannot be parsed, limits for slow
-clients, a quick end.
+"""Gunicorn's gevent worker, for who mostly waits for others: problem bodies for what cannot be parsed, limits
+for slow clients, a quick end.
 """
 
 import contextlib
 import errno
 import logging
+import os
+import socket
 import sys
 from typing import Any
 
 import gevent
+from gevent import monkey
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import errors
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
-from chassis import framing, guard, logs
-
-from .sockets import end_of_input
+from . import framing, guard, logs
 
 log = logging.getLogger("request")
 SLOWEST = 30.0  # seconds a client may take to send or to take anything
@@ -25,7 +26,7 @@ SLOWEST = 30.0  # seconds a client may take to send or to take anything
 LINGER = 2.0
 
 
-class EdgeWorker(GeventWorker):
+class EventedWorker(GeventWorker):
     """One event loop. A connection between two requests costs nothing and ends soon after the process is
     told to.
     """
@@ -44,7 +45,7 @@ class EdgeWorker(GeventWorker):
             sys.exit(Arbiter.APP_LOAD_ERROR)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        client.settimeout(SLOWEST)
+        client.settimeout(max(SLOWEST, self.cfg.keepalive))
         self._idle.add(client)
         try:
             AsyncWorker.handle(self, listener, client, addr)  # GeventWorker's own would take the limit off
@@ -79,4 +80,14 @@ class EdgeWorker(GeventWorker):
         else:
             log.error("unexpected error", extra=told, exc_info=exc)
         with contextlib.suppress(OSError):
-            client.sendall(guard.unparsed(status, request_id, getattr(self.wsgi, "https", False)))
+            client.sendall(guard.unparsed(status, request_id, guard.https(self.wsgi)))
+
+
+def end_of_input(client: Any) -> None:
+    """The waiting read gets what has come already, then an end; an answer under way is still written.
+
+    On a twin of the socket, because gevent would make the waiting read fail instead.
+    """
+    plain = monkey.get_original("socket", "socket")
+    with contextlib.suppress(OSError), plain(fileno=os.dup(client.fileno())) as twin:
+        twin.shutdown(socket.SHUT_RD)
