@@ -61,6 +61,9 @@ class Bench:
             return "; ".join(f"{each.name}={each.value}" for each in browser.cookies)
 
 
+SERVERS = (Postgres.__name__, RabbitMQ.__name__)
+
+
 @contextlib.contextmanager
 def running(kind: str, size: Size, folder: Path) -> Iterator[Bench]:
     """Prepared, filled and started; everything is gone afterwards."""

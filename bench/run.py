@@ -26,7 +26,7 @@ from chassis.testing.parts import free_port
 from deploy.local.stack import ROOT, SERVICES
 
 from .arrivals import arrivals, burst
-from .blog import Bench, running
+from .blog import SERVERS, Bench, running
 from .data import SIZES
 from .load import CONNECTIONS, Ask, paced, quantile, wrk
 from .meter import Meter
@@ -176,12 +176,13 @@ def main() -> None:
 
 
 def whole(bench: Bench, rounds: int, seconds: float, folder: Path) -> Run:
-    megabytes = sum(bench.meter.memory().values())
+    memory = bench.meter.memory()
+    megabytes, servers = sum(memory.values()), sum(memory.get(name, 0.0) for name in SERVERS)
     rows = measured(bench, rounds, seconds, folder, brief=False)
     ages = arrivals(bench)
     arrival = 1000 * quantile(ages, 0.5), 1000 * quantile(ages, 0.99)
     busy = sum(bench.meter.memory().values())
-    return Run(machine(), megabytes, busy, bench.resting, rows, arrival, burst(bench, folder))
+    return Run(machine(), megabytes, busy, bench.resting, rows, arrival, burst(bench, folder), servers)
 
 
 if __name__ == "__main__":

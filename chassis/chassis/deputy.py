@@ -28,6 +28,7 @@ class Deputy:
         self._helm, self._stirred, self._hurry = threading.Lock(), threading.Event(), threading.Event()
         self._since, self._loop = 0.0, 0
         self.leads = False
+        self.alone = 0.0  # seconds that the loop was at tasks without its deputy listening
 
     def start(self) -> None:
         """From the loop's own thread, which holds the helm from now on."""
@@ -38,7 +39,7 @@ class Deputy:
 
     def during(self, task: Callable[[], Result]) -> Result:
         """Does a task in the loop's own thread."""
-        self._since = time.monotonic()
+        began = self._since = time.monotonic()
         if not self._stirred.is_set():
             self._stirred.set()
         self._helm.release()
@@ -46,7 +47,9 @@ class Deputy:
             return task()
         finally:
             self._since = 0.0
-            if not self._helm.acquire(blocking=False):
+            if self._helm.acquire(blocking=False):
+                self.alone += time.monotonic() - began
+            else:
                 self._call()
                 self._helm.acquire()
 

@@ -15,6 +15,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from .deadlines import line
 from .deputy import Deputy
+from .metrics import ALONE
 
 
 class Worker(ThreadWorker):
@@ -43,8 +44,9 @@ class Worker(ThreadWorker):
         """Called by the loop for ever."""
         super().wait_for_and_dispatch_events(0 if self._line else timeout)
         if self._line:
-            conn, done = self._line.popleft(), Future[Any]()
+            conn, done, before = self._line.popleft(), Future[Any](), self._deputy.alone
             done.set_result(self._deputy.during(partial(self.handle, conn)))
+            ALONE.inc(self._deputy.alone - before)
             self.finish_request(conn, done)
 
     def _stand_in(self) -> None:

@@ -1,8 +1,7 @@
 """Gunicorn's settings for every service: `gunicorn -c python:chassis.gunicorn "NAME.app:create_app()"`.
 
-Threads, because psycopg and SQLite wait in C. The application is loaded before the fork, so that its memory
-is shared; connections are
-opened after it.
+A loop that answers, and threads for what comes while it waits, because psycopg and SQLite wait in C. The
+application is loaded before the fork, so that its memory is shared; connections are opened after it.
 """
 
 import os

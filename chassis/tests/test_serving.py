@@ -40,8 +40,6 @@ import threading
 GO = threading.Event()
 
 class App:
-    extensions = {"sqlalchemy": None}  # as where there is a database
-
     def __call__(self, environ, start):
         body = environ["wsgi.input"].read()
         asked = environ["PATH_INFO"][1:] or "2"
@@ -49,6 +47,7 @@ class App:
             GO.set()
         size = 2 if asked == "go" or asked == "wait" and GO.wait(10) else int(asked)
         told = {"Content-Length": size, "X-Body": len(body), "X-Pid": os.getpid()}
+        told["X-Thread"] = threading.current_thread().name
         start("200 OK", [(name, str(value)) for name, value in told.items()])
         return [b"x" * size]
 
@@ -175,19 +174,25 @@ def test_who_sends_too_many_chunks_is_neither_waited_for_nor_read():
     assert read(FewChunks, [ONE * (MOST_CHUNKS - 1) + LAST])[0] == b"x" * (MOST_CHUNKS - 1)
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory):
-    """A tiny application under the real server."""
-    folder, port = tmp_path_factory.mktemp("serving"), free_port()
+@contextlib.contextmanager
+def serving(folder):
+    """A tiny application under the real server: its process and its port."""
+    port = free_port()
     (folder / "tiny.py").write_text(APP)
     command = [sys.executable, "-m", "gunicorn", "-c", "python:chassis.gunicorn", "tiny:app"]
     search = os.pathsep.join([str(folder), str(Path(__file__).parents[1])])
     environment = os.environ | {"PORT": str(port), "WEB_THREADS": str(THREADS), "PYTHONPATH": search}
     server = subprocess.Popen(command, env=environment)
     eventually(lambda: listens(port))
-    yield port
+    yield server, port
     server.send_signal(signal.SIGTERM)
     assert server.wait(20) == 0
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("serving")) as (_, port):
+        yield port
 
 
 def connect(port):
@@ -241,6 +246,31 @@ def test_requests_that_wait_for_something_stop_nobody_while_there_are_threads(po
             another.sendall(GET.replace(b"/", b"/go", 1))
             assert status(another) == b"200"
         assert [status(connection) for connection in waiting] == [b"200"] * len(waiting)
+
+
+def thread(connection):
+    """Which thread of the server answers."""
+    connection.sendall(GET)
+    return re.search(rb"X-Thread: (\S+)", connection.recv(65536))[1]
+
+
+def test_the_loop_answers_and_others_do_while_it_waits(tmp_path):
+    with serving(tmp_path) as (_, port), connect(port) as one, connect(port) as another:
+        assert {thread(one) for _ in range(20)} == {b"MainThread"}
+        one.sendall(GET.replace(b"/", b"/wait", 1))
+        eventually(lambda: thread(another) != b"MainThread")
+        another.sendall(GET.replace(b"/", b"/go", 1))
+        assert [status(another), status(one)] == [b"200", b"200"]
+        assert eventually(lambda: thread(one) == b"MainThread")
+
+
+def test_a_server_that_is_told_to_end_while_its_loop_waits_answers_all_that_have_asked(tmp_path):
+    with serving(tmp_path) as (server, port), connect(port) as one, connect(port) as another:
+        one.sendall(GET.replace(b"/", b"/wait", 1))
+        eventually(lambda: thread(another) != b"MainThread")
+        server.send_signal(signal.SIGTERM)
+        another.sendall(GET.replace(b"/", b"/go", 1))
+        assert [status(another), status(one)] == [b"200", b"200"]
 
 
 def test_answers_larger_than_the_kernel_keeps_hold_no_thread_and_come_whole(port):

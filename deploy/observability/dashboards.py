@@ -146,6 +146,11 @@ def data(name: str) -> list[Panel]:
     of = f'service="{name}"'
     return [
         panel(
+            "Time in which the loop computes",
+            "percentunit",
+            (rate("http_loop_busy_seconds_total", of, "instance"), "{{instance}}"),
+        ),
+        panel(
             "Database connections in use",
             "percentunit",
             (f"database_connections_in_use{{{of}}} / database_connections{{{of}}}", "{{pool}} {{instance}}"),
