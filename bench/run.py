@@ -11,7 +11,6 @@ import argparse
 import os
 import secrets
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -121,21 +120,16 @@ def measured(bench: Bench, rounds: int, seconds: float, folder: Path, brief: boo
         for line in LINES:
             asks = line.asks(bench) if line.fresh else asked[line.name]
             one_round(bench, line, asks, found[line.name], seconds, folder, brief)
-    for line in (each for each in LINES if each.floor and not brief):
-        waiting(bench, asked[line.name], found[line.name], rounds, seconds)
     return found
 
 
-def waiting(bench: Bench, asks: list[Ask], found: Figures, rounds: int, seconds: float) -> None:
-    """Below the peak; medians of all rounds."""
-    rate, p50, p99 = SHARE_OF_PEAK * statistics.median(found.rate), [], []
+def waiting(bench: Bench, asks: list[Ask], found: Figures, seconds: float) -> None:
+    """Below the peak that was seen just before: from one minute to the next the machine is another."""
     with bench.meter.others() as others:
-        for _ in range(rounds):
-            taken = paced(bench.stack.url, asks, rate, seconds)
-            p50.append(1000 * quantile(taken, 0.5))
-            p99.append(1000 * quantile(taken, 0.99))
-    [found.others] = others
-    found.p50, found.p99 = statistics.median(p50), statistics.median(p99)
+        taken = paced(bench.stack.url, asks, SHARE_OF_PEAK * found.rate[-1], seconds)
+    found.others += others
+    found.p50.append(1000 * quantile(taken, 0.5))
+    found.p99.append(1000 * quantile(taken, 0.99))
 
 
 def one_round(
@@ -147,6 +141,7 @@ def one_round(
     found.rate.append(rate)
     found.bad += bad
     if line.floor and not brief:
+        waiting(bench, asks, found, seconds)
         with floor_of(bench, asks[0], folder) as (url, meter):
             found.floor.append(cpu_per_request(meter, url, [Ask("/")], 1, folder)[0])
 

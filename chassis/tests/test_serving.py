@@ -183,10 +183,13 @@ def serving(folder):
     search = os.pathsep.join([str(folder), str(Path(__file__).parents[1])])
     environment = os.environ | {"PORT": str(port), "WEB_THREADS": str(THREADS), "PYTHONPATH": search}
     server = subprocess.Popen(command, env=environment)
-    eventually(lambda: listens(port))
-    yield server, port
-    server.send_signal(signal.SIGTERM)
-    assert server.wait(20) == 0
+    try:
+        eventually(lambda: listens(port))
+        yield server, port
+    finally:
+        server.send_signal(signal.SIGTERM)
+        ended = server.wait(20)
+    assert ended == 0
 
 
 @pytest.fixture(scope="module")
