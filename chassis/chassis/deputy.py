@@ -25,14 +25,15 @@ class Deputy:
 
     def __init__(self, listen: Callable[[], None], call: Callable[[], None]) -> None:
         self._listen, self._call = listen, call
-        self._helm, self._stirred, self._hurry = threading.Lock(), threading.Event(), threading.Event()
-        self._since, self._loop = 0.0, 0
+        self._helm, self._bell = threading.Lock(), threading.Lock()
+        self._since, self._loop, self._asleep = 0.0, 0, False
         self.leads = False
         self.alone = 0.0  # seconds that the loop was at tasks without its deputy listening
 
     def start(self) -> None:
         """From the loop's own thread, which holds the helm from now on."""
         self._helm.acquire()
+        self._bell.acquire()
         self._loop = threading.get_ident()
         mine[:] = [self]
         threading.Thread(target=self._watch, name="deputy", daemon=True).start()
@@ -40,8 +41,8 @@ class Deputy:
     def during(self, task: Callable[[], Result]) -> Result:
         """Does a task in the loop's own thread."""
         began = self._since = time.monotonic()
-        if not self._stirred.is_set():
-            self._stirred.set()
+        if self._asleep:
+            self._ring()
         self._helm.release()
         try:
             return task()
@@ -55,19 +56,28 @@ class Deputy:
 
     def hurry(self) -> None:
         """From within a task."""
-        if threading.get_ident() == self._loop and not self.leads:
+        if threading.get_ident() == self._loop and self._since and not self.leads:
             self._since -= LONG
-            self._hurry.set()
+            self._ring()
+
+    def _ring(self) -> None:
+        """Only ever by the loop's thread, so nobody else can have let go of the bell meanwhile."""
+        self._asleep = False
+        if self._bell.locked():
+            self._bell.release()
 
     def _watch(self) -> None:
-        while self._stirred.wait():
-            self._stirred.clear()
-            while since := self._since:
-                if (left := since + LONG - time.monotonic()) > 0:
-                    self._hurry.wait(left)
-                    self._hurry.clear()
-                elif self._helm.acquire(blocking=False):
-                    self._stand_in(since)
+        """Awake it holds Python's lock for microseconds: the loop needs it."""
+        while True:
+            since = self._since
+            if not since:
+                self._asleep = True
+                if not self._since:  # or else a task has begun that saw it awake
+                    self._bell.acquire()
+            elif (left := since + LONG - time.monotonic()) > 0:
+                self._bell.acquire(timeout=left)
+            elif self._helm.acquire(blocking=False):
+                self._stand_in(since)
 
     def _stand_in(self, since: float) -> None:
         self.leads = True
