@@ -4,7 +4,6 @@ for slow clients, a quick end.
 
 import contextlib
 import errno
-import logging
 import os
 import socket
 import sys
@@ -13,13 +12,11 @@ from typing import Any
 import gevent
 from gevent import monkey
 from gunicorn.arbiter import Arbiter
-from gunicorn.http import errors
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
-from . import framing, guard, logs
+from . import framing, guard
 
-log = logging.getLogger("request")
 SLOWEST = 30.0  # seconds a client may take to send or to take anything
 # Seconds in which a client that is sending its next request just now gets its answer, and with it the word
 # that this connection ends. Hanging up at once lost one such request in some ten thousand.
@@ -70,17 +67,10 @@ class EventedWorker(GeventWorker):
             gevent.spawn(end_of_input, client)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """What gunicorn could not parse, or an error of ours that nobody caught."""
-        parse_error = isinstance(exc, errors.ParseException)
-        status = guard.status_of(exc) if parse_error else 500
-        request_id = logs.request_id(None)
-        told = {"request_id": request_id, "status": status, "reason": type(exc).__name__}
-        if parse_error:
-            log.info("request not understood", extra=told)
-        else:
-            log.error("unexpected error", extra=told, exc_info=exc)
+        """Called by gunicorn."""
+        answer = guard.unread(exc, self.wsgi)
         with contextlib.suppress(OSError):
-            client.sendall(guard.unparsed(status, request_id, guard.https(self.wsgi)))
+            client.sendall(answer)
 
 
 def end_of_input(client: Any) -> None:

@@ -3,15 +3,19 @@
 Header values are those of the OWASP Secure Headers project; problem bodies are those of `problems`.
 """
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from flask import Flask, Response
+from gunicorn.http.errors import ParseException
 
+from . import logs
 from .problems import SENTENCES, problem
 from .settings import Settings
 
+log = logging.getLogger("request")
 NO_STORE = ("Cache-Control", "no-store")
 ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin"))
 HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
@@ -63,6 +67,18 @@ def unparsed(status: int, request_id: str, https: bool = False) -> bytes:
         *(f"{name}: {value}" for name, value in headers),
     ]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def unread(error: BaseException, app: Any) -> bytes:
+    """Logs what gunicorn could not parse, or an error of ours that nobody caught. The whole answer to it."""
+    known = isinstance(error, ParseException)
+    status, request_id = status_of(error) if known else 500, logs.request_id(None)
+    told = {"request_id": request_id, "status": status, "reason": type(error).__name__}
+    if known:
+        log.info("request not understood", extra=told)
+    else:
+        log.error("unexpected error", extra=told, exc_info=error)
+    return unparsed(status, request_id, https(app))
 
 
 def install(app: Flask, settings: Settings) -> None:

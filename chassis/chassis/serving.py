@@ -8,7 +8,6 @@ seconds. What cannot be parsed is answered with a problem body.
 
 import contextlib
 import errno
-import logging
 import selectors
 import socket
 import time
@@ -16,14 +15,12 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-from gunicorn.http import errors
 from gunicorn.workers import gthread
 
-from . import framing, guard, logs
+from . import framing, guard
 from .gthread import Worker
 from .heard import Heard
 
-log = logging.getLogger("request")
 PATIENCE = 10.0  # seconds for a client to send a request, or to take its answer
 FAREWELL = 2.0  # seconds for a client to read its last answer before the connection is gone (RFC 9112, 9.6)
 PIECE, ROOM = 64 * 1024, 1024 * 1024  # read at once; kept by the kernel of an answer that is taken slowly
@@ -169,16 +166,10 @@ class PatientWorker(Worker):
             raise ConnectionResetError(errno.ECONNRESET, "the body is too long") from None
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """What gunicorn could not parse, or an error of ours that nobody caught."""
-        known = isinstance(exc, errors.ParseException)
-        status, request_id = guard.status_of(exc) if known else 500, logs.request_id(None)
-        told = {"request_id": request_id, "status": status, "reason": type(exc).__name__}
-        if known:
-            log.info("request not understood", extra=told)
-        else:
-            log.error("unexpected error", extra=told, exc_info=exc)
+        """Called by gunicorn."""
+        answer = guard.unread(exc, self.wsgi)
         with contextlib.suppress(OSError):
-            client.send(guard.unparsed(status, request_id, guard.https(self.wsgi)))
+            client.send(answer)
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """Hangs up without waiting: who does not leave is let go of after `FAREWELL` seconds."""

@@ -70,6 +70,7 @@ def test_short_tasks_are_the_loops_alone(loop, monkeypatch):
     eventually(lambda: all(answers))
     assert len({answer[0] for answer in answers}) == 1
     assert (loop.heard, loop.overlaps, loop.deputy.leads) == (0, 0, False)
+    assert loop.deputy.alone > 0
 
 
 def test_a_long_task_has_somebody_listen_in_the_loops_place_until_it_ends(loop):
@@ -80,7 +81,7 @@ def test_a_long_task_has_somebody_listen_in_the_loops_place_until_it_ends(loop):
     go.set()
     eventually(lambda: answer == [True])
     assert not loop.deputy.leads
-    assert loop.overlaps == 0
+    assert (loop.overlaps, loop.deputy.alone) == (0, 0)
 
 
 def test_who_knows_that_it_takes_long_says_so(loop, monkeypatch):

@@ -12,9 +12,6 @@ _ops_port = int(os.environ.get("OPS_PORT") or _port + 10)
 
 bind = [public, f"{os.environ.get('OPS_BIND') or os.environ.get('BIND', '127.0.0.1')}:{_ops_port}"]
 keepalive = 15  # also the time a client has for the head of a request
-limit_request_fields = 64
-forwarder_headers = ""
-secure_scheme_headers: dict[str, str] = {}
 
 
 def worker_exit(server: Any, worker: Any) -> None:
