@@ -22,13 +22,16 @@ UNLIMITED = {f"LIMIT_{name}": "100000000/minute" for name in LIMITS}  # one mach
 
 @dataclass
 class Bench:
-    """`resting` is the CPU that it spends each second while nobody asks, in seconds."""
+    """`resting` is the CPU that it spends each second while nobody asks, in seconds; `signed_in` how many
+    have had their turn to sign in.
+    """
 
     stack: Stack
     kind: str
     size: Size
     servers: dict[int, str] = field(default_factory=dict)
     resting: float = 0.0
+    signed_in: int = 0
 
     @property
     def name(self) -> str:

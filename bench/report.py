@@ -27,6 +27,7 @@ class Figures:
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
     others: list[float] = field(default_factory=list)
+    floor_times: list[float] = field(default_factory=list)
 
     @property
     def median(self) -> float:
@@ -38,9 +39,9 @@ CPU per request is that of all processes of the blog and of its servers, less wh
 asks, divided by the requests of that time. Rows are interleaved and repeated; medians are shown with their
 range. The floor is a trivial Flask view that gives the same bytes, under the same server, in the same run.
 SQL counts the statements of one request in all services. Waiting times are at 60 % of the rate that wrk got
-just before; "×" is the median of each round's p99 ÷ p50.
-"Others" is the part of all cores that programs beside the blog and its client used meanwhile: whoever waits
-for a core waits for them. A write counts with its event's whole journey to every copy.
+just before; "×" is the median of each round's p99 ÷ p50, "floor's ×" that of the floor at 60 % of its own
+peak. "Others" is the part of all cores that programs beside the blog and its client used meanwhile: whoever
+waits for a core waits for them. A write counts with its event's whole journey to every copy.
 """.replace("\n", " ").strip()
 
 
@@ -107,9 +108,9 @@ def grown(runs: dict[str, Run]) -> str:
 
 HEAD = (
     "| CPU ms a request | median (range) | aim | floor | × floor | Flasky ÷ ours | SQL | p50 | p99 | ×"
-    " | others |"
+    " | floor's × | others |"
 )
-RULE = "|---|---|---|---|---|---|---|---|---|---|---|"
+RULE = "|---|---|---|---|---|---|---|---|---|---|---|---|"
 
 
 def row(line: Line, found: Figures) -> str:
@@ -117,11 +118,12 @@ def row(line: Line, found: Figures) -> str:
     met = "" if found.median <= line.aim else " **missed**"
     floor = statistics.median(found.floor) if found.floor else 0.0
     ratio = f"{floor:.2f} | {found.median / floor:.1f}" if floor else "– | –"
-    waits, others = "– | – | –", "–"
+    waits, others = "– | – | – | –", "–"
     if found.p50:
         p50, p99 = statistics.median(found.p50), statistics.median(found.p99)
         times = [slow / usual for usual, slow in zip(found.p50, found.p99, strict=True)]
-        waits = f"{p50:.1f} | {p99:.1f} | {statistics.median(times):.1f}"
+        floors = f"{statistics.median(found.floor_times):.1f}" if found.floor_times else "–"
+        waits = f"{p50:.1f} | {p99:.1f} | {statistics.median(times):.1f} | {floors}"
         others = f"{statistics.median(found.others):.0%}"
     bad = f" ({found.bad} errors)" if found.bad else ""
     versus = f"{line.peer / found.median:.1f} | {found.statements}"

@@ -123,13 +123,12 @@ def measured(bench: Bench, rounds: int, seconds: float, folder: Path, brief: boo
     return found
 
 
-def waiting(bench: Bench, asks: list[Ask], found: Figures, seconds: float) -> None:
-    """Below the peak that was seen just before: from one minute to the next the machine is another."""
-    with bench.meter.others() as others:
-        taken = paced(bench.stack.url, asks, SHARE_OF_PEAK * found.rate[-1], seconds)
-    found.others += others
-    found.p50.append(1000 * quantile(taken, 0.5))
-    found.p99.append(1000 * quantile(taken, 0.99))
+def waiting(url: str, asks: list[Ask], peak: float, seconds: float) -> tuple[float, float]:
+    """Median and p99 in milliseconds, below the peak that was seen just before: from one minute to the next
+    the machine is another.
+    """
+    taken = paced(url, asks, SHARE_OF_PEAK * peak, seconds)
+    return 1000 * quantile(taken, 0.5), 1000 * quantile(taken, 0.99)
 
 
 def one_round(
@@ -141,9 +140,16 @@ def one_round(
     found.rate.append(rate)
     found.bad += bad
     if line.floor and not brief:
-        waiting(bench, asks, found, seconds)
+        with bench.meter.others() as others:
+            p50, p99 = waiting(url, asks, rate, seconds)
+        found.p50.append(p50)
+        found.p99.append(p99)
+        found.others += others
         with floor_of(bench, asks[0], folder) as (url, meter):
-            found.floor.append(cpu_per_request(meter, url, [Ask("/")], 1, folder)[0])
+            cpu, rate, _ = cpu_per_request(meter, url, [Ask("/")], 1, folder)
+            p50, p99 = waiting(url, [Ask("/")], rate, seconds)
+        found.floor.append(cpu)
+        found.floor_times.append(p99 / p50)
 
 
 def main() -> None:

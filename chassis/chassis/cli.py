@@ -72,24 +72,21 @@ def _reason(error: Exception) -> str:
 
 
 def _upgrade() -> None:
-    import flask_migrate  # here, so that serving does not load Alembic
+    from . import stateful
 
-    flask_migrate.upgrade(directory=current_app.extensions["migrations"])
+    stateful.upgrade()
 
 
 def _expand() -> None:
-    import flask_migrate
-
     from . import stateful
     from .database import database
 
-    folder = current_app.extensions["migrations"]
     database.value(sa.text("SELECT 1"))  # away is not the same as empty
     try:
-        target = stateful.expanded(Path(folder), stateful.revision() or "")
+        target = stateful.expanded(Path(current_app.extensions["migrations"]), stateful.revision() or "")
     except ValueError as error:
         raise click.ClickException(f"{current_app.name}: {error}") from None
-    flask_migrate.upgrade(directory=folder, revision=target)
+    stateful.upgrade(target)
 
 
 def _declare() -> None:

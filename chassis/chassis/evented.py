@@ -1,5 +1,7 @@
 """Gunicorn's gevent worker, for who mostly waits for others: problem bodies for what cannot be parsed, limits
 for slow clients, a quick end.
+
+The arbiter imports this module and answers nobody, so what only answers need is imported by the worker.
 """
 
 import contextlib
@@ -15,8 +17,6 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
-from . import framing, guard
-
 SLOWEST = 30.0  # seconds a client may take to send or to take anything
 # Seconds in which a client that is sending its next request just now gets its answer, and with it the word
 # that this connection ends. Hanging up at once lost one such request in some ten thousand.
@@ -31,10 +31,12 @@ class EventedWorker(GeventWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._idle: set[Any] = set()
-        framing.install()
 
     def load_wsgi(self) -> None:
         """Settings that cannot work end the server with their one line: it would start workers for ever."""
+        from . import framing
+
+        framing.install()
         try:
             super().load_wsgi()
         except SystemExit as stop:
@@ -68,6 +70,8 @@ class EventedWorker(GeventWorker):
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Called by gunicorn."""
+        from . import guard
+
         answer = guard.unread(exc, self.wsgi)
         with contextlib.suppress(OSError):
             client.sendall(answer)

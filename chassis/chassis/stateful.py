@@ -71,6 +71,13 @@ def schema_is_current() -> str:
     return f"the schema is at {found}, this code needs {wanted}: run prepare"
 
 
+def upgrade(target: str = "head") -> None:
+    """Brings the schema to a revision."""
+    import flask_migrate  # here, so that serving does not load Alembic
+
+    flask_migrate.upgrade(directory=current_app.extensions["migrations"], revision=target)
+
+
 def revision() -> str | None:
     """Where the schema is; nothing while there is none."""
     try:

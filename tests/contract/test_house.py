@@ -2,7 +2,10 @@
 
 import ast
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,8 @@ NEVER = {
     "events": {"flask", "api", "consumers", "commands", "queries"},
     "models": {"flask", "api", "consumers", "commands", "queries", "events"},
 }
+SERVED = (*SERVICES, "gateway", "web")
+FOR_COMMANDS = {"alembic", "flask_migrate", "mako", "opentelemetry", "pygments"}
 DOMAIN = r"posts|authors?|follow(s|er|ers|ing|ed)?|timelines?|comments?|blogs?|flasky"
 
 
@@ -95,6 +100,24 @@ def test_no_word_of_any_domain_is_in_the_chassis():
     for path in sorted((ROOT / "chassis" / "chassis").rglob("*.py")):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             assert not re.search(rf"\b({DOMAIN})\b", line, re.I), f"{path.name}:{number}: {line.strip()}"
+
+
+@pytest.mark.parametrize(
+    ("code", "spared"),
+    [
+        *((f"from {each}.app import create_app; create_app()", FOR_COMMANDS) for each in SERVED),
+        ("import chassis.evented", {"flask", "pydantic", "sqlalchemy"}),  # the arbiter, beside its worker
+    ],
+    ids=(*SERVED, "arbiter"),
+)
+def test_a_process_loads_only_what_it_needs(code, spared, tmp_path):
+    """Each megabyte is there as often as there are processes."""
+    told = {"DATABASE_URL": f"sqlite:///{tmp_path}/own.sqlite", "BUS_URL": f"sqlite:///{tmp_path}/bus.sqlite"}
+    code = f"import json, sys; {code}; print(json.dumps([name.partition('.')[0] for name in sys.modules]))"
+    environment = os.environ | told | {"LOG_LEVEL": "ERROR"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not spared & set(json.loads(done.stdout))
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -1,8 +1,6 @@
 """One trace from the click in a form to the copy in another service, at a collector of OTLP over HTTP."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -111,12 +109,3 @@ def test_a_click_is_one_trace_through_every_service_and_the_bus(stack, collector
     assert parents["posts", "POST /api/v1/posts/"] == ids["web", "POST /"]
     assert parents["posts", f"send {fact}"] == ids["posts", "POST /api/v1/posts/"]
     assert parents["social", f"handle {fact}"] == ids["posts", "POST /api/v1/posts/"]
-
-
-def test_without_a_collector_nothing_of_it_is_loaded(tmp_path):
-    code = (
-        "import sys; from web.app import create_app; create_app();"
-        "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
-    )
-    environment = ENVIRONMENT | {"DATA": str(tmp_path)}
-    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0

@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-import flask_migrate
 import sqlalchemy as sa
 from flask import current_app
 from flask.cli import with_appcontext
@@ -15,7 +14,7 @@ from .. import __version__
 from ..database import Database, database
 from ..events import iso, now
 from ..settings import settings
-from ..stateful import newest_revision
+from ..stateful import newest_revision, upgrade
 from . import Restoring, files, restoring
 from .databases import database_at, kind_of
 from .files import Manifest, Position, Refused
@@ -110,7 +109,7 @@ def load(file: Path, force: bool) -> Manifest:
         remembered = refuse_or_remember(rules, force)
         release()
         database_at(settings.database_url).load(content)
-        flask_migrate.upgrade(directory=current_app.extensions["migrations"])
+        upgrade()
         restoring.settle(rules, datetime.fromisoformat(manifest.taken_at), remembered)
         return manifest
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 import jwt
 import pytest
 import sqlalchemy as sa
@@ -27,6 +26,7 @@ from ..bus import Delivery
 from ..events import Event, iso, new_id, now
 from ..inbox import receive
 from ..settings import Settings
+from ..stateful import upgrade
 from .parts import Databases, free_port
 
 INTERNAL = "a-secret-for-tests-only"
@@ -184,7 +184,7 @@ class Template:
     def _fill(self, url: str) -> None:
         app = self._make(url)
         with app.app_context():
-            flask_migrate.upgrade(directory=app.extensions["migrations"])
+            upgrade()
             for seed in app.extensions["seeds"]:
                 seed()
         dispose(app)
