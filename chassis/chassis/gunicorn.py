@@ -40,9 +40,10 @@ if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 def post_worker_init(worker: object) -> None:
     """After the fork, because threads do not survive it."""
     if worker.cfg.worker_class_str == worker_class:  # type: ignore[attr-defined] # an event loop has no threads
-        from chassis.metrics import THREADS
+        from chassis.metrics import LOOPS, THREADS
 
         THREADS.set(threads)
+        LOOPS.set(1)
     verifier = getattr(worker.wsgi, "extensions", {}).get("verifier")  # type: ignore[attr-defined]
     if verifier is not None:
         verifier.keys.keep_fresh()

@@ -34,6 +34,7 @@ BUSY = Gauge(
 THREADS = Gauge(
     "http_threads", "Requests that this process can answer at the same time.", multiprocess_mode="livesum"
 )
+LOOPS = Gauge("http_loops", "Loops that answer: one of each worker.", multiprocess_mode="livesum")
 ALONE = Counter("http_loop_busy_seconds_total", "Time in which the loop computed, and nobody else listened.")
 RECORDED = Counter("events_recorded_total", "Events committed together with their cause.", ["type"])
 SENT = Counter("events_sent_total", "Events that the bus has confirmed.")

@@ -148,7 +148,11 @@ def data(name: str) -> list[Panel]:
         panel(
             "Time in which the loop computes",
             "percentunit",
-            (rate("http_loop_busy_seconds_total", of, "instance"), "{{instance}}"),
+            (
+                rate("http_loop_busy_seconds_total", of, "instance")
+                + f" / sum by (instance) (http_loops{{{of}}} > 0)",
+                "{{instance}}",
+            ),
         ),
         panel(
             "Database connections in use",

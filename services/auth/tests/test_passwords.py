@@ -4,11 +4,13 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from auth.app import Settings
 from auth.passwords import Gate, Hasher, well_known
+from chassis import deputy
 from chassis.problems import Unavailable
 
 from .states import password_of
@@ -42,6 +44,15 @@ def test_a_hash_of_another_library_opens_too():
     kept = "$argon2id$v=19$m=8,t=1,p=1$JHa1Vryxve61BcB9zrV9FQ$ro/q47KAxnbMwDVyqCBu2waI++fhvzq7rm0RGcA/554"
     assert Hasher(8, 1).matches("secret words", kept)
     assert not Hasher(8, 1).matches("secret word", kept)
+
+
+def test_whoever_hashes_says_that_it_takes_long(monkeypatch):
+    """Or else the loop would find out after ten milliseconds, in which nobody is answered."""
+    told = []
+    monkeypatch.setattr(deputy, "mine", [SimpleNamespace(hurry=lambda: told.append("it takes long"))])
+    hasher = Hasher(8, 1)
+    hasher.matches("secret words", hasher.hashed("secret words"))
+    assert told == ["it takes long"] * 2
 
 
 def test_what_hashing_takes_is_given_back():

@@ -60,8 +60,8 @@ def confirm_totp(actor: Actor, code: str) -> list[str]:
     db.session.get_one(Totp, user.id).confirmed_at = now()
     log.note(Kind.TOTP_ON, user.id)
     codes = switched_on(user)
-    db.session.commit()
     guesses.take_back(guess)
+    db.session.commit()
     return codes
 
 

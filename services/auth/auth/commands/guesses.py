@@ -59,20 +59,29 @@ def note(keys: list[str], rule: Rule) -> Guess:
     guess = Guess(sorted(keys), f"{time.time():.6f}")  # sorted: two at once never block each other
     refuse_full(map(queries.guesses, guess.keys), rule)  # so a flood costs reads and no lock
     for key in guess.keys:
-        [noted] = db.taken(NOTE, {"key": key, "moment": guess.moment, "at": now()})
-        *before, _ = kept = recent(noted["moments"], rule)
-        refuse_full([" ".join(before)], rule)
-        if len(kept) < len(noted["moments"].split()):
-            db.change(KEEP, {"key": key, "moments": " ".join(kept)})
+        refuse_full([count(key, guess.moment, rule)], rule)
     db.session.commit()
     return guess
 
 
+def count(key: str, moment: str, rule: Rule) -> str:
+    """Adds a try to the transaction; tells which came before it that still count."""
+    [noted] = db.taken(NOTE, {"key": key, "moment": moment, "at": now()})
+    *before, _ = kept = recent(noted["moments"], rule)
+    if len(kept) < len(noted["moments"].split()):
+        db.change(KEEP, {"key": key, "moments": " ".join(kept)})
+    return " ".join(before)
+
+
 def take_back(guess: Guess) -> None:
-    """It was right, or was not evaluated after all."""
+    """It was right, or was not evaluated after all; within the transaction."""
     for key in guess.keys:
         db.change(FORGET, {"key": key, "moment": guess.moment})
-    db.session.commit()
+
+
+def first(key: str, moment: str, rule: Rule) -> bool:
+    """Whether nothing was noted for this key before this, which is noted within the transaction then."""
+    return not recent(queries.guesses(key), rule) and not count(key, moment, rule)
 
 
 def keys_of(email: str, address: str, device: str = "") -> list[str]:

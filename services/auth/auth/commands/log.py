@@ -12,7 +12,10 @@ from chassis.events import now
 from .. import origin
 from ..models import Entry, Kind, db
 
-INSERT = sa.insert(Entry.__table__)
+ENTER = sa.text(
+    "INSERT INTO audit (at, kind, user_id, actor_id, address, agent, detail)"
+    " VALUES (:at, :kind, :user, :actor, :address, :agent, :detail)"
+).bindparams(sa.bindparam("at", type_=Entry.at.type))
 
 
 def note(kind: Kind, user: int | None, by: int | None = None, **detail: object) -> None:
@@ -23,9 +26,8 @@ def note(kind: Kind, user: int | None, by: int | None = None, **detail: object) 
         by: who did it, if not that person.
     """
     came = origin.current()
-    entry = {"at": now(), "kind": kind.value, "user_id": user, "actor_id": by if by != user else None}
-    entry |= {"address": came.address, "agent": came.agent, "detail": json.dumps(detail)}
-    db.session.execute(INSERT, entry)
+    entry = {"at": now(), "kind": kind.value, "user": user, "actor": by if by != user else None}
+    db.change(ENTER, entry | came._asdict() | {"detail": json.dumps(detail)})
 
 
 def note_moderation(comment: int, author: int, moderator: int, disabled: bool) -> None:

@@ -22,19 +22,27 @@ def proven(email: str, password: str, keys: list[str]) -> queries.Row:
     Raises `Unauthenticated` (alike for a wrong password, an unknown and a disabled account), `TooMany` or
     `Unavailable`.
     """
+    account, guess = judged(email, password, keys)
+    guesses.take_back(guess)
+    db.session.commit()
+    return account
+
+
+def judged(email: str, password: str, keys: list[str]) -> tuple[queries.Row, guesses.Guess]:
+    """As `proven`, for who takes the guess back in a transaction of their own."""
     guess = guesses.note(keys, guesses.passwords_rule())
     account = queries.account_by_email(email)
     try:
         right = passwords.matches(password, account["password_hash"] if account else None)
     except Refusal:
         guesses.take_back(guess)
+        db.session.commit()
         raise
     if not right or account is None or account["disabled"]:
         log.note(Kind.SIGN_IN_FAILED, account["id"] if account else None)
         db.session.commit()
         raise Unauthenticated
-    guesses.take_back(guess)
-    return with_current_hash(account, password)
+    return with_current_hash(account, password), guess
 
 
 def with_current_hash(account: queries.Row, password: str) -> queries.Row:

@@ -81,8 +81,8 @@ def prove_second(account: queries.Row, shown: Second, challenge: str = "", devic
         raise Unauthenticated(WRONG)
     if kind == "recovery code":
         log.note(Kind.CODE_USED, account["id"])
-    db.session.commit()
     guesses.take_back(guess)
+    db.session.commit()
     return kind
 
 

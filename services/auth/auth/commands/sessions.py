@@ -3,20 +3,19 @@
 import logging
 import secrets
 import time
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from chassis.events import now
-from chassis.problems import Invalid, NotAllowed, SecondStepNeeded, TooMany, Unauthenticated
+from chassis.problems import Invalid, NotAllowed, SecondStepNeeded, Unauthenticated
 from chassis.tokens import Actor
 
 from .. import origin, queries, tokens
 from ..models import Kind, RefreshToken, Session, db
 from . import guesses, log
-from .proofs import prove
+from .proofs import judged, prove
 from .rows import held
 from .second import SIGN_IN, Second, begin_challenge, pending, prove_second, use_up
 
@@ -29,6 +28,17 @@ GRACE = timedelta(seconds=20)
 BROWSER, API = "browser", "api"
 ONCE_AN_HOUR = guesses.Rule(1, 3600.0, "")
 CODE_NEEDED = 'This account has a second factor. Send a code of it as `otp` in the body: {"otp": "123456"}.'
+OPEN = sa.text(
+    "INSERT INTO sessions (sid, user_id, kind, cookie_hash, agent, address, created_at, last_seen,"
+    " expires_at, idle_seconds)"
+    " VALUES (:sid, :user, :kind, :cookie_hash, :agent, :address, :at, :at, :expires_at, :idle_seconds)"
+).bindparams(
+    sa.bindparam("at", type_=Session.created_at.type),
+    sa.bindparam("expires_at", type_=Session.expires_at.type),
+)
+ADD_REFRESH = sa.text(
+    "INSERT INTO refresh_tokens (hash, sid, expires_at) VALUES (:hash, :sid, :expires_at)"
+).bindparams(sa.bindparam("expires_at", type_=RefreshToken.expires_at.type))
 
 
 class SignedIn(NamedTuple):
@@ -69,10 +79,8 @@ def finish_sign_in(token: str, shown: Second, *, device: str = "") -> SignedIn:
 def opened(account: queries.Row, remember: bool, device: str, way: str) -> SignedIn:
     """A session for a browser, which is known from now on (`device` is its cookie)."""
     cookie, life = tokens.new_secret(), REMEMBERED if remember else IDLE
-    session = new_session(account["id"], BROWSER, life)
-    session.cookie_hash = tokens.fingerprint(cookie)
-    session.idle_seconds = None if remember else int(IDLE.total_seconds())
-    sid = session.sid
+    idle = None if remember else int(IDLE.total_seconds())
+    sid = new_session(account["id"], BROWSER, life, tokens.fingerprint(cookie), idle)
     log.note(Kind.SIGNED_IN, account["id"], way=way)
     db.session.commit()
     token, _ = tokens.sign(account, ["session"], session=sid)
@@ -80,20 +88,15 @@ def opened(account: queries.Row, remember: bool, device: str, way: str) -> Signe
     return SignedIn(cookie, int(life.total_seconds()) if remember else None, token, account["id"], known)
 
 
-def new_session(user_id: int, kind: str, life: timedelta) -> Session:
-    at, came = now(), origin.current()
-    session = Session(
-        sid=secrets.token_hex(16),
-        user_id=user_id,
-        kind=kind,
-        address=came.address,
-        agent=came.agent,
-        created_at=at,
-        last_seen=at,
-        expires_at=at + life,
-    )
-    db.session.add(session)
-    return session
+def new_session(
+    user_id: int, kind: str, life: timedelta, cookie_hash: str | None = None, idle_seconds: int | None = None
+) -> str:
+    """Its number; within the transaction."""
+    at, sid = now(), secrets.token_hex(16)
+    row = {"sid": sid, "user": user_id, "kind": kind, "at": at, "expires_at": at + life}
+    row |= {"cookie_hash": cookie_hash, "idle_seconds": idle_seconds} | origin.current()._asdict()
+    db.change(OPEN, row)
+    return sid
 
 
 def exchange_password(email: str, password: str, address: str) -> tuple[str, int]:
@@ -101,11 +104,11 @@ def exchange_password(email: str, password: str, address: str) -> tuple[str, int
 
     The log tells it once an hour for each address.
     """
-    account = prove(email, password, address)
-    with suppress(TooMany):
-        guesses.note([f"used:{account['id']}:{guesses.network(address)}"], ONCE_AN_HOUR)
+    account, guess = judged(email, password, guesses.keys_of(email, address))
+    guesses.take_back(guess)
+    if guesses.first(f"used:{account['id']}:{guesses.network(address)}", guess.moment, ONCE_AN_HOUR):
         log.note(Kind.PASSWORD_USED, account["id"])
-        db.session.commit()
+    db.session.commit()
     return tokens.sign(account, ["pwd"])
 
 
@@ -164,10 +167,8 @@ def issue_tokens(actor: Actor, otp: str | None = None) -> dict[str, Any]:
         if not otp:
             raise SecondStepNeeded(CODE_NEEDED)
         prove_second(account, Second(otp=otp))
-    session, secret = new_session(account["id"], API, REFRESH), tokens.new_secret()
-    sid = session.sid
+    sid, secret = new_session(account["id"], API, REFRESH), tokens.new_secret()
     log.note(Kind.TOKENS_ISSUED, account["id"])
-    db.session.flush()
     add_refresh_token(sid, secret, now())
     db.session.commit()
     return pair(account, sid, secret)
@@ -190,7 +191,7 @@ def confirmed(account: queries.Row) -> queries.Row:
 
 
 def add_refresh_token(sid: str, secret: str, at: datetime) -> None:
-    db.session.add(RefreshToken(hash=tokens.fingerprint(secret), sid=sid, expires_at=at + REFRESH))
+    db.change(ADD_REFRESH, {"hash": tokens.fingerprint(secret), "sid": sid, "expires_at": at + REFRESH})
 
 
 def refresh(secret: str) -> dict[str, Any]:
