@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from . import openapi
+from . import openapi, schema
 from .audit.passes import audit
 from .bus import Away, Message
+from .database import database
 from .dead import dead
 from .freshness import watermarks
 from .settings import settings
@@ -38,7 +39,7 @@ def prepare(wait: float, phase: str) -> None:
     `--phase contract` once nothing of the old one runs, which takes away what only that one used.
     """
     deadline = time.monotonic() + wait
-    steps = {"all": (_upgrade, *_rest()), "expand": (_expand, *_rest()), "contract": (_upgrade,)}
+    steps = {"all": (schema.upgrade, *_rest()), "expand": (_expand, *_rest()), "contract": (schema.upgrade,)}
     for step in steps[phase]:
         _until_done(step, deadline)
     click.echo(f"{current_app.name}: prepared")
@@ -71,22 +72,13 @@ def _reason(error: Exception) -> str:
     return "the database does not answer, or refuses the address or password"
 
 
-def _upgrade() -> None:
-    from . import stateful
-
-    stateful.upgrade()
-
-
 def _expand() -> None:
-    from . import stateful
-    from .database import database
-
     database.value(sa.text("SELECT 1"))  # away is not the same as empty
     try:
-        target = stateful.expanded(Path(current_app.extensions["migrations"]), stateful.revision() or "")
+        target = schema.expanded(schema.folder(), schema.revision() or "")
     except ValueError as error:
         raise click.ClickException(f"{current_app.name}: {error}") from None
-    stateful.upgrade(target)
+    schema.upgrade(target)
 
 
 def _declare() -> None:

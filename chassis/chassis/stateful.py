@@ -1,17 +1,15 @@
 """What a service that keeps data has besides: database, place on the bus, checks, metrics, commands."""
 
-import re
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, current_app
+from flask import Flask
 from prometheus_client.core import GaugeMetricFamily
 
-from . import cli, dead, freshness, idempotency, inbox, snapshots
+from . import cli, dead, freshness, idempotency, inbox, schema, snapshots
 from . import database as databases
 from .audit.passes import Auditor
 from .bus import open_bus
@@ -34,7 +32,7 @@ def install(app: Flask, db: Database, settings: Settings, consumers: inbox.Consu
     app.extensions["metrics"].register(Waiting(app))  # type: ignore[arg-type]
     app.extensions["checks"] |= {
         "database": (database_answers, True),
-        "schema": (schema_is_current, True),
+        "schema": (schema.wrong, True),
         "bus": (BusCheck(app), False),
     }
     app.register_blueprint(dead.api)
@@ -60,63 +58,6 @@ def database_answers() -> str:
     except sa.exc.SQLAlchemyError:
         return "the database does not answer"
     return ""
-
-
-def schema_is_current() -> str:
-    """The database must have reached the newest migration that this code knows."""
-    wanted = newest_revision(Path(current_app.extensions["migrations"]))
-    found = revision()
-    if found is not None and found >= wanted:
-        return ""
-    return f"the schema is at {found}, this code needs {wanted}: run prepare"
-
-
-def upgrade(target: str = "head") -> None:
-    """Brings the schema to a revision."""
-    import flask_migrate  # here, so that serving does not load Alembic
-
-    flask_migrate.upgrade(directory=current_app.extensions["migrations"], revision=target)
-
-
-def revision() -> str | None:
-    """Where the schema is; nothing while there is none."""
-    try:
-        return database.value(sa.text("SELECT max(version_num) FROM alembic_version"))  # type: ignore[no-any-return]
-    except sa.exc.SQLAlchemyError:
-        return None
-
-
-def revisions(migrations: Path) -> dict[str, bool]:
-    """The numbers of all migrations in their order, each with whether it belongs to the contract phase: it
-    says `phase = "contract"`, takes away what only former code used, and is not needed to serve.
-    """
-    files = sorted((migrations / "versions").glob("[0-9]*.py"))
-    return {
-        path.name.split("_")[0]: bool(re.search(r'^phase = "contract"$', path.read_text(), re.M))
-        for path in files
-    }
-
-
-def newest_revision(migrations: Path) -> str:
-    """What serving needs."""
-    return max(number for number, contract in revisions(migrations).items() if not contract)
-
-
-def expanded(migrations: Path, current: str) -> str:
-    """How far the schema may grow while the release before still runs: up to the next contraction.
-
-    Raises `ValueError` when what this release needs comes after one that has not been done yet.
-    """
-    pending = {number: contract for number, contract in revisions(migrations).items() if number > current}
-    waiting = [number for number, contract in pending.items() if contract]
-    allowed = [number for number in pending if not waiting or number < waiting[0]]
-    needed = newest_revision(migrations)
-    if waiting and needed > waiting[0]:
-        raise ValueError(
-            f"{needed} comes after {waiting[0]}, which tidies up: run `prepare --phase contract` of the"
-            " release before, once nothing older runs"
-        )
-    return allowed[-1] if allowed else current
 
 
 class BusCheck:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from shop.app import MADE, PACK, Box, db
 
 from chassis.backup import cli, files
-from chassis.stateful import newest_revision
+from chassis.schema import newest_revision
 
 NEWEST = newest_revision(Path(__file__).parent / "shop" / "migrations")
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from shop.app import MADE, PACK, BoxState, create_app, db
 
 from chassis import outbox
-from chassis.stateful import newest_revision
+from chassis.schema import newest_revision
 from chassis.testing.service import dispose
 
 MIGRATIONS = Path(__file__).parent / "shop" / "migrations"

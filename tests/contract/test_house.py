@@ -28,7 +28,7 @@ NEVER = {
     "models": {"flask", "api", "consumers", "commands", "queries", "events"},
 }
 SERVED = (*SERVICES, "gateway", "web")
-FOR_COMMANDS = {"alembic", "flask_migrate", "mako", "opentelemetry", "pygments"}
+NOT_TO_SERVE = {"alembic", "flask_migrate", "mako", "opentelemetry", "pygments"}
 DOMAIN = r"posts|authors?|follow(s|er|ers|ing|ed)?|timelines?|comments?|blogs?|flasky"
 
 
@@ -105,7 +105,7 @@ def test_no_word_of_any_domain_is_in_the_chassis():
 @pytest.mark.parametrize(
     ("code", "spared"),
     [
-        *((f"from {each}.app import create_app; create_app()", FOR_COMMANDS) for each in SERVED),
+        *((f"from {each}.app import create_app; create_app()", NOT_TO_SERVE) for each in SERVED),
         ("import chassis.evented", {"flask", "pydantic", "sqlalchemy"}),  # the arbiter, beside its worker
     ],
     ids=(*SERVED, "arbiter"),

@@ -13,8 +13,8 @@ from flask.cli import with_appcontext
 from .. import __version__
 from ..database import Database, database
 from ..events import iso, now
+from ..schema import newest_revision, upgrade
 from ..settings import settings
-from ..stateful import newest_revision, upgrade
 from . import Restoring, files, restoring
 from .databases import database_at, kind_of
 from .files import Manifest, Position, Refused

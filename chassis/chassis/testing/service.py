@@ -25,8 +25,8 @@ from werkzeug.serving import make_server
 from ..bus import Delivery
 from ..events import Event, iso, new_id, now
 from ..inbox import receive
+from ..schema import upgrade
 from ..settings import Settings
-from ..stateful import upgrade
 from .parts import Databases, free_port
 
 INTERNAL = "a-secret-for-tests-only"

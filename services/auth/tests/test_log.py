@@ -1,6 +1,7 @@
 """The audit log: what is in it, who sees it, and what is never in it."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 from auth.commands import forget_in_log
 from chassis import retention
@@ -47,6 +48,15 @@ def test_unknown_accounts_are_logged_too_but_not_what_was_typed(auth):
     [entry] = auth.rows("audit")
     assert (entry["kind"], entry["user_id"], entry["address"]) == ("sign-in-failed", None, "192.0.2.1")
     assert "nobody" not in str(entry)
+
+
+def test_a_password_in_each_request_is_told_once_an_hour_and_address(auth):
+    auth.newcomer("susan")
+    with ThreadPoolExecutor(2) as both:  # neither may see that the other has not yet told it
+        answers = list(both.map(lambda _: auth.by_password("susan"), range(2)))
+    answers += [auth.by_password("susan"), auth.by_password("susan", address="198.51.100.7")]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert [row["kind"] for row in auth.rows("audit")].count("password-used") == 2
 
 
 def test_what_administrators_do_is_told_to_both_but_not_from_where(auth):

@@ -105,9 +105,9 @@ def exchange_password(email: str, password: str, address: str) -> tuple[str, int
     The log tells it once an hour for each address.
     """
     account, guess = judged(email, password, guesses.keys_of(email, address))
-    guesses.take_back(guess)
     if guesses.first(f"used:{account['id']}:{guesses.network(address)}", guess.moment, ONCE_AN_HOUR):
         log.note(Kind.PASSWORD_USED, account["id"])
+    guesses.take_back(guess)
     db.session.commit()
     return tokens.sign(account, ["pwd"])
 
