@@ -13,7 +13,7 @@ from flask.cli import with_appcontext
 from .. import __version__
 from ..database import Database, database
 from ..events import iso, now
-from ..schema import newest_revision, upgrade
+from ..schema import folder, newest_revision, upgrade
 from ..settings import settings
 from . import Restoring, files, restoring
 from .databases import database_at, kind_of
@@ -119,7 +119,7 @@ def refuse_others(manifest: Manifest) -> None:
         raise Refused(f"this is a backup of {manifest.service}")
     if manifest.kind != (kind := kind_of(settings.database_url)):
         raise Refused(f"this is a backup from {manifest.kind}, and DATABASE_URL is {kind}")
-    known = newest_revision(Path(current_app.extensions["migrations"]))
+    known = newest_revision(folder())
     if manifest.position.schema > known:
         found = manifest.position.schema
         raise Refused(f"its schema is {found}, this code knows only {known}: upgrade first")
