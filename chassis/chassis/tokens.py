@@ -228,16 +228,20 @@ class Verifier:
     def signed(self, token: str) -> Actor:
         """The same, whatever was withdrawn since: for those who ask the issuer themselves."""
         self.keys.keep_fresh()
-        marker = (self.keys.generation, token)
+        generation = self.keys.generation  # of before the look: keys may change meanwhile
         with self._lock:
-            known = self._seen.get(marker)
+            known = self._seen.get((generation, token))
         if known is None:
             known = self._verified(token)
-            with self._lock:
-                self._seen[marker] = known
+            self.remember(token, known, generation)
         if known.expires + LEEWAY < time.time():
             raise Unauthenticated
         return known
+
+    def remember(self, token: str, actor: Actor, generation: int) -> None:
+        """This token need not be verified again, as long as the keys are those of this generation."""
+        with self._lock:
+            self._seen[generation, token] = actor
 
     def _verified(self, token: str) -> Actor:
         try:

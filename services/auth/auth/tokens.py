@@ -12,7 +12,7 @@ import jwt
 from flask import current_app
 
 from chassis.settings import settings
-from chassis.tokens import Actor, Verifier
+from chassis.tokens import Actor, Verifier, actor_of
 from chassis.withdrawn import Withdrawn
 
 from . import queries
@@ -76,8 +76,10 @@ def sign(
     }
     if lacks:
         claims["lacks"] = lacks
-    key = keyring().signing()
+    ring = keyring()
+    generation, key = ring.generation, ring.signing()
     token = jwt.encode(claims, key.private, "EdDSA", headers={"typ": "at+jwt", "kid": key.kid})
+    verifier().remember(token, actor_of(claims), generation)
     return token, expires - at
 
 
@@ -111,5 +113,8 @@ def successor(refresh_token: str) -> str:
 
 def verified(token: str) -> Actor:
     """Who a token speaks for, whatever has changed since. Raises `Unauthenticated`."""
-    verifier: Verifier = current_app.extensions["verifier"]
-    return verifier.signed(token)
+    return verifier().signed(token)
+
+
+def verifier() -> Verifier:
+    return current_app.extensions["verifier"]  # type: ignore[no-any-return]

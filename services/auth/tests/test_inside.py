@@ -169,6 +169,14 @@ def test_a_time_that_is_none(auth, since):
     assert auth.internal().get(f"/internal/changes?since={since}").status_code == 400
 
 
+def test_auth_does_not_verify_what_it_has_just_signed(auth, monkeypatch):
+    auth.newcomer("susan")
+    auth.signed_in("susan")  # by now it has looked at its keys
+    susan = auth.signed_in("susan")
+    monkeypatch.setattr("chassis.tokens.jwt.decode", lambda *_, **__: pytest.fail("verified"))
+    assert susan.get("/api/v1/users/me").status_code == 200
+
+
 def test_the_poll_costs_two_statements(auth):
     assert auth.statements(lambda: changes(auth)) == 2
 

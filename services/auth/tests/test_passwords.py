@@ -199,6 +199,23 @@ def test_the_right_password_costs_nothing(auth):
     assert {row["moments"].strip() for row in auth.rows("guesses", "key NOT LIKE 'used:%'")} == {""}
 
 
+def test_many_right_passwords_at_once_do_not_stand_in_each_others_way(auth):
+    auth.newcomer("susan")
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: auth.by_password("susan").status_code, range(64)))
+    assert set(statuses) == {200}
+
+
+def test_a_right_password_costs_five_statements(auth, stack):
+    """Its tries so far, this one, the account, whether the log has it, and that it was no guess. On SQLite
+    the beginning of each of the two transactions is one more.
+    """
+    auth.newcomer("susan")
+    for _ in range(2):
+        auth.by_password("susan")
+    assert auth.statements(lambda: auth.by_password("susan")) == {"real": 5, "embedded": 7}[stack]
+
+
 def test_guesses_are_forgotten_after_a_quarter_of_an_hour(auth):
     auth.newcomer("susan")
     for _ in range(10):

@@ -8,24 +8,30 @@ import ipaddress
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
 
 from chassis import marks
 from chassis.events import now
 from chassis.problems import TooMany
+from chassis.reading import Locking
 from chassis.settings import settings
 
 from .. import queries, tokens
 from ..models import Guesses, db
 
-NOTE = sa.text(
-    "INSERT INTO guesses (key, moments, last_at) VALUES (:key, :moment, :at) ON CONFLICT (key)"
+NOTE = (
+    "INSERT INTO guesses (key, moments, last_at) VALUES {rows} ON CONFLICT (key)"
     " DO UPDATE SET moments = guesses.moments || ' ' || excluded.moments, last_at = excluded.last_at"
-    " RETURNING moments"
-).bindparams(sa.bindparam("at", type_=Guesses.last_at.type))
+    " RETURNING key, moments"
+)
 KEEP = sa.text("UPDATE guesses SET moments = :moments WHERE key = :key")
-FORGET = sa.text("UPDATE guesses SET moments = replace(moments, :moment, '') WHERE key = :key")
+# In the order in which notes are made: two at once, of the same person, do not wait for each other crosswise.
+FORGET = Locking(
+    "UPDATE guesses SET moments = replace(moments, :moment, '') WHERE key IN"
+    " (SELECT key FROM guesses WHERE key IN (:first, :last) ORDER BY key FOR UPDATE)"
+)
 DEVICES = 4  # accounts that one browser is known for
 
 
@@ -54,34 +60,48 @@ def mails_rule() -> Rule:
     return Rule(settings.mails_per_hour, 3600.0, sentence)
 
 
+@cache
+def noting(keys: int) -> sa.TextClause:
+    """The statement that notes a try for so many keys."""
+    rows = ", ".join(f"(:key{number}, :moment, :at)" for number in range(keys))
+    noted = sa.text(NOTE.format(rows=rows))  # habit: names of values
+    return noted.bindparams(sa.bindparam("at", type_=Guesses.last_at.type))
+
+
 def note(keys: list[str], rule: Rule) -> Guess:
     """Notes a try. Raises `TooMany` when it must not be made."""
     guess = Guess(sorted(keys), f"{time.time():.6f}")  # sorted: two at once never block each other
-    refuse_full(map(queries.guesses, guess.keys), rule)  # so a flood costs reads and no lock
-    for key in guess.keys:
-        refuse_full([count(key, guess.moment, rule)], rule)
+    refuse_full(queries.guesses(guess.keys), rule)  # so a flood costs a read and no lock
+    refuse_full(count(guess, rule), rule)
     db.session.commit()
     return guess
 
 
-def count(key: str, moment: str, rule: Rule) -> str:
-    """Adds a try to the transaction; tells which came before it that still count."""
-    [noted] = db.taken(NOTE, {"key": key, "moment": moment, "at": now()})
-    *before, _ = kept = recent(noted["moments"], rule)
-    if len(kept) < len(noted["moments"].split()):
+def count(guess: Guess, rule: Rule) -> list[str]:
+    """Adds a try to the transaction; tells which came before it that still count, for each key."""
+    values = {f"key{number}": key for number, key in enumerate(guess.keys)}
+    noted = db.taken(noting(len(guess.keys)), values | {"moment": guess.moment, "at": now()})
+    return [before(row["key"], row["moments"], rule) for row in noted]
+
+
+def before(key: str, moments: str, rule: Rule) -> str:
+    """All but the last that still count; the others are forgotten."""
+    *earlier, _ = kept = recent(moments, rule)
+    if len(kept) < len(moments.split()):
         db.change(KEEP, {"key": key, "moments": " ".join(kept)})
-    return " ".join(before)
+    return " ".join(earlier)
 
 
 def take_back(guess: Guess) -> None:
     """It was right, or was not evaluated after all; within the transaction."""
-    for key in guess.keys:
-        db.change(FORGET, {"key": key, "moment": guess.moment})
+    db.change(FORGET, {"first": guess.keys[0], "last": guess.keys[-1], "moment": guess.moment})
 
 
 def first(key: str, moment: str, rule: Rule) -> bool:
     """Whether nothing was noted for this key before this, which is noted within the transaction then."""
-    return not recent(queries.guesses(key), rule) and not count(key, moment, rule)
+    if any(recent(moments, rule) for moments in queries.guesses([key])):
+        return False
+    return not any(count(Guess([key], moment), rule))
 
 
 def keys_of(email: str, address: str, device: str = "") -> list[str]:
