@@ -44,6 +44,10 @@ class Bench:
     def meter(self) -> Meter:
         return Meter(self.roots)
 
+    def servers_cpu(self) -> float:
+        """Seconds of CPU of PostgreSQL and RabbitMQ so far."""
+        return sum(Meter(lambda: self.servers).cpu().values())
+
     def token(self, person: int = READER) -> str:
         who = (f"user{person}@example.com", PASSWORD)
         answer = requests.post(f"{self.stack.url}/api/v1/tokens/", auth=who, timeout=20)

@@ -4,10 +4,12 @@
 
 CPU per request is that of all processes of the blog and of its servers, less what they spend when nobody
 asks, divided by the requests of that time. Rows are interleaved and repeated; medians are shown with their
-range. The floor is a trivial Flask view that gives the same bytes, under the same server, in the same run.
+range. The floor is a trivial Flask view that gives the same bytes, under the same server, in the same run;
+and the row's SQL by itself.
 """
 
 import argparse
+import json
 import os
 import secrets
 import shutil
@@ -15,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +25,7 @@ import requests
 
 from chassis.testing.parts import free_port
 from deploy.local.stack import ROOT, SERVICES
+from gateway import table
 
 from .arrivals import arrivals, burst
 from .blog import SERVERS, Bench, running
@@ -34,6 +37,7 @@ from .table import LINES, Line
 
 SHARE_OF_PEAK = 0.6
 IDLE_SECONDS = 5.0
+SQL_SECONDS = 0.5
 LOGGED_WITHIN = 5.0  # seconds
 
 
@@ -89,6 +93,37 @@ def answers(url: str) -> bool:
         return False
 
 
+@contextmanager
+def alone(bench: Bench, asked: dict[str, Ask]) -> Iterator[Callable[[str, float], float]]:
+    """Gives what the statements of a row cost by themselves, in milliseconds of CPU: a process of their own
+    (bench/alone.py), and the databases.
+    """
+    bearer = {"Authorization": f"Bearer {bench.token()}"}
+    asks = {}
+    for name, ask in asked.items():
+        route = table.find(ask.path)
+        headers = ask.headers | (bearer if "Cookie" in ask.headers else {})
+        asks[name] = (route.service if route else "web", ask.method, ask.path, headers)
+    environments = {name: bench.stack.environment(name) for name in (*SERVICES, "web")}
+    words = [sys.executable, "-m", "bench.alone"]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        answer = said(child, {"environments": environments, "asks": asks})
+        assert answer == "ready", "bench.alone does not start"
+
+        def cost(name: str, seconds: float) -> float:
+            before = bench.servers_cpu()
+            times, spent = json.loads(said(child, [name, seconds]))
+            return 1000 * (spent + bench.servers_cpu() - before) / times
+
+        yield cost
+
+
+def said(child: "subprocess.Popen[str]", told: object) -> str:
+    """The line with which it answers to one."""
+    print(json.dumps(told), file=child.stdin, flush=True)
+    return child.stdout.readline().strip()  # type: ignore[union-attr]
+
+
 def statements(bench: Bench, ask: Ask) -> int:
     """How many SQL statements one request makes in all services together, from their logs."""
     marked = ask.headers | {"X-Request-Id": secrets.token_hex(12)}
@@ -116,10 +151,13 @@ def measured(bench: Bench, rounds: int, seconds: float, folder: Path, brief: boo
         wrk(bench.stack.url, asked[line.name], 1, folder, line.connections)
         found[line.name].statements = statements(bench, asked[line.name][-1])
     bench.resting = idle(bench.meter, IDLE_SECONDS)
-    for _ in range(rounds):
-        for line in LINES:
-            asks = line.asks(bench) if line.fresh else asked[line.name]
-            one_round(bench, line, asks, found[line.name], seconds, folder, brief)
+    with alone(bench, {line.name: asked[line.name][0] for line in LINES if line.floor and not brief}) as cost:
+        for _ in range(rounds):
+            for line in LINES:
+                asks = line.asks(bench) if line.fresh else asked[line.name]
+                one_round(bench, line, asks, found[line.name], seconds, folder, brief)
+                if line.floor and not brief:
+                    found[line.name].sql.append(cost(line.name, SQL_SECONDS))
     return found
 
 
