@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import requests
@@ -151,12 +151,13 @@ def measured(bench: Bench, rounds: int, seconds: float, folder: Path, brief: boo
         wrk(bench.stack.url, asked[line.name], 1, folder, line.connections)
         found[line.name].statements = statements(bench, asked[line.name][-1])
     bench.resting = idle(bench.meter, IDLE_SECONDS)
-    with alone(bench, {line.name: asked[line.name][0] for line in LINES if line.floor and not brief}) as cost:
+    reads = {line.name: asked[line.name][0] for line in LINES if line.floor}
+    with nullcontext() if brief else alone(bench, reads) as cost:
         for _ in range(rounds):
             for line in LINES:
                 asks = line.asks(bench) if line.fresh else asked[line.name]
                 one_round(bench, line, asks, found[line.name], seconds, folder, brief)
-                if line.floor and not brief:
+                if cost and line.floor:
                     found[line.name].sql.append(cost(line.name, SQL_SECONDS))
     return found
 

@@ -69,7 +69,7 @@ def noting(keys: int) -> sa.TextClause:
 
 
 def note(keys: list[str], rule: Rule) -> Guess:
-    """Notes a try. Raises `TooMany` when it must not be made."""
+    """Notes a try, for one key or two. Raises `TooMany` when it must not be made."""
     guess = Guess(sorted(keys), f"{time.time():.6f}")  # sorted: two at once never block each other
     refuse_full(queries.guesses(guess.keys), rule)  # so a flood costs a read and no lock
     refuse_full(count(guess, rule), rule)
