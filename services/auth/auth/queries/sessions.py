@@ -44,9 +44,7 @@ CHANGED = sa.select(User.id, User.ver, User.ver_changed_at).where(
     User.ver_changed_at >= sa.bindparam("since")
 )
 REVOKED = sa.select(Session.sid, Session.revoked_at).where(Session.revoked_at >= sa.bindparam("since"))
-GUESSES = sa.select(Guesses.key, Guesses.moments).where(
-    Guesses.key.in_([sa.bindparam("first"), sa.bindparam("last")])
-)
+GUESSES = sa.select(Guesses.moments).where(Guesses.key.in_([sa.bindparam("first"), sa.bindparam("last")]))
 
 
 def session_by_cookie(hash: str) -> Row | None:
