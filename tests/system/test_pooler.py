@@ -1,5 +1,6 @@
 """PgBouncer and read replicas are settings: the blog works with them, and sends them what it says."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -20,14 +21,21 @@ pytestmark = pytest.mark.only_real
 
 
 @contextmanager
+def started(server):
+    """A server that is gone afterwards, with what it has written."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+@contextmanager
 def pooling(address):
     """A pooler before the server at `address`."""
-    pooler = PgBouncer(part_folder(), address)
-    pooler.start()
-    try:
+    with started(PgBouncer(part_folder(), address)) as pooler:
         yield pooler
-    finally:
-        pooler.kill()
 
 
 def by_database(pooler, running):
@@ -38,20 +46,15 @@ def by_database(pooler, running):
 
 @pytest.fixture
 def primary():
-    server = Postgres(part_folder())
-    server.start()
-    yield server
-    server.kill()
+    with started(Postgres(part_folder())) as server:
+        yield server
 
 
 @pytest.fixture
 def standby(primary):
     """What follows the primary, by a way that shows what it is asked."""
-    server = Standby(part_folder(), primary)
-    server.start()
-    with Proxy(server.port) as proxy:
+    with started(Standby(part_folder(), primary)) as server, Proxy(server.port) as proxy:
         yield proxy
-    server.kill()
 
 
 def people_use_it(blog):

@@ -180,7 +180,8 @@ class Auth(Service):
 
     def rotate(self) -> None:
         """A new key; the old one is no longer published."""
-        self.signer = Signer(Path(tempfile.mkdtemp(prefix="keys-")))
+        self.folder = tempfile.TemporaryDirectory(prefix="keys-")
+        self.signer = Signer(Path(self.folder.name))
 
     def change(self, person: Person) -> None:
         """The person's rights change: a higher version, in the list of changes."""

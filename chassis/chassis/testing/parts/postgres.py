@@ -108,6 +108,7 @@ class Postgres(Server, Databases):
             "max_connections": "200",
             "fsync": "off",
             "full_page_writes": "off",
+            "dynamic_shared_memory_type": "mmap",  # in its folder: nothing is left of one that is killed
             # Hundreds of short-lived databases would keep its workers busy for nothing.
             "autovacuum": "off",
         }
