@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -167,9 +168,11 @@ class Server:
         self._children = []
 
 
-def part_folder(root: Path | str = "/tmp") -> Path:
-    """A new folder that an account without rights can reach (pytest's own temporary folders keep it out)."""
-    folder = Path(root) / f"parts-{uuid4().hex[:12]}"
+def part_folder(root: Path | str = "") -> Path:
+    """A new folder, among temporary files or in `root`, that an account without rights can reach; pytest's own
+    temporary folders keep it out.
+    """
+    folder = Path(root or tempfile.gettempdir()) / f"parts-{uuid4().hex[:12]}"
     folder.mkdir(mode=0o711, parents=True)
     return folder
 
