@@ -75,12 +75,12 @@ test-changed: $(VENV)/dev.stamp paths ## the tests of the services that have cha
 	for service in $$chosen; do $(MAKE) test SERVICE=$$service ARGS=--stack=both || exit 1; done
 
 screenshots: $(VENV)/dev.stamp paths ## a picture of every page, light and dark, small and wide: [SCREENSHOTS=screenshots]
-	@$(PY) -m deploy.local.parts chromium
+	@$(PY) -m deploy.local.parts chromium-headless-shell
 	@SCREENSHOTS=$(SCREENSHOTS) $(PY) -m pytest --quiet --stack=embedded tests/browser/test_looks.py
 	@echo "The pictures are in $(SCREENSHOTS)."
 
 picture: $(VENV)/dev.stamp paths ## the picture in the README, of the blog that runs: [PORT=8000]
-	@$(PY) -m deploy.local.parts chromium
+	@$(PY) -m deploy.local.parts chromium-headless-shell
 	@$(PY) -m deploy.docs.picture http://127.0.0.1:$(PORT) docs/images/blog.png
 
 docs: $(VENV)/dev.stamp paths ## build the documentation into .site, strictly, every link checked; needs no network
