@@ -79,6 +79,7 @@ UNITS = (
 )
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_cost_of_a_text_grows_no_faster_than_its_length(unit):
     """Four times the text may cost about four times as much: a clever one holds nobody up for seconds."""
@@ -132,6 +133,7 @@ LONG = "A" * 4000
     ],
     ids=range(13),
 )
+@pytest.mark.no_cover
 @pytest.mark.parametrize("render", [markup.post, markup.comment], ids=["post", "comment"])
 def test_no_text_becomes_many_times_as_long(render, body, rest):
     """64 kB can become hundreds of megabytes: the open elements begin again in every block."""
