@@ -169,8 +169,8 @@ class Server:
 
 
 def part_folder(root: Path | str = "") -> Path:
-    """A new folder, among temporary files or in `root`, that an account without rights can reach; pytest's own
-    temporary folders keep it out.
+    """A new folder, among temporary files or in `root`, that an account without rights can reach: one of
+    pytest's own keeps it out.
     """
     folder = Path(root or tempfile.gettempdir()) / f"parts-{uuid4().hex[:12]}"
     folder.mkdir(mode=0o711, parents=True)
