@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
@@ -12,8 +11,7 @@ from .desk import NARROW, WIDE
 LOOKS = [(scheme, size) for size in (WIDE, NARROW) for scheme in ("light", "dark")]
 TALLEST = 6000  # pixels of a picture
 PICTURES = os.environ.get("SCREENSHOTS", "")
-AXE = "(rules) => axe.run({ resultTypes: ['violations'], ...rules }).then((found) => found.violations)"
-COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+AXE = "() => axe.run({ resultTypes: ['violations'] }).then((found) => found.violations)"
 BEYOND = """() => [...document.querySelectorAll("body *")]
     .filter((node) => node.getBoundingClientRect().right > innerWidth + 1 && !node.closest("pre"))
     .map((node) => node.outerHTML.slice(0, 200))"""
@@ -27,18 +25,17 @@ def flaws(page: Page, name: str) -> list[str]:
         page.set_viewport_size(size)
         picture(page, f"{name}-{scheme}-{size['width']}")
         where = f"{name}, {scheme}, {size['width']} px"
-        rules = COLOURS if scheme == "dark" else {}  # nothing else differs from the light one
-        found += [f"{where}: {words}" for words in complaints(page, **rules) + too_wide(page)]
+        found += [f"{where}: {words}" for words in complaints(page) + too_wide(page)]
     return found
 
 
-def complaints(page: Page, **rules: Any) -> list[str]:
-    """What axe does not like, with where it is; by all of its rules, or by axe's own way to choose some."""
+def complaints(page: Page) -> list[str]:
+    """What axe does not like, with where it is."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE_SCRIPT)
     return [
         f"{found['id']}: {node['html'][:200]} ({node['failureSummary']})"
-        for found in page.evaluate(AXE, rules)
+        for found in page.evaluate(AXE)
         for node in found["nodes"]
     ]
 
