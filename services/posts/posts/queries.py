@@ -1,5 +1,6 @@
 """Every read of posts. One statement each; a second one only where a page is empty."""
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -73,7 +74,6 @@ COUNTS_OF = (
     .outerjoin(*OF_COMMENTS)
     .where(Person.id == sa.bindparam("author"), Person.removed.is_(False))
 )
-NEWEST = _counting(_paged(POSTS.order_by(Post.published_at.desc(), Post.id.desc())), total=_total("posts"))
 BY_AUTHOR = _counting(
     _paged(
         POSTS.where(Post.author_id == sa.bindparam("author")).order_by(
@@ -84,9 +84,13 @@ BY_AUTHOR = _counting(
     comments=COUNTS_OF.with_only_columns(SAID),
 )
 ONE = POSTS.where(Post.id == sa.bindparam("id"))
-ALL_COMMENTS = _counting(
-    _paged(COMMENTS.order_by(Comment.published_at.desc(), Comment.id.desc())), total=_total("comments")
-)
+EVERYBODYS = {
+    "posts": _counting(POSTS.order_by(Post.published_at.desc(), Post.id.desc()), total=_total("posts")),
+    "comments": _counting(
+        COMMENTS.order_by(Comment.published_at.desc(), Comment.id.desc()), total=_total("comments")
+    ),
+}
+LATER = {kind: _paged(statement) for kind, statement in EVERYBODYS.items()}
 OF_POST = _counting(
     _paged(
         COMMENTS.where(Comment.post_id == sa.bindparam("post")).order_by(Comment.published_at, Comment.id)
@@ -99,9 +103,17 @@ TOTAL = _total(sa.bindparam("kind"))
 LEAVERS = sa.select(Person.id).where(LEAVING).order_by(Person.id).limit(20)
 
 
+@cache
+def beginning(kind: str, size: int) -> sa.Select:  # type: ignore[type-arg]
+    """The first page of all there is, for which most ask. It says its length in its text: with the length and
+    the place as values PostgreSQL plans such a list each time, which takes longer than to read it.
+    """
+    return EVERYBODYS[kind].limit(sa.literal_column(str(size)))
+
+
 def posts(size: int, offset: int) -> tuple[Rows, int]:
     """Everybody's, newest first; and how many there are."""
-    return _with_total(db.rows(NEWEST, {"size": size, "offset": offset}), "posts")
+    return _everybodys("posts", size, offset)
 
 
 def posts_of(author: int, reader: Actor, size: int, offset: int) -> tuple[Rows, int, int]:
@@ -119,7 +131,7 @@ def post(id: int) -> Row:
 
 def comments(size: int, offset: int) -> tuple[Rows, int]:
     """All comments of all posts, newest first; and how many there are."""
-    return _with_total(db.rows(ALL_COMMENTS, {"size": size, "offset": offset}), "comments")
+    return _everybodys("comments", size, offset)
 
 
 def comments_of(id: int, size: int, offset: int) -> tuple[Rows, int]:
@@ -139,8 +151,12 @@ def leaving() -> list[int]:
     return [row["id"] for row in db.rows(LEAVERS)]
 
 
-def _with_total(rows: Rows, kind: str) -> tuple[Rows, int]:
-    """A page on which nothing is does not tell it."""
+def _everybodys(kind: str, size: int, offset: int) -> tuple[Rows, int]:
+    """A page on which nothing is does not tell how many there are."""
+    if offset:
+        rows = db.rows(LATER[kind], {"size": size, "offset": offset})
+    else:
+        rows = db.rows(beginning(kind, size))
     return rows, int(rows[0]["total"] if rows else db.value(TOTAL, {"kind": kind}))
 
 
