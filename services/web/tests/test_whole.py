@@ -3,6 +3,7 @@
 import gzip
 import re
 import threading
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -342,7 +343,7 @@ def test_canonical_links_and_open_graph(site, ann):
 
 
 def numbers(page, pages):
-    return list(Pager("/", page, pages * 20, 20).iter_pages())
+    return list(Pager("/", page, SimpleNamespace(count=pages * 20), 20).iter_pages())
 
 
 def test_the_numbers_of_a_pager():

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from flask import request
 
@@ -22,6 +23,13 @@ def last_page(count: int, size: int) -> int:
     return max((count - 1) // size + 1, 1)
 
 
+class Listed(Protocol):
+    """Something that knows how many there are in all."""
+
+    @property
+    def count(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Pager:
     """POST-12.
@@ -32,13 +40,13 @@ class Pager:
 
     path: str
     page: int
-    count: int
+    listed: Listed
     size: int
     fragment: str = ""
 
     @property
     def pages(self) -> int:
-        return math.ceil(self.count / self.size)
+        return math.ceil(self.listed.count / self.size)
 
     @property
     def has_prev(self) -> bool:

@@ -48,7 +48,9 @@ BUILD = fingerprint()
 
 
 def static(file: str) -> str:
-    """The address of a file; it may be kept for ever, because another build has another address."""
+    """The address of a file; it may be kept for ever, because another build has another address. A filter, so
+    that Jinja writes it into the template when it compiles it.
+    """
     return f"/static/{BUILD}/{file}"
 
 
@@ -222,6 +224,7 @@ def install(app: Flask) -> None:
         "moment": moment,
         "plain": plain,
         "prose": prose,
+        "static": static,
         "xml": xml,
     }
     app.jinja_env.globals |= {
@@ -233,7 +236,6 @@ def install(app: Flask) -> None:
         "login_address": login_address,
         "plural": plural,
         "shown_post": shown_post,
-        "static": static,
         "theme": theme,
         "url_for": url_for,
     }

@@ -108,4 +108,5 @@ def _gate() -> Response | None:
 def install(app: Flask) -> None:
     app.before_request(_recognise)
     app.before_request(_gate)
-    app.jinja_env.globals |= {"visitor": visitor, "may": may, "Permission": Permission, "settings": settings}
+    app.context_processor(lambda: {"visitor": visitor()})
+    app.jinja_env.globals |= {"may": may, "Permission": Permission, "settings": settings}

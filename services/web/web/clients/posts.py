@@ -15,11 +15,12 @@ class Version(NamedTuple):
     tag: str
 
 
-class Writings(NamedTuple):
+class Writings(Page[Post]):
     """One page of somebody's posts, and how many comments they have written."""
 
-    posts: Page[Post]
-    comment_count: int
+    @property
+    def comment_count(self) -> int:
+        return int(self.told.get("comment_count", 0))
 
 
 def newest(page: int) -> Page[Post]:
@@ -27,8 +28,7 @@ def newest(page: int) -> Page[Post]:
 
 
 def of(user: int, page: int) -> Writings:
-    found = Page(Post, "posts", ask("posts", "GET", f"/api/v1/users/{user}/posts/?page={page}"))
-    return Writings(found, int(found.told.get("comment_count", 0)))
+    return Writings(Post, "posts", ask("posts", "GET", f"/api/v1/users/{user}/posts/?page={page}"))
 
 
 def post(id: int) -> Version:

@@ -166,18 +166,24 @@ class Tie(Shape):
 
 
 class Page(Generic[Item]):
-    """One page of a list, and the length of the whole. Items are looked at when somebody wants them: a page
-    that was made before shows them without.
+    """One page of a list, and the length of the whole. It is looked at when somebody wants it: a page that
+    was made before is shown again without.
     """
 
     def __init__(self, item: type[Item], key: str, reply: Answer) -> None:
-        self.told: dict[str, Any] = orjson.loads(reply.body)
-        self.count = int(self.told["count"])
-        self._item, self._came = item, self.told[key]
+        self._item, self._key, self._body = item, key, reply.body
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        return orjson.loads(self._body)  # type: ignore[no-any-return]
+
+    @property
+    def count(self) -> int:
+        return int(self.told["count"])
 
     @cached_property
     def items(self) -> list[Item]:
-        return [self._item.model_validate(one) for one in self._came]
+        return [self._item.model_validate(one) for one in self.told[self._key]]
 
 
 def one(shape: type[Item], reply: Answer) -> Item:

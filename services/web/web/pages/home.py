@@ -43,7 +43,7 @@ def home() -> Response:
 def _home(form: PostForm | None, status: int = 200, preview: str = "") -> Response:
     page, followed = asked_page(), shows_followed()
     found = maybe(lambda: listing(followed, page))
-    pager = Pager("/", page, found.count, settings.posts_per_page) if found else None
+    pager = Pager("/", page, found, settings.posts_per_page) if found else None
     shown = {"form": form, "posts": found, "pager": pager, "followed": followed, "preview": preview}
     return show("home.html", status, shared=found is not None, **shown)
 
@@ -83,7 +83,7 @@ def _choose(followed: str, title: str, text: str) -> Response:
 def explore() -> Response:
     page = asked_page()
     found = maybe(lambda: auth.people(page))
-    pager = Pager("/explore", page, found.count, settings.users_per_page) if found else None
+    pager = Pager("/explore", page, found, settings.users_per_page) if found else None
     return show("explore.html", shared=found is not None, people=found, pager=pager)
 
 

@@ -33,7 +33,7 @@ def feed_of(username: str) -> Response:
     if person is None:
         raise NotFound
     path = f"/user/{person.username}"
-    return _feed(posts.of(person.id, 1).posts, f"Flasky: {person.username}", path, f"{path}/feed.atom")
+    return _feed(posts.of(person.id, 1), f"Flasky: {person.username}", path, f"{path}/feed.atom")
 
 
 def _feed(found: Page[Post], title: str, page: str, itself: str) -> Response:

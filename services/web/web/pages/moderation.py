@@ -20,7 +20,7 @@ pages = Blueprint("moderation", __name__, url_prefix="/moderate")
 def moderate() -> Response:
     page = asked_page()
     found = maybe(lambda: posts.comments_to_moderate(page))
-    pager = Pager("/moderate", page, found.count, settings.comments_per_page) if found else None
+    pager = Pager("/moderate", page, found, settings.comments_per_page) if found else None
     return show("moderate.html", comments=found, pager=pager, form=ConfirmForm())
 
 

@@ -30,7 +30,7 @@ def user(username: str) -> Response:
     page = asked_page()
     person, writings, relationship = _found_before(username, page) or _found(username, page)
     path = f"/user/{person.username}"
-    pager = Pager(path, page, writings.posts.count, settings.posts_per_page) if writings else None
+    pager = Pager(path, page, writings, settings.posts_per_page) if writings else None
     shown = {"person": person, "writings": writings, "pager": pager, "relationship": relationship}
     whole = isinstance(person, Profile) and None not in (writings, relationship)
     return show("user.html", shared=whole, **shown)
@@ -120,7 +120,7 @@ def _ties(username: str, title: str, endpoint: str, read: Any) -> Response:
     page = asked_page()
     found = maybe(lambda: read(person.id, page))
     path = f"/{endpoint}/{person.username}"
-    pager = Pager(path, page, found.count, settings.followers_per_page) if found else None
+    pager = Pager(path, page, found, settings.followers_per_page) if found else None
     shown = {"person": person, "title": title, "endpoint": endpoint, "ties": found, "pager": pager}
     return show("followers.html", shared=found is not None, **shown)
 

@@ -41,7 +41,7 @@ def post(id: int) -> Response:
 
 def _post(id: int, form: CommentForm | None, status: int = 200, preview: str = "") -> Response:
     shown, page, found = _read(id)
-    pager = Pager(f"/post/{id}", page, found.count, settings.comments_per_page, "#comments")
+    pager = Pager(f"/post/{id}", page, found, settings.comments_per_page, "#comments")
     context = {"post": shown, "comments": found, "pager": pager, "form": form, "preview": preview}
     return show("post.html", status, shared=True, **context)
 

@@ -117,7 +117,7 @@ def sessions() -> Response:
         return _end_sessions(request.form.get("id", ""))
     page = asked_page()
     found = maybe(lambda: auth.sessions(page))
-    pager = Pager("/auth/sessions", page, found.count, settings.users_per_page) if found else None
+    pager = Pager("/auth/sessions", page, found, settings.users_per_page) if found else None
     return show("auth/sessions.html", sessions=found, pager=pager, form=ConfirmForm())
 
 
