@@ -36,9 +36,11 @@ def some_posts(bench: Bench) -> range:
 
 
 def writes(bench: Bench) -> list[Ask]:
-    headers = {"Authorization": f"Bearer {bench.token()}", "Content-Type": "application/json"}
+    """Of as many people as write at once: two posts of one person would wait for each other's count."""
     text = json.dumps({"body": "**A post** of the usual length. " * 20})
-    return [Ask("/api/v1/posts/", "POST", headers, text)]
+    bearers = (f"Bearer {bench.token(READER + number)}" for number in range(CONNECTIONS))
+    headers = ({"Authorization": bearer, "Content-Type": "application/json"} for bearer in bearers)
+    return [Ask("/api/v1/posts/", "POST", each, text) for each in headers]
 
 
 def sign_ins(bench: Bench) -> list[Ask]:
