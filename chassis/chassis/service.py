@@ -68,29 +68,14 @@ def create_service(
         restoring: what holds when its database was put back from a backup.
         keeps: how long rows of its own tables are kept; those of the chassis are known.
     """
-    app = Service(name, static_folder=None)
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.url_map.merge_slashes = False
-    app.url_map.converters["int"] = Int64
-    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
-    app.config["TESTING"] = settings.environment == "testing"
-    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app = _application(name, settings)
     app.extensions |= {"settings": settings, "version": version, "migrations": str(home / "migrations")}
-    logs.configure(name, settings.log_level)
-    error_mails.install(name, settings, logs.JsonLines(name))
-    tracing.configure(name)
     if settings.jwks_url:
         app.extensions["verifier"] = verifier_of(settings)
-    metrics.install(app)
-    logs.install(app)
-    deadlines.install(app)
-    problems.install(app)
-    guard.install(app, settings)
-    health.install(app)
+    _install_what_all_have(app, settings)
     if db is not None:
-        from . import (
-            stateful,  # here, so that a service without a database does not load what only those need
-        )
+        # Here, so that a service without a database does not load what only those need.
+        from . import stateful
 
         app.extensions |= {
             "publishes": dict(publishes or {}),
@@ -107,6 +92,29 @@ def create_service(
     access.check(app)
     gc.freeze()
     return app
+
+
+def _application(name: str, settings: Settings) -> Flask:
+    app = Service(name, static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False
+    app.url_map.converters["int"] = Int64
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
+    app.config["TESTING"] = settings.environment == "testing"
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    return app
+
+
+def _install_what_all_have(app: Flask, settings: Settings) -> None:
+    logs.configure(app.name, settings.log_level)
+    error_mails.install(app.name, settings, logs.JsonLines(app.name))
+    tracing.configure(app.name)
+    metrics.install(app)
+    logs.install(app)
+    deadlines.install(app)
+    problems.install(app)
+    guard.install(app, settings)
+    health.install(app)
 
 
 def verifier_of(settings: Settings) -> Verifier:
