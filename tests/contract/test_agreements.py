@@ -168,12 +168,17 @@ def pages(call):
     return asking
 
 
+def listed(page):
+    """All that a page shows of a list."""
+    return page.items, page.count
+
+
 PAGES = {
-    "web.auth.people": lambda: web_auth.people(1).items,
-    "web.posts.newest": lambda: web_posts.newest(1).items,
+    "web.auth.people": lambda: listed(web_auth.people(1)),
+    "web.posts.newest": lambda: listed(web_posts.newest(1)),
     "web.posts.post": lambda: web_posts.post(1),
-    "web.posts.comments": lambda: web_posts.comments_on(1, 1).items,
-    "web.social.followers": lambda: web_social.followers(2, 1).items,
+    "web.posts.comments": lambda: listed(web_posts.comments_on(1, 1)),
+    "web.social.followers": lambda: listed(web_social.followers(2, 1)),
 }
 CLIENTS = {
     **{name: pages(call) for name, call in PAGES.items()},
