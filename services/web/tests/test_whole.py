@@ -10,6 +10,7 @@ import pytest
 
 from chassis.problems import Unauthenticated
 from web import app as web
+from web.forms import PostForm
 from web.pager import Pager, last_page
 from web.showing import BUILD
 
@@ -357,6 +358,16 @@ def test_the_numbers_of_a_pager():
 
 def test_last_pages():
     assert [last_page(count, 30) for count in (0, 1, 30, 31, 61)] == [1, 1, 1, 2, 3]
+
+
+def test_an_editor_has_the_fields_that_wtforms_would_write(site):
+    with site.app.test_request_context("/"):
+        form = PostForm(data={"key": 'a "key" & more'})
+        macros = site.app.jinja_env.get_template("_macros.html").module
+        editor = macros.editor(form, "post", "draft")
+        assert macros.hidden(form.csrf_token, form.key) == f"{form.csrf_token}{form.key}"
+        assert form.body.label(class_="form-label") in editor
+        assert form.submit(class_="btn btn-primary btn-sm") in editor
 
 
 # --- other settings ---
