@@ -111,8 +111,9 @@ soak: $(VENV)/dev.stamp paths ## half of what the blog can do for MINUTES; fails
 capacity: $(VENV)/dev.stamp paths parts ## memory of each process, requests a core and route, events, on the real stack, into bench/capacity.md: [SIZE=S]
 	@$(PY) -m bench.capacity --size $(SIZE)
 
-lint: $(VENV)/dev.stamp ## check style, likely mistakes, unsafe habits, blocking migrations, secrets left behind
+lint: $(VENV)/dev.stamp ## check style, types, likely mistakes, unsafe habits, blocking migrations, secrets left behind
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@MYPYPATH=$$(echo services/* | tr ' ' :) $(PY) -m mypy --no-error-summary
 	@$(PY) -m deploy.checks
 	@$(PY) -m bandit --quiet --severity-level medium --configfile pyproject.toml --recursive chassis services deploy
 	@git ls-files -z | xargs -0 $(PY) -m detect_secrets.pre_commit_hook --disable-plugin KeywordDetector \

@@ -29,7 +29,7 @@ Request = tuple[str, str, str, Mapping[str, str]]  # service, method, target, he
 def made(name: str, environment: Mapping[str, str]) -> Flask:
     """A service in this process, without what it reads once a second, whoever asks."""
     os.environ.clear()
-    os.environ.update(environment | {"LOG_LEVEL": "CRITICAL"})
+    os.environ.update({**environment, "LOG_LEVEL": "CRITICAL"})
     app: Flask = import_module(f"{name}.app").create_app()
     if "driver" in app.extensions:
         app.extensions["ages"] = dict

@@ -23,7 +23,8 @@ from deploy.local.stack import SERVICES, unready
 from .blog import Bench, running
 from .data import SIZES
 from .load import wrk
-from .run import IDLE_SECONDS, machine
+from .report import machine
+from .run import IDLE_SECONDS
 from .table import LINES, Line, writes
 
 SHEET = Path(__file__).parent / "capacity.md"
@@ -144,7 +145,8 @@ def start_again(bench: Bench) -> Spent:
         stack.stop(name)
         began = time.monotonic()
         stack.start(name)
-        eventually(lambda name=name: not unready(stack.ports[READY_AT.get(name, name)]), within=60)
+        port = stack.ports[READY_AT.get(name) or name]
+        eventually(lambda: not unready(port), within=60)  # noqa: B023 - asked before the next one
         took[name] = time.monotonic() - began
     return took
 

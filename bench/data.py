@@ -203,7 +203,7 @@ class Content:
 def fill(urls: dict[str, str], size: Size) -> Content:
     """Into databases that are prepared and empty; `urls` by service."""
     content = Content(size)
-    tables = {
+    tables: dict[str, dict[str, Iterable[dict[str, Any]]]] = {
         "auth": {"users": content.users(), "tallies": iter([{"kind": "users", "n": size.people}])},
         "posts": {
             "people": map(content.person, content.people()),

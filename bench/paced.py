@@ -63,7 +63,7 @@ def main() -> None:
     asks = [ask.encode() for ask in given["asks"]]
     workers = [gevent.spawn(asked, (at.hostname, at.port), asks, turns) for _ in range(given["connections"])]
     gevent.joinall(workers, raise_error=True)
-    print(json.dumps(sorted(each for worker in workers for each in worker.value)))
+    print(json.dumps(sorted(each for worker in workers for each in worker.value or ())))
 
 
 if __name__ == "__main__":

@@ -106,8 +106,8 @@ def _declare(
     def around(view: View) -> View:
         readers = _readers(view)
         shapes = {reader.kind: reader.shape for reader in readers.values()}
-        asked = {"takes": shapes.get("body"), "asks": shapes.get("query"), "keyed": again is not None}
-        access = Access(who, bits, **asked, **declared)
+        keys, body, query = again is not None, shapes.get("body"), shapes.get("query")
+        access = Access(who, bits, keyed=keys, takes=body, asks=query, **declared)
 
         @functools.wraps(view)
         def guarded(**path: Any) -> Response:
@@ -115,14 +115,17 @@ def _declare(
             if first is not None:
                 first(actor, **path)
             read = {name: reader.read(actor) for name, reader in readers.items()}
-            act = lambda: respond(view(**path, **read), access.status)  # noqa: E731
+
+            def act() -> Response:
+                return respond(view(**path, **read), access.status)
+
             keyed = access.keyed and "Idempotency-Key" in request.headers
             _reach("write.parsed")
             response = current_app.extensions["once"](actor, act, again) if keyed else act()
             _reach("write.answer")
             if access.fed:
                 _date(response, access.fed)
-            return response  # type: ignore[no-any-return]
+            return response
 
         guarded.access = access  # type: ignore[attr-defined]
         return guarded
@@ -146,7 +149,8 @@ def _admit(access: Access) -> Actor | None:
     if access.who == "public":
         return None
     if access.who == "internal":
-        return _insider()
+        _insider()
+        return None
     if access.strangers and request.headers.get("Authorization", "").startswith("Internal "):
         _insider()
         return STRANGER

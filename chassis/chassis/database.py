@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from flask import Flask, Response, current_app, g, has_app_context, has_request_context
@@ -37,7 +37,7 @@ from .tables import (
 from .turns import Turns
 
 log = logging.getLogger(__name__)
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]  # by name; SQLAlchemy's also by column
 Rows = Sequence[Row]
 NOTIFY = sa.text(f"NOTIFY {bell.CHANNEL}")
 BUSY_MS = 2500
@@ -97,7 +97,7 @@ class Database(SQLAlchemy):
         found = self.row(statement, values)
         return None if found is None else next(iter(found.values()))
 
-    def objects(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+    def objects(self, statement: sa.Executable) -> Sequence[Any]:
         """All rows of a read of whole objects, outside any transaction; changing them does nothing."""
         with Session(reader()) as session:
             found = session.execute(statement).all()
@@ -111,7 +111,7 @@ class Database(SQLAlchemy):
             session.flush()
             changed = driver.changed_within(session.connection(), prepared, values or {})
         else:
-            changed = session.execute(statement, values).rowcount
+            changed = cast(sa.CursorResult[Any], session.execute(statement, values)).rowcount
         _reach("write.row")
         return int(changed)
 
@@ -137,7 +137,7 @@ class Database(SQLAlchemy):
 
 def reader() -> sa.Engine:
     """The engine for reads: autocommit, its own pool."""
-    return current_app.extensions["reader"]  # type: ignore[no-any-return]
+    return current_app.extensions["reader"]
 
 
 def install(app: Flask, db: Database, settings: Settings) -> None:
@@ -288,7 +288,7 @@ def _reach(place: str) -> None:
 
 
 def _current() -> Database:
-    return current_app.extensions["sqlalchemy"]  # type: ignore[no-any-return]
+    return current_app.extensions["sqlalchemy"]
 
 
 database: Any = LocalProxy(_current)

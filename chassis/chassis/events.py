@@ -82,9 +82,9 @@ class Event:
             raise Unreadable("the member 'version' is not a whole number")
         if not isinstance(members.get("data"), dict):
             raise Unreadable("the member 'data' is not an object")
-        optional = {name: str(members.get(name) or "") for name in ("time", "traceparent", "requestid")}
         named = {name: members[name] for name in ("type", "subject", "version", "data", "source", "id")}
-        return cls(**named, **optional, about=_number(members.get("about")))
+        optional = {name: str(members.get(name) or "") for name in ("time", "traceparent", "requestid")}
+        return cls(**named | optional, about=_number(members.get("about")))
 
 
 def _number(value: Any) -> int | None:

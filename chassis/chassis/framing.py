@@ -42,20 +42,23 @@ ONCE = frozenset(("AUTHORIZATION", "CONTENT-LENGTH", "CONTENT-TYPE", "HOST", "OR
                   "TRANSFER-ENCODING"))  # fmt: skip
 
 
-class StrictRequest(Request):  # type: ignore[misc]
+class StrictRequest(Request):
+    path: str
+    query: str
+
     def parse(self, unreader: Any) -> bytes:
         """Called by gunicorn; returns what came behind the head."""
         came = unreader.read()
         head = ORDINARY.match(came, 0, LONGEST_ORDINARY)
         if head is None or b"\r\nexpect:" in came[: head.end()].lower():
             unreader.unread(came)
-            return super().parse(unreader)  # type: ignore[no-any-return]
+            return super().parse(unreader)
         self.method, self.uri = head[1].decode(), head[2].decode()
         self.path, _, self.query = self.uri.partition("?")
         self.fragment, self.version = "", (1, 1)
         found = HEADER.findall(head[3].decode("latin-1"))
         self.headers = [(name.upper(), value.rstrip(" \t")) for name, value in found]
-        return came[head.end() :]  # type: ignore[no-any-return]
+        return came[head.end() :]
 
     def _apply_header_policy(self, name: str, *given: Any, **named: Any) -> Any:
         """Called by gunicorn for each header; it drops names with an underscore."""
@@ -78,7 +81,7 @@ class StrictRequest(Request):  # type: ignore[misc]
         super().set_body_reader()
 
 
-class FewChunks(ChunkedReader):  # type: ignore[misc]
+class FewChunks(ChunkedReader):
     """Chunks, read in a time that grows with the body alone, and not too many of them.
 
     gunicorn copies all that has come once for each chunk: 100,000 of one byte took a service four seconds. A
@@ -114,10 +117,11 @@ class FewChunks(ChunkedReader):  # type: ignore[misc]
         return data, at + 2
 
 
-class WholeResponse(wsgi.Response):  # type: ignore[misc]
+class WholeResponse(wsgi.Response):
     """Head and body go out together: one call to the kernel, one wake-up of the one who waits for them."""
 
     _head = b""
+    headers_sent: bool
 
     def send_headers(self) -> None:
         if not self.headers_sent:

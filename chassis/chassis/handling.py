@@ -116,7 +116,7 @@ def _count(event: Event, first_time: bool) -> None:
 
 def in_hand(app: Flask) -> dict[str, str]:
     """Which event each thread is handling; the worker tells its successor those on which it hangs."""
-    return app.extensions.setdefault("in hand", {})  # type: ignore[no-any-return]
+    return app.extensions.setdefault("in hand", {})
 
 
 def hung(event: Event) -> str:
@@ -129,7 +129,7 @@ def hung(event: Event) -> str:
 
 
 def hanging() -> set[str]:
-    return current_app.extensions.setdefault("hung", set())  # type: ignore[no-any-return]
+    return current_app.extensions.setdefault("hung", set())
 
 
 def _age(event: Event) -> float:

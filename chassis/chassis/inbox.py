@@ -16,6 +16,7 @@ of them fails, nothing of that transaction stays, and it is tried alone.
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -131,7 +132,7 @@ def _read(delivery: Delivery) -> Event:
 
 
 def _consumers() -> Consumers:
-    return current_app.extensions["consumers"]  # type: ignore[no-any-return]
+    return current_app.extensions["consumers"]
 
 
 def _guarded(step: Callable[[], Any]) -> Any:
@@ -157,7 +158,7 @@ def retry_due(app: Flask) -> None:
             return
         due = sa.select(parked).where(parked.c.next_try_at <= now()).order_by(parked.c.next_try_at).limit(50)
         for row in database.rows(due):
-            _guarded(lambda row=row: retry(row))
+            _guarded(partial(retry, row))
 
 
 def retry(row: Any) -> str:

@@ -19,6 +19,7 @@ from werkzeug.routing import BaseConverter, UnicodeConverter
 from . import tracing
 
 log = logging.getLogger("request")
+PART = re.compile(r"<(?:[^<>:]*:)?(\w+)>")  # of a rule: a name, and how it is written
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -55,7 +56,7 @@ def configure(service: str, level: str) -> None:
     handler.setFormatter(JsonLines(service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # No line here says from where, nor by which thread or process: finding that out costs more than the rest.
-    logging._srcfile = None  # type: ignore[attr-defined]
+    logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -119,11 +120,9 @@ def shown_path() -> str:
     rule, values = request.url_rule, request.view_args or {}
     if rule is None or not any(map(_is_word, rule._converters.values())):
         return request.path
-    shown = rule.rule
-    for name, converter in rule._converters.items():
-        if not _is_word(converter):
-            shown = re.sub(rf"<(?:[^<>:]*:)?{name}>", lambda _, name=name: str(values[name]), shown)
-    return shown
+    return PART.sub(
+        lambda part: part[0] if _is_word(rule._converters[part[1]]) else str(values[part[1]]), rule.rule
+    )
 
 
 def _is_word(converter: BaseConverter) -> bool:

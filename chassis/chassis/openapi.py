@@ -104,7 +104,7 @@ def public_rules(app: Flask) -> list[Rule]:
 
 
 def access_of(app: Flask, rule: Rule) -> Access:
-    return app.view_functions[rule.endpoint].access  # type: ignore[attr-defined,no-any-return]
+    return app.view_functions[rule.endpoint].access  # type: ignore[union-attr]
 
 
 def modes(shape: type[BaseModel], accesses: list[Access]) -> list[Any]:

@@ -44,7 +44,7 @@ WRITE = Ringing(
 UNSENT = sa.text("SELECT id FROM outbox WHERE sent_at IS NULL LIMIT 1").columns(sa.column("id", BigId))
 NEXT = "SELECT id, event_id, type, body FROM outbox WHERE sent_at IS NULL ORDER BY tries, id LIMIT :size"
 CLAIM, LOOK = sa.text(f"{NEXT} FOR UPDATE SKIP LOCKED"), sa.text(NEXT)
-THESE = sa.bindparam("ids", expanding=True)
+THESE: sa.BindParameter[list[int]] = sa.bindparam("ids", expanding=True)
 SENT_NOW = sa.text("UPDATE outbox SET sent_at = :at WHERE id IN :ids").bindparams(
     THESE, sa.bindparam("at", type_=Timestamp)
 )

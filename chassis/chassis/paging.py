@@ -37,7 +37,7 @@ def collection(key: str, items: list[Any], *, count: int, page: int, size: int, 
 def collection_of(key: str, item: type[Shape], name: str) -> type[Shape]:
     """The shape of such a page, for the API document."""
     link = (str | None, None)
-    return create_model(  # type: ignore[call-overload,no-any-return]
+    return create_model(  # type: ignore[call-overload]
         name,
         __base__=Shape,
         prev_url=link,
@@ -45,5 +45,5 @@ def collection_of(key: str, item: type[Shape], name: str) -> type[Shape]:
         prev=link,
         next=link,
         count=(int, ...),
-        **{key: (list[item], ...)},
+        **{key: (list[item], ...)},  # type: ignore[valid-type]
     )

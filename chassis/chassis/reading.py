@@ -111,7 +111,7 @@ class Driver:
 
     def changed_within(self, connection: sa.Connection, prepared: Prepared, given: Mapping[str, Any]) -> int:
         """How many rows a statement has changed, in a transaction that has begun."""
-        return self._run(connection, connection.connection, prepared, given, CHANGED)  # type: ignore[no-any-return]
+        return self._run(connection, connection.connection, prepared, given, CHANGED)
 
     def _read(self, prepared: Prepared, given: Mapping[str, Any], take: Convert) -> Any:
         connection = self._connected(prepared.text)

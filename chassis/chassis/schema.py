@@ -32,7 +32,7 @@ def upgrade(target: str = "head") -> None:
 def revision() -> str | None:
     """Where the schema is; nothing while there is none."""
     try:
-        return database.value(sa.text("SELECT max(version_num) FROM alembic_version"))  # type: ignore[no-any-return]
+        return database.value(sa.text("SELECT max(version_num) FROM alembic_version"))
     except sa.exc.SQLAlchemyError:
         return None
 

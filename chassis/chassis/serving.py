@@ -55,7 +55,7 @@ class Given:
             self.rest += piece[taken:]
 
 
-class Connection(gthread.TConn):  # type: ignore[misc]
+class Connection(gthread.TConn):
     """A client's connection, with what has come of its next request."""
 
     def __init__(self, cfg: Any, client: socket.socket, *addresses: Any) -> None:

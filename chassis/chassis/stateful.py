@@ -29,7 +29,7 @@ def install(app: Flask, db: Database, settings: Settings, consumers: inbox.Consu
         app.extensions["jobs"].append(Job("audit", Auditor(), settings.audit_every))
     app.register_blueprint(snapshots.api)
     app.register_blueprint(freshness.api)
-    app.extensions["metrics"].register(Waiting(app))  # type: ignore[arg-type]
+    app.extensions["metrics"].register(Waiting(app))
     app.extensions["checks"] |= {
         "database": (database_answers, True),
         "schema": (schema.wrong, True),
@@ -118,7 +118,7 @@ class Waiting:
 
     def _ages(self) -> dict[str, float]:
         with self._app.app_context():
-            return self._app.extensions["ages"]()  # type: ignore[no-any-return]
+            return self._app.extensions["ages"]()
 
     @staticmethod
     def _of_copies(name: str, said: str, values: dict[str, float]) -> GaugeMetricFamily:

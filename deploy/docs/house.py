@@ -52,9 +52,9 @@ class Package:
         folder = root / ("chassis/chassis" if name == "chassis" else f"services/{name}/{name}")
         package = cls(name, {}, set(), set())
         for path in sorted(folder.rglob("*.py")):
-            room = path.relative_to(folder).parts[0].removesuffix(".py")
-            if room != "__init__":
-                package.rooms.setdefault(room, Room(room)).files.append(path)
+            called = path.relative_to(folder).parts[0].removesuffix(".py")
+            if called != "__init__":
+                package.rooms.setdefault(called, Room(called)).files.append(path)
         for room in package.rooms.values():
             package._look_at(room, folder)
         return package

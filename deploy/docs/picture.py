@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
 from ..local.parts import browser
 
-SIZE = {"width": 1000, "height": 720}
+SIZE: ViewportSize = {"width": 1000, "height": 720}
 LARGEST = 250_000  # bytes
 
 

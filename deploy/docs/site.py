@@ -14,7 +14,8 @@ from mkdocs.structure.pages import Page
 sys.path.insert(0, str(Path(__file__).parents[2]))  # a hook is loaded by its path
 
 from deploy.docs.drawing import picture
-from deploy.docs.house import ROOT, sizes
+from deploy.docs.house import sizes
+from deploy.local.stack import ROOT
 
 SERVICES = ("auth", "posts", "social", "web", "gateway")
 ELSEWHERE = {

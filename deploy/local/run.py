@@ -15,6 +15,8 @@ from dotenv import dotenv_values
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
+from auth.fake import PASSWORD_OF_ALL
+
 from . import seed
 from .stack import ADDRESS, ROOT, Stack, StackError
 
@@ -159,7 +161,7 @@ def run(stack: Stack, seeded: bool) -> int:
         manager.loop()
     if manager.asked_to_end and manager.returncode in (130, 143) and not told.failed:
         print("\nStopped. What the blog keeps is in " + shown(stack.data), flush=True)
-        return 0 if manager.returncode == 130 else manager.returncode
+        return 143 if manager.returncode == 143 else 0
     return manager.returncode or 1
 
 
@@ -186,7 +188,7 @@ class Announcement(threading.Thread):
         url, data = self.stack.public_url, self.stack.data
         people = f"""
   sign in    {", ".join(f"{name}@example.com" for name in seed.PEOPLE)}
-             or the administrator {self.stack.administrator}; password of all: {seed.PASSWORD}"""
+             or the administrator {self.stack.administrator}; password of all: {PASSWORD_OF_ALL}"""
         return f"""
 Flasky is ready: {url}
   API docs   {url}/api/docs{people if demo else ""}

@@ -9,10 +9,10 @@ import os
 import re
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
-from auth.fake import PASSWORD_OF_ALL as PASSWORD
-from auth.fake import at, populate, soon
+from auth.fake import PASSWORD_OF_ALL, at, populate, soon
 from flasky_client import Away, Flasky, Problem
 
 from .stack import DEMO_ADMINISTRATOR
@@ -54,7 +54,7 @@ def seed(url: str, data: Path, administrator: str) -> bool:
 
 def signs_in(url: str) -> bool:
     try:
-        return bool(at(url).sign_in(f"{PEOPLE[0]}@example.com", PASSWORD).token)
+        return bool(at(url).sign_in(f"{PEOPLE[0]}@example.com", PASSWORD_OF_ALL).token)
     except Problem:
         return False
 
@@ -66,21 +66,21 @@ def fill(url: str, data: Path, administrator: str) -> None:
     addresses = [*(f"{name}@example.com" for name in PEOPLE), administrator]
     people = [member(url, data, address) for address in addresses]
     for follower, followed in FOLLOWS:
-        soon(lambda who=people[follower - 1], whom=followed: who.follow(whom))
+        soon(partial(people[follower - 1].follow, followed))
     for author, body in POSTS:
-        soon(lambda who=people[author - 1], text=body: who.publish(text))
+        soon(partial(people[author - 1].publish, body))
     populate(url, people[-1])
 
 
 def registered(url: str, username: str, address: str) -> int:
-    return at(url).register(address, username, PASSWORD)["id"]
+    return at(url).register(address, username, PASSWORD_OF_ALL)["id"]
 
 
 def member(url: str, data: Path, address: str) -> Flasky:
     """Somebody who has answered the mail, signed in."""
     blog = at(url)
     blog.confirm(confirmation(data / "mail", address))
-    return blog.sign_in(address, PASSWORD)
+    return blog.sign_in(address, PASSWORD_OF_ALL)
 
 
 def confirmation(mail: Path, address: str) -> str:

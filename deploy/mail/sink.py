@@ -27,7 +27,7 @@ class Keeper:
     """aiosmtpd calls it with each mail."""
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        message = email.message_from_bytes(envelope.content or b"", policy=email.policy.default)
+        message = email.message_from_bytes(envelope.original_content or b"", policy=email.policy.default)
         body = message.get_body(("plain", "html"))
         text = body.get_content() if body else ""
         KEPT.appendleft(

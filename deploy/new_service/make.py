@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..release.parts import ROOT, Part, Refused, run_in
+from ..local.stack import ROOT
+from ..release.parts import Part, Refused, run_in
 
 TEMPLATE = Path(__file__).parent / "template"
 # Its image and its manifests are those of a service that has nothing of its own in them.

@@ -7,7 +7,8 @@ services has changed: whatever else there is, several of them stand on it.
 import sys
 from pathlib import Path
 
-from .parts import ROOT, Part, Refused, git
+from ..local.stack import ROOT
+from .parts import Part, Refused, git
 
 
 def changed(since: str, root: Path = ROOT) -> list[str]:

@@ -26,8 +26,9 @@ from typing import Any
 
 from packaging.version import Version
 
+from ..local.stack import ROOT
 from .contracts import breaks
-from .parts import AGREEMENTS, ROOT, Part, Refused, run_in
+from .parts import AGREEMENTS, Part, Refused, run_in
 
 TESTS = "tests/contract/test_between_versions.py"
 NEEDS, SAYS = "gives what the other needs", "its events are understood"

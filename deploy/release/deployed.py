@@ -12,8 +12,9 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from ..local.stack import ROOT
 from .compat import Row, Trees, answered, between, table, temporary
-from .parts import ROOT, Part, Refused, version_of
+from .parts import Part, Refused, version_of
 
 OVERLAYS = "deploy/k8s/overlays"
 IMAGE = re.compile(

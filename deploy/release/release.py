@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 from packaging.version import Version
 
+from ..local.stack import ROOT
 from .contracts import breaks
-from .parts import ROOT, Part, Refused, bumped, git, run_in
+from .parts import Part, Refused, bumped, git, run_in
 
 
 def release(parts: Sequence[Part], bump: str) -> list[Version]:

@@ -64,7 +64,7 @@ class Copy:
 
     @property
     def table(self) -> sa.Table:
-        return self.key.class_.__table__  # type: ignore[no-any-return]
+        return self.key.class_.__table__
 
     @property
     def columns(self) -> list[sa.Column[Any]]:
@@ -88,4 +88,4 @@ class Kept:
 
     @property
     def table(self) -> sa.Table:
-        return self.key.class_.__table__  # type: ignore[no-any-return]
+        return self.key.class_.__table__

@@ -61,7 +61,7 @@ def row(copy: Copy, id: int) -> Row | None:
     """The row as it is now, locked until the end of the transaction."""
     key = copy.table.c[copy.key.key]
     query = sa.select(*copy.columns).where(key == id).with_for_update()
-    return database.session.execute(query).mappings().first()  # type: ignore[no-any-return]
+    return database.session.execute(query).mappings().first()
 
 
 def wanted(copy: Copy, state: Event | None) -> Values | None:

@@ -67,4 +67,4 @@ def _client(copy: Copy) -> Client:
         secret = settings.internal_secret.get_secret_value()
         sentence = f"{copy.owner} does not answer."
         clients[copy.owner] = Client(address(copy), sentence=sentence, credential=f"Internal {secret}")
-    return clients[copy.owner]  # type: ignore[no-any-return]
+    return clients[copy.owner]

@@ -67,8 +67,9 @@ class Auditor:
             return self._unless_away(look.copy, step)
         if next_one := self._due():
             check, cursor = next_one
-            first = self._recount if isinstance(check, Kept) else self._first
-            return self._unless_away(check, lambda: first(check, cursor))
+            if isinstance(check, Kept):
+                return self._unless_away(check, lambda: self._recount(check, cursor))
+            return self._unless_away(check, lambda: self._first(check, cursor))
         return False
 
     @property

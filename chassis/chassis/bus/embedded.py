@@ -201,7 +201,8 @@ class EmbeddedBus:
         handler counts as its death.
         """
         claimed, done = self._claim(queue, claim), 0
-        ids, deliveries = [id for id, *_ in claimed], [_delivery(*said) for _, *said in claimed]
+        ids = [id for id, *_ in claimed]
+        deliveries = [_delivery(type, body, times) for _, type, body, times in claimed]
         try:
             while done < len(deliveries) and not stopping.is_set():
                 beat()

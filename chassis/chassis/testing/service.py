@@ -114,7 +114,7 @@ class Doors:
         last = ""
         while last is not None:
             asked = f"/internal/snapshots/{name}?limit={size}&after={last}"
-            page = self.internal().get(asked).json
+            page = self.internal().get(asked).get_json()
             found += map(Event.of, page["states"])
             last = page["next"]
         return found
@@ -145,7 +145,13 @@ class Doors:
             self.app.extensions["verifier"].catch_up()
             engines = [self.app.extensions["sqlalchemy"].engine, self.app.extensions["reader"]]
         driver = self.app.extensions["driver"]
-        told, driver.told = driver.told, lambda text, took: (seen.append(text), told(text, took))
+        told = driver.told
+
+        def noted(text: str, took: float) -> None:
+            seen.append(text)
+            told(text, took)
+
+        driver.told = noted
         hook = lambda *given: seen.append(given[2])  # noqa: E731
         for engine in engines:
             sa.event.listen(engine, "before_cursor_execute", hook)
@@ -224,7 +230,7 @@ def service_doors(
         signer = Signer(own)
 
         def make(url: str) -> Flask:
-            common = {
+            common: dict[str, Any] = {
                 "database_url": url,
                 "bus_url": f"sqlite:///{tmp_path}/bus.sqlite",
                 "jwks_url": str(signer.jwks),

@@ -61,7 +61,7 @@ class Flasky:
         return self._ask("GET", f"/users/{id}")
 
     def user_named(self, username: str) -> shapes.User | None:
-        found = self._ask("GET", "/users/", params={"username": username})["users"]
+        found = self._ask("GET", "/users/", {"username": username})["users"]
         return found[0] if found else None
 
     def administer(self, id: int, **change: Any) -> shapes.Account:
@@ -121,7 +121,7 @@ class Flasky:
 
     # How --------------------------------------------------------------------------------------------
 
-    def _ask(self, method: str, path: str, params: dict[str, str] | None = None, **body: Any) -> Any:
+    def _ask(self, method: str, path: str, params: dict[str, str] | None = None, /, **body: Any) -> Any:
         answer = self._sent(method, path, params, body)
         if answer.status_code == UNAUTHORIZED and self._refresh:
             self._renew()

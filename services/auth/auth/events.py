@@ -1,6 +1,7 @@
 """Every event that auth publishes, and the current state of everybody for those who need it again."""
 
 import sqlalchemy as sa
+from pydantic import BaseModel
 
 from chassis import outbox
 from chassis.events import Event
@@ -30,7 +31,11 @@ class UserGone(Shape):
     id: int
 
 
-PUBLISHES = {USER_REGISTERED: UserState, USER_CHANGED: UserState, USER_REMOVED: UserGone}
+PUBLISHES: dict[str, type[BaseModel]] = {
+    USER_REGISTERED: UserState,
+    USER_CHANGED: UserState,
+    USER_REMOVED: UserGone,
+}
 
 
 def user_registered(user: User) -> None:

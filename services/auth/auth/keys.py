@@ -217,7 +217,7 @@ def pem(key: Ed25519PrivateKey) -> bytes:
 
 
 def keyring() -> Keyring:
-    return current_app.extensions["keyring"]  # type: ignore[no-any-return]
+    return current_app.extensions["keyring"]
 
 
 def make_first() -> None:

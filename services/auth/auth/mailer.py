@@ -8,7 +8,6 @@ from contextlib import closing, suppress
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
 
@@ -70,9 +69,9 @@ def into_file(id: int, built: EmailMessage) -> None:
 class Smtp(smtplib.SMTP):
     """SMTP that ends in time: each answer may take what is left of the whole talk."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    def __init__(self, host: str, port: int) -> None:
         self._until = time.monotonic() + WHOLE_TALK
-        super().__init__(*given, timeout=WHOLE_TALK, **named)
+        super().__init__(host, port, timeout=WHOLE_TALK)
 
     def getreply(self) -> tuple[int, bytes]:
         left = self._until - time.monotonic()

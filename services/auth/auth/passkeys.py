@@ -30,7 +30,7 @@ def creation_options(user: Mapping[str, Any], challenge: str, known: Iterable[st
         challenge=base64url_to_bytes(challenge),
         exclude_credentials=_descriptors(known),
     )
-    return json.loads(options_to_json(options))  # type: ignore[no-any-return]
+    return json.loads(options_to_json(options))
 
 
 def request_options(challenge: str, known: Iterable[str]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def request_options(challenge: str, known: Iterable[str]) -> dict[str, Any]:
     options = webauthn.generate_authentication_options(
         rp_id=_host(), challenge=base64url_to_bytes(challenge), allow_credentials=_descriptors(known)
     )
-    return json.loads(options_to_json(options))  # type: ignore[no-any-return]
+    return json.loads(options_to_json(options))
 
 
 def made(credential: dict[str, Any], challenge: str) -> Made | None:

@@ -105,7 +105,7 @@ def _enough_memory() -> Iterator[None]:
 
 
 def hasher() -> Hasher:
-    return current_app.extensions["hasher"]  # type: ignore[no-any-return]
+    return current_app.extensions["hasher"]
 
 
 def hashed(password: str) -> str:

@@ -117,4 +117,4 @@ def verified(token: str) -> Actor:
 
 
 def verifier() -> Verifier:
-    return current_app.extensions["verifier"]  # type: ignore[no-any-return]
+    return current_app.extensions["verifier"]

@@ -172,9 +172,8 @@ class Gateway:
         """One of our own pages, by Flask, which logs and counts it as any service does."""
         visit.environ |= {"HTTP_X_REQUEST_ID": visit.request_id, "HTTP_TRACEPARENT": visit.traceparent}
         kept: list[Any] = []
-        body = b"".join(
-            self._app(visit.environ, lambda status, headers, _=None: kept.extend((status, headers)))
-        )
+        keep: Any = lambda status, headers, _=None: kept.extend((status, headers))  # noqa: E731
+        body = b"".join(self._app(visit.environ, keep))
         visit.body_read = True
         headers, _ = sift(kept[1])
         return Reply(int(kept[0][:3]), headers, body, logged=True)

@@ -76,7 +76,8 @@ def abandon(visit: Visit) -> None:
     """
     stream = visit.environ["wsgi.input"]
     ended = False
-    with gevent.Timeout(DRAIN_SECONDS, False), contextlib.suppress(ParseException, OSError):
+    in_time = gevent.Timeout(DRAIN_SECONDS, False)  # type: ignore[arg-type] # gevent's word for: raise nothing
+    with in_time, contextlib.suppress(ParseException, OSError):
         ended = len(stream.read(DRAIN_BYTES)) < DRAIN_BYTES
     if not ended:
         stream.failed = True

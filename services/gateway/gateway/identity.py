@@ -51,7 +51,7 @@ class Identities:
         self._seconds, self._most = settings.identity_seconds, settings.identity_entries
         self._key = os.urandom(32)
         self._known: OrderedDict[bytes, Identity] = OrderedDict()
-        self._under_way: dict[bytes, AsyncResult] = {}
+        self._under_way: dict[bytes, AsyncResult[Identity]] = {}
         self._passwords = BoundedSemaphore(settings.password_exchanges)
 
     def of(self, credential: Credential, address: str) -> Identity:
@@ -91,7 +91,7 @@ class Identities:
         """Does the work, or waits for the one who is at it: one exchange at a time for each credential."""
         other = self._under_way.get(key)
         if other is not None:
-            return other.get()
+            return other.get()  # type: ignore[return-value] # it is set, or raises
         mine = self._under_way[key] = AsyncResult()
         try:
             identity = work()

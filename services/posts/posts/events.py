@@ -1,6 +1,7 @@
 """Every event that posts publishes, and the current state of everything for those who need it again."""
 
 import sqlalchemy as sa
+from pydantic import BaseModel
 
 from chassis import outbox
 from chassis.database import Row
@@ -82,7 +83,7 @@ class PersonForgotten(Shape):
     id: int
 
 
-PUBLISHES = {
+PUBLISHES: dict[str, type[BaseModel]] = {
     POST_PUBLISHED: PostState,
     POST_EDITED: PostState,
     POST_REMOVED: PostGone,

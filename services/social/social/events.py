@@ -1,6 +1,7 @@
 """Every event that social publishes, and the current state of everything for those who need it again."""
 
 import sqlalchemy as sa
+from pydantic import BaseModel
 
 from chassis import outbox
 from chassis.events import Event
@@ -28,7 +29,11 @@ class PersonForgotten(Shape):
     id: int
 
 
-PUBLISHES = {USER_FOLLOWED: FollowState, USER_UNFOLLOWED: FollowState, USER_FORGOTTEN: PersonForgotten}
+PUBLISHES: dict[str, type[BaseModel]] = {
+    USER_FOLLOWED: FollowState,
+    USER_UNFOLLOWED: FollowState,
+    USER_FORGOTTEN: PersonForgotten,
+}
 UNHEARD = frozenset((USER_FOLLOWED, USER_UNFOLLOWED))
 """Nobody listens to these yet; a test takes a type out of here as soon as an agreement names it."""
 

@@ -158,6 +158,7 @@ def test_a_stranger_s_page_is_not_sent_again_until_it_changes(site, ann):
     assert first.headers["Vary"] == "Cookie, Accept-Encoding"
     small = stranger.get("/", headers={"Accept-Encoding": "gzip"})
     assert gzip.decompress(small.data) == first.data
+    assert stranger.get("/", headers={"Accept-Encoding": "gzip;q=0"}).data == first.data
     assert stranger.get("/", headers=tag).status_code == 304
     assert stranger.get("/").data == first.data
     stranger.http.set_cookie("theme", "dark")
@@ -181,6 +182,9 @@ def test_files_are_kept_for_a_year_under_an_address_that_changes(site):
     good = stranger.get(f"/static/{BUILD}/site.css", headers={"Accept-Encoding": "gzip"})
     assert good.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert (good.headers["Content-Encoding"], good.headers["Vary"]) == ("gzip", "Accept-Encoding")
+    refused = stranger.get(f"/static/{BUILD}/site.css", headers={"Accept-Encoding": "gzip;q=0, identity"})
+    assert "Content-Encoding" not in refused.headers
+    assert gzip.decompress(good.data) == refused.data
     assert stranger.get("/static/0123456789/site.css").headers["Cache-Control"] == "public, max-age=3600"
     assert "max-age=3600" in stranger.get("/static/vendor/bootstrap/LICENSE").headers["Cache-Control"]
     for path in (

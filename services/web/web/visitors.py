@@ -33,7 +33,7 @@ class SignInFirst(Exception):
 
 def visitor() -> Actor | None:
     """Who is signed in here, if anybody."""
-    return g.get("actor")  # type: ignore[no-any-return]
+    return g.get("actor")
 
 
 def me() -> Actor:

@@ -43,8 +43,8 @@ class PgBouncer(Server):
     def transactions(self) -> dict[str, int]:
         """How many of each database went through it since it was started."""
         server = self._server
-        given = {"user": server.username, "password": server.password, "host": "127.0.0.1", "port": self.port}
-        with psycopg.connect(dbname="pgbouncer", autocommit=True, **given) as admin:
+        url = f"postgresql://{server.username}:{server.password}@127.0.0.1:{self.port}/pgbouncer"
+        with psycopg.connect(url, autocommit=True) as admin:
             rows = admin.execute("SHOW STATS_TOTALS").fetchall()
         return {row[0]: row[1] for row in rows}
 

@@ -113,8 +113,8 @@ class Postgres(Server, Databases):
             "autovacuum": "off",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        command = (self._program("postgres"), "-D", self.folder / "data", "-p", str(self.port), *options)
-        self._children = [self._run(*command)]
+        place = ("-D", self.folder / "data", "-p", str(self.port))
+        self._children = [self._run(self._program("postgres"), *place, *options)]
 
     def _initialise(self) -> None:
         password = self._own(self.folder / "password", self.password)

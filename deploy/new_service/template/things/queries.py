@@ -1,9 +1,8 @@
 """Every read of things. One statement each; a second one only by primary key."""
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 
+from chassis.database import Row, Rows
 from chassis.problems import NotFound
 
 from .models import Thing, db
@@ -20,7 +19,7 @@ ONE = ROW.where(Thing.id == sa.bindparam("id"))
 COUNT = sa.select(sa.func.count()).select_from(Thing).where(MINE)
 
 
-def things_of(owner: int, size: int, offset: int) -> Sequence[sa.RowMapping]:
+def things_of(owner: int, size: int, offset: int) -> Rows:
     """A person's, newest first."""
     return db.rows(PAGE, {"owner": owner, "size": size, "offset": offset})
 
@@ -30,7 +29,7 @@ def how_many(owner: int) -> int:
     return int(db.value(COUNT, {"owner": owner}))
 
 
-def thing(id: int) -> sa.RowMapping:
+def thing(id: int) -> Row:
     """One thing. Raises `NotFound`."""
     row = db.row(ONE, {"id": id})
     if row is None:

@@ -9,6 +9,7 @@
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -97,7 +98,7 @@ def go_on_removing() -> None:
 
 def finish(id: int) -> None:
     """Erases a batch of what auth has said of somebody, or the rest of everything, and adds the receipt."""
-    whole = {"with_for_update": True, "populate_existing": True}
+    whole: dict[str, Any] = {"with_for_update": True, "populate_existing": True}
     part = db.session.get(Removal, (id, OWN), **whole)
     user = db.session.get_one(User, id, **whole)
     if part is not None and part.done_at is None and forgetting.forget(id):
@@ -107,9 +108,7 @@ def finish(id: int) -> None:
         forget_rows(user)
         user.erase()
         part.done_at = now()
-        journal.note(
-            id, part.requested_at
-        )  # once more: the process may have died before it could the first time
+        journal.note(id, part.requested_at)  # again: its process may have died before it could the first time
     db.session.commit()
 
 

@@ -102,7 +102,7 @@ class User(db.Model):
         self.name = self.location = self.about_me = None
         self.password_hash = self.avatar_hash = ""
         self.confirmed = False
-        self.member_since = self.last_seen = self.removed_at
+        self.member_since = self.last_seen = self.removed_at  # type: ignore[assignment] # it was closed
 
 
 class Removal(db.Model):

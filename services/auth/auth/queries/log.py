@@ -37,4 +37,4 @@ def log_entries(size: int, *, user: int | None = None, kind: str = "", before: i
 
 
 def detail(row: Row) -> dict[str, Any]:
-    return json.loads(row["detail"])  # type: ignore[no-any-return]
+    return json.loads(row["detail"])

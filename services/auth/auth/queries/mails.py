@@ -38,7 +38,7 @@ def mails_due(state: str) -> bool:
 
 def mails_waiting_since() -> datetime | None:
     """When the oldest mail was written that is not yet sent."""
-    return db.value(MAILS_WAITING)  # type: ignore[no-any-return]
+    return db.value(MAILS_WAITING)
 
 
 def mails_failed() -> int:

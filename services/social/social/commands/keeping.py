@@ -42,7 +42,7 @@ NEWEST = (
     .limit(1)
     .correlate(Person)
 )
-COUNTED = {
+COUNTED: dict[str, sa.ScalarSelect[Any]] = {
     "follower_count": counted(Follow.followed_id),
     "following_count": counted(Follow.follower_id),
     "latest_at": NEWEST.with_only_columns(Card.published_at).scalar_subquery(),

@@ -12,7 +12,8 @@ from chassis.tokens import Actor
 from ..models import ACTIVE, LEAVING, Follow, Person, db
 from .merging import PAGE_OF
 
-FORMER, LATTER = sa.bindparam("reader"), sa.bindparam("person")
+FORMER: sa.BindParameter[int] = sa.bindparam("reader")
+LATTER: sa.BindParameter[int] = sa.bindparam("person")
 
 
 def _ties(whose: Any, whom: Any) -> sa.Select:  # type: ignore[type-arg]

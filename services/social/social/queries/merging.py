@@ -80,9 +80,9 @@ ORDER BY c.published_at DESC, c.id DESC"""
 def _statement(page: str) -> sa.TextualSelect:
     numbers = [sa.bindparam(name, type_=sa.BigInteger) for name in ("person", "size", "offset", "reach")]
     named = ("total", "known", "id", "author_id", "body", "body_html")
-    columns = [*map(sa.column, named), sa.column("published_at", Timestamp)]
-    more = map(sa.column, ("comment_count", "username", "avatar_hash"))
-    return sa.text(HEADS + page + SHOWN).bindparams(*numbers).columns(*columns, *more)  # habit: constants
+    of_others = ("comment_count", "username", "avatar_hash")
+    columns = [*map(sa.column, named), sa.column("published_at", Timestamp), *map(sa.column, of_others)]
+    return sa.text(HEADS + page + SHOWN).bindparams(*numbers).columns(*columns)  # habit: constants
 
 
 def keep_to_indexes(engine: sa.Engine) -> None:

@@ -96,7 +96,7 @@ class Calls:
 def calls() -> Calls:
     if "calls" not in g:
         g.calls = Calls()
-    return g.calls  # type: ignore[no-any-return]
+    return g.calls
 
 
 def credential(method: str, insider: bool) -> dict[str, str]:
@@ -139,14 +139,14 @@ def _answer(service: str, method: str, path: str, given: dict[str, str], sent: b
         seconds = min(shared.until - time.monotonic(), settings.call_seconds)
         given[deadlines.HEADER] = str(max(int(seconds * 1000), 0))
         if not shared.asking:
-            return wire.ask(method, path, given, sent, seconds)  # type: ignore[no-any-return]
+            return wire.ask(method, path, given, sent, seconds)
         shared.ahead[service, path] = _sent(wire, method, path, given, sent, seconds)
     if shared.asking:
         raise NotYet
     del shared.ahead[service, path]
     if isinstance(asked, Failed):
         raise asked
-    return wire.answer(asked)  # type: ignore[no-any-return]
+    return wire.answer(asked)
 
 
 def _sent(wire: Wire, *question: Any) -> Asked | Failed:

@@ -175,7 +175,7 @@ class Page(Generic[Item]):
 
     @cached_property
     def told(self) -> dict[str, Any]:
-        return orjson.loads(self._body)  # type: ignore[no-any-return]
+        return orjson.loads(self._body)
 
     @property
     def count(self) -> int:

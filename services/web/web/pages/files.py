@@ -64,7 +64,7 @@ def static_file(file: str) -> Response:
 
 
 def _sent(file: File, caching: str) -> Response:
-    small = bool(file.small) and "gzip" in request.accept_encodings
+    small = bool(file.small) and request.accept_encodings.quality("gzip") > 0
     response = Response(file.small if small else file.content, mimetype=file.type)
     response.headers["Cache-Control"] = caching
     if file.small:

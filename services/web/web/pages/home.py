@@ -44,8 +44,8 @@ def _home(form: PostForm | None, status: int = 200, preview: str = "") -> Respon
     page, followed = asked_page(), shows_followed()
     found = maybe(lambda: listing(followed, page))
     pager = Pager("/", page, found, settings.posts_per_page) if found else None
-    shown = {"form": form, "posts": found, "pager": pager, "followed": followed, "preview": preview}
-    return show("home.html", status, shared=found is not None, **shown)
+    shown: dict[str, Any] = {"posts": found, "pager": pager, "followed": followed}
+    return show("home.html", status, shared=found is not None, form=form, preview=preview, **shown)
 
 
 def shows_followed() -> bool:

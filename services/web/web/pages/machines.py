@@ -1,6 +1,7 @@
 """For programs that read pages: Atom feeds (RFC 4287) and the sitemap. Strangers' reading, whoever asks."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import Blueprint, Response, g
 
@@ -38,8 +39,8 @@ def feed_of(username: str) -> Response:
 
 def _feed(found: Page[Post], title: str, page: str, itself: str) -> Response:
     updated = max((post.timestamp for post in found.items), default=EPOCH)
-    shown = {"posts": found.items, "title": title, "page": page, "itself": itself, "updated": updated}
-    return show("feed.xml", shared=True, mimetype=ATOM, **shown)
+    shown: dict[str, Any] = {"posts": found.items, "title": title, "page": page, "updated": updated}
+    return show("feed.xml", shared=True, mimetype=ATOM, itself=itself, **shown)
 
 
 @pages.get("/sitemap.xml")

@@ -31,9 +31,9 @@ def user(username: str) -> Response:
     person, writings, relationship = _found_before(username, page) or _found(username, page)
     path = f"/user/{person.username}"
     pager = Pager(path, page, writings, settings.posts_per_page) if writings else None
-    shown = {"person": person, "writings": writings, "pager": pager, "relationship": relationship}
+    shown: dict[str, Any] = {"person": person, "writings": writings, "relationship": relationship}
     whole = isinstance(person, Profile) and None not in (writings, relationship)
-    return show("user.html", shared=whole, **shown)
+    return show("user.html", shared=whole, pager=pager, **shown)
 
 
 def _found_before(username: str, page: int) -> Everything | None:
@@ -121,8 +121,8 @@ def _ties(username: str, title: str, endpoint: str, read: Any) -> Response:
     found = maybe(lambda: read(person.id, page))
     path = f"/{endpoint}/{person.username}"
     pager = Pager(path, page, found, settings.followers_per_page) if found else None
-    shown = {"person": person, "title": title, "endpoint": endpoint, "ties": found, "pager": pager}
-    return show("followers.html", shared=found is not None, **shown)
+    shown: dict[str, Any] = {"person": person, "title": title, "endpoint": endpoint, "ties": found}
+    return show("followers.html", shared=found is not None, pager=pager, **shown)
 
 
 @pages.route("/edit-profile", methods=["GET", "POST"])

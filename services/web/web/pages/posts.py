@@ -1,5 +1,7 @@
 """One post with its comments: reading, commenting, changing, deleting."""
 
+from typing import Any
+
 from flask import Blueprint, Response, request
 
 from chassis.access import public
@@ -42,8 +44,8 @@ def post(id: int) -> Response:
 def _post(id: int, form: CommentForm | None, status: int = 200, preview: str = "") -> Response:
     shown, page, found = _read(id)
     pager = Pager(f"/post/{id}", page, found, settings.comments_per_page, "#comments")
-    context = {"post": shown, "comments": found, "pager": pager, "form": form, "preview": preview}
-    return show("post.html", status, shared=True, **context)
+    context: dict[str, Any] = {"post": shown, "comments": found, "pager": pager}
+    return show("post.html", status, shared=True, form=form, preview=preview, **context)
 
 
 def _read(id: int) -> tuple[Post, int, Page[Comment]]:
