@@ -36,6 +36,9 @@ def deliver_one(mail: Outgoing) -> None:
     except (OSError, smtplib.SMTPException) as error:
         log.warning("mail not sent", extra={"mail": mail.id, "reason": type(error).__name__})
         commands.mail_failed(mail.id, f"{type(error).__name__}: {error}", for_good=refused_for_good(error))
+    except Exception as error:
+        log.exception("mail cannot be written", extra={"mail": mail.id})
+        commands.mail_failed(mail.id, f"{type(error).__name__}: {error}", for_good=True)
     else:
         commands.mail_sent(mail.id)
 

@@ -8,6 +8,7 @@ from chassis import retention
 
 from .states import email_of, password_of
 from .test_factors import code, finish, with_app
+from .test_passkeys import with_passkey
 
 OWN, ALL = "/api/v1/users/me/log/", "/api/v1/log/"
 ADDRESS = {"X-Forwarded-For": "192.0.2.9", "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}
@@ -160,3 +161,21 @@ def test_moderation_is_told_to_both(auth):
         assert (enabled["kind"], disabled["kind"]) == ("comment-enabled", "comment-disabled")
         assert (disabled["user"]["username"], disabled["by"]["username"]) == ("ben", "mod")
         assert disabled["detail"] == {"comment": 7}
+
+
+def test_a_passkey_is_told_by_its_number_not_by_what_its_owner_calls_it(auth):
+    browser, _, made = with_passkey(auth)
+    [entry] = browser.get(f"{OWN}?kind=passkey-added").json["entries"]
+    assert entry["detail"] == {"passkey": made.json["id"]}
+
+
+def test_confirming_again_gives_no_role_and_tells_of_none(auth):
+    auth.administrator()
+    auth.person("john")
+    auth.flask("users", "grant", email_of("john"), "Administrator")
+    demoted = auth.signed_in("john").patch("/api/v1/users/1", json={"role": "User"})
+    assert demoted.status_code == 200
+    assert auth.in_browser("admin").post("/api/v1/users/me/confirmation").status_code == 202
+    assert auth.confirm(email_of("admin")).status_code == 200
+    assert auth.in_browser("admin").get("/api/v1/users/me").json["role"]["name"] == "User"
+    assert len(auth.rows("audit", "kind = 'role-changed' AND user_id = 1")) == 2

@@ -226,3 +226,26 @@ def test_production_sends_no_password_in_the_clear():
         Settings(**secrets, mail_username="flasky", mail_use_tls=False)
     assert Settings(**secrets, mail_username="flasky").mail_use_tls
     assert not Settings(**secrets, mail_use_tls=False).mail_username
+
+
+def test_an_address_that_a_header_would_read_as_another_is_refused(auth):
+    for local in ("=?utf-8?q?victim?=", "=?utf-8?q?=0a?=", "=?utf-8?q?x=40evil.test=2cy?="):
+        answer = auth.register("ann", email=f"{local}@corp.example")
+        assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "email")
+
+
+def test_a_mail_that_cannot_be_written_does_not_hold_up_the_others(auth, by_smtp):
+    auth.newcomer("susan")
+    auth.change("UPDATE mails SET \"to\" = '=?utf-8?q??=@example.com'")
+    auth.newcomer("john")
+    auth.deliver()
+    first, second = auth.rows("mails")
+    assert (first["state"], second["state"]) == ("failed", "sent")
+    assert [message["To"] for message in by_smtp.received] == ["john@example.com"]
+
+
+def test_an_address_that_grows_in_small_letters_is_nobody_s(auth):
+    answer = auth.anonymous().post("/api/v1/users/reset", json={"email": "İ" * 200})
+    assert answer.status_code == 202
+    auth.deliver()
+    assert auth.rows("mails") == []

@@ -236,3 +236,30 @@ def test_no_address_is_kept_of_guesses(auth):
     guess(auth, "susan")
     assert "susan" not in str(auth.rows("guesses"))
     assert password_of("susan") not in str(auth.rows("guesses"))
+
+
+def test_right_passwords_leave_nothing_among_the_guesses(auth):
+    auth.newcomer("susan")
+    for _ in range(3):
+        auth.by_password("susan")
+        auth.by_password("susan", "wrong")
+    wrong = [len(row["moments"].split(" ")) for row in auth.rows("guesses", "key LIKE 'account:%'")]
+    assert wrong == [3]
+
+
+def test_ipv4_in_the_clothes_of_ipv6_is_not_one_address(auth):
+    auth.newcomer("susan")
+    for last in range(10):
+        auth.by_password("john", "wrong", address=f"::ffff:192.0.2.{last}")
+    assert auth.by_password("susan", address="::ffff:198.51.100.7").status_code == 200
+
+
+def test_an_international_domain_is_found_as_it_was_typed(auth):
+    typed = "ann@bücher.example"
+    assert auth.register("ann", email=typed).status_code == 201
+    shown = {"password": password_of("ann"), "address": "192.0.2.1"}
+    assert auth.exchange(kind="password", email=typed, **shown).status_code == 200
+    assert auth.exchange(kind="password", email="ann@XN--bcher-kva.example", **shown).status_code == 200
+    assert auth.confirm("ann@xn--bcher-kva.example").status_code == 200
+    assert auth.anonymous().post("/api/v1/users/reset", json={"email": typed}).status_code == 202
+    assert "/auth/reset/" in auth.mails("ann@xn--bcher-kva.example")[-1]

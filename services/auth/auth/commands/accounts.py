@@ -14,6 +14,7 @@ from .. import events, letters, passwords, queries
 from ..models import ROLES, USER, Kind, Permission, Role, Session, User, db
 from . import log, mails
 from .rows import held
+from .second import void_challenges
 from .sessions import revoke
 
 PUBLIC = ("username", "name", "avatar_hash")
@@ -137,6 +138,7 @@ def apply(user: User, changes: Mapping[str, Any]) -> None:
         mails.void_links(user.id)
     if "disabled" in changed and user.disabled:
         revoke(Session.user_id == user.id)
+        void_challenges(user.id)
     if changed.intersection(PUBLIC):
         user.version += 1
         events.user_changed(user)

@@ -109,8 +109,11 @@ def add_passkey(actor: Actor, token: str, name: str, credential: dict[str, Any])
     passkey = Passkey(**made._asdict(), user_id=user.id, hash=tokens.fingerprint(made.credential))
     passkey.name, passkey.created_at = name, now()
     db.session.add(passkey)
-    db.session.flush()
-    log.note(Kind.PASSKEY_ADDED, user.id, name=name)
+    try:
+        db.session.flush()
+    except sa.exc.IntegrityError:
+        raise Conflict("This passkey is in use already. Make another one.") from None
+    log.note(Kind.PASSKEY_ADDED, user.id, passkey=passkey.id)
     codes = switched_on(user)
     db.session.commit()
     return passkey.id, codes
@@ -122,7 +125,7 @@ def remove_passkey(actor: Actor, id: int, password: str, address: str) -> None:
     passkey = db.session.get(Passkey, id, populate_existing=True)
     if passkey is None or passkey.user_id != user.id:
         raise NotFound
-    log.note(Kind.PASSKEY_REMOVED, user.id, name=passkey.name)
+    log.note(Kind.PASSKEY_REMOVED, user.id, passkey=passkey.id)
     db.session.delete(passkey)
     db.session.flush()
     switch_off_if_last(user)

@@ -18,18 +18,19 @@ from chassis.problems import TooMany
 from chassis.reading import Locking
 from chassis.settings import settings
 
-from .. import queries, tokens
+from .. import addresses, queries, tokens
 from ..models import Guesses, db
 
 NOTE = (
     "INSERT INTO guesses (key, moments, last_at) VALUES {rows} ON CONFLICT (key)"
-    " DO UPDATE SET moments = guesses.moments || ' ' || excluded.moments, last_at = excluded.last_at"
+    " DO UPDATE SET moments = trim(guesses.moments || ' ' || excluded.moments), last_at = excluded.last_at"
     " RETURNING key, moments"
 )
 KEEP = sa.text("UPDATE guesses SET moments = :moments WHERE key = :key")
 # In the order in which notes are made: two at once, of the same person, do not wait for each other crosswise.
 FORGET = Locking(
-    "UPDATE guesses SET moments = replace(moments, :moment, '') WHERE key IN"
+    "UPDATE guesses SET moments = trim(replace(' ' || moments || ' ', ' ' || :moment || ' ', ' '))"
+    " WHERE key IN"
     " (SELECT key FROM guesses WHERE key IN (:first, :last) ORDER BY key FOR UPDATE)"
 )
 DEVICES = 4  # accounts that one browser is known for
@@ -125,7 +126,7 @@ def of_account(id: int, email: str) -> tuple[list[str], str]:
 
 
 def of_address(email: str) -> str:
-    return tokens.keyed("guesses", email.strip().lower())
+    return tokens.keyed("guesses", addresses.normal(email))
 
 
 def known_device(email: str, device: str) -> str:
@@ -145,7 +146,7 @@ def remembered_device(email: str, device: str) -> str:
 
 
 def device_owner(email: str) -> str:
-    return tokens.keyed("device", email.strip().lower())[:20]
+    return tokens.keyed("device", addresses.normal(email))[:20]
 
 
 def secret() -> str:
@@ -154,12 +155,14 @@ def secret() -> str:
 
 
 def network(address: str) -> str:
-    """IPv6 gives everybody at least 2^64 addresses; those count as one."""
+    """IPv6 gives everybody at least 2^64 addresses; those count as one, but for IPv4 in IPv6's clothes."""
     try:
-        version = ipaddress.ip_address(address).version
+        found = ipaddress.ip_address(address)
     except ValueError:
         return address[:64]
-    return address if version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
 
 
 def recent(moments: str, rule: Rule) -> list[str]:

@@ -10,14 +10,16 @@ from chassis.problems import Conflict, Invalid, TooMany, Unauthenticated
 from chassis.settings import settings
 from chassis.tokens import Actor
 
-from .. import events, letters, passwords, queries, tokens
+from .. import addresses, events, letters, passwords, queries, tokens
 from ..models import ADMINISTRATOR, Kind, Mail, MailToken, Role, Session, User, db
 from . import guesses, log, mails
 from .accounts import refuse_taken, saving
 from .proofs import proven
 from .rows import held
+from .second import void_challenges
 from .sessions import revoke
 
+LONGEST_ADDRESS = Mail.to.type.length
 BAD_LINK = "This link is invalid or has expired."
 
 
@@ -34,8 +36,9 @@ def confirm(token: str, by: Actor | None = None) -> int:
     user = used(token, letters.CONFIRM)
     if by is not None and by.id != user.id:
         raise bad_link()
-    user.confirmed = True
-    make_administrator_if_due(user)
+    if not user.confirmed:
+        user.confirmed = True
+        make_administrator_if_due(user)
     user.raise_ver(now())
     log.note(Kind.CONFIRMED, user.id)
     db.session.commit()
@@ -44,7 +47,7 @@ def confirm(token: str, by: Actor | None = None) -> int:
 
 def make_administrator_if_due(user: User) -> None:
     """Whoever proves to read the administrator's mail is the administrator."""
-    if settings.admin and user.email == settings.admin.strip().lower():
+    if settings.admin and user.email == addresses.normal(settings.admin):
         was = db.session.scalar(sa.select(Role.name).where(Role.id == user.role_id))
         log.note(Kind.ROLE_CHANGED, user.id, was=was, role=ADMINISTRATOR)
         user.role_id = db.session.scalars(sa.select(Role.id).where(Role.name == ADMINISTRATOR)).one()
@@ -55,9 +58,12 @@ def ask_reset(email: str) -> None:
 
     Who asks too often for one address is told nothing, and nothing is mailed.
     """
+    address = addresses.normal(email)
+    if len(address) > LONGEST_ADDRESS:  # small letters may be more than capital ones; nobody has it
+        return
     with suppress(TooMany):
-        guesses.note(guesses.mail_keys(email), guesses.mails_rule())
-        note_asked(email.strip().lower())
+        guesses.note(guesses.mail_keys(address), guesses.mails_rule())
+        note_asked(address)
 
 
 def note_asked(email: str) -> None:
@@ -94,11 +100,12 @@ def change_password(actor: Actor, old: str, new: str, address: str) -> None:
 
 
 def set_password(user: User, hash: str) -> None:
-    """Everything that was given for the old one ends: tokens, and links under way."""
+    """Everything that was given for the old one ends: tokens, links and sign-ins under way."""
     user.password_hash = hash
     user.raise_ver(now())
     user.password_ver = user.ver
     mails.void_links(user.id, letters.RESET, letters.CHANGE_EMAIL)
+    void_challenges(user.id)
 
 
 def checked(actor: Actor, password: str, address: str, field: str) -> queries.Row:

@@ -69,10 +69,15 @@ def pending(token: str, purpose: str) -> queries.Row:
     return found
 
 
+def void_challenges(user_id: int) -> None:
+    """What was begun by a password, or in a session, that counts no more; within the transaction."""
+    db.session.execute(sa.delete(Challenge).where(Challenge.user_id == user_id))
+
+
 def prove_second(account: queries.Row, shown: Second, challenge: str = "", device: str = "") -> str:
     """Which second factor it was. Raises `Unauthenticated` or `TooMany`."""
     known = guesses.known_device(account["email"], device)
-    keys = [f"device:{known}"] if known else [f"codes:{account['id']}"]
+    keys = [f"device:{known}:codes" if known else f"codes:{account['id']}"]
     guess = guesses.note(keys, codes_rule())
     kind = matched(account["id"], shown, challenge)
     if not kind:
@@ -99,7 +104,7 @@ def matched(user_id: int, shown: Second, challenge: str) -> str:
 def matches_totp(user_id: int, code: str, *, unconfirmed: bool = False) -> bool:
     """Each code once, one step early or late; the row is locked, so that two at once are not both right."""
     totp = db.session.get(Totp, user_id, with_for_update=True, populate_existing=True)
-    if totp is None or (totp.confirmed_at is None) != unconfirmed:
+    if totp is None or (totp.confirmed_at is None) != unconfirmed or not CODE.fullmatch(code):
         return False
     secret, step = boxes.opened(totp.box), int(time.time()) // STEP
     if not secret:

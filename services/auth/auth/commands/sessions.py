@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from chassis.events import now
-from chassis.problems import Invalid, NotAllowed, SecondStepNeeded, Unauthenticated
+from chassis.problems import Invalid, NotAllowed, NotFound, SecondStepNeeded, Unauthenticated
+from chassis.reading import Locking
 from chassis.tokens import Actor
 
 from .. import origin, queries, tokens
@@ -17,7 +18,7 @@ from ..models import Kind, RefreshToken, Session, db
 from . import guesses, log
 from .proofs import judged, prove
 from .rows import held
-from .second import SIGN_IN, Second, begin_challenge, pending, prove_second, use_up
+from .second import SIGN_IN, Second, begin_challenge, pending, prove_second, use_up, void_challenges
 
 warnings = logging.getLogger(__name__)
 REMEMBERED = timedelta(days=365)
@@ -28,10 +29,14 @@ GRACE = timedelta(seconds=20)
 BROWSER, API = "browser", "api"
 ONCE_AN_HOUR = guesses.Rule(1, 3600.0, "")
 CODE_NEEDED = 'This account has a second factor. Send a code of it as `otp` in the body: {"otp": "123456"}.'
-OPEN = sa.text(
+# Nothing if what was proven holds no more: a password may be reset while it is hashed. The lock makes one of
+# the two wait, so that whoever ends all sessions ends this one, too.
+OPEN = Locking(
     "INSERT INTO sessions (sid, user_id, kind, cookie_hash, agent, address, created_at, last_seen,"
     " expires_at, idle_seconds)"
-    " VALUES (:sid, :user, :kind, :cookie_hash, :agent, :address, :at, :at, :expires_at, :idle_seconds)"
+    " SELECT :sid, id, :kind, :cookie_hash, :agent, :address, :at, :at, :expires_at, :idle_seconds FROM users"
+    " WHERE id = :user AND password_ver = :password_ver AND second_factor = :second_factor"
+    " AND NOT disabled AND removed_at IS NULL FOR SHARE"
 ).bindparams(
     sa.bindparam("at", type_=Session.created_at.type),
     sa.bindparam("expires_at", type_=Session.expires_at.type),
@@ -59,6 +64,7 @@ def sign_in(email: str, password: str, *, remember: bool, device: str = "") -> S
     """Opens a browser's session, unless a second step is needed first. Raises as `prove`."""
     account = prove(email, password, origin.current().address, device)
     if account["second_factor"]:
+        refuse_outdated(account)
         token, _ = begin_challenge(account["id"], SIGN_IN, remember)
         db.session.commit()
         return Begun(token)
@@ -72,15 +78,16 @@ def finish_sign_in(token: str, shown: Second, *, device: str = "") -> SignedIn:
     if account["disabled"]:
         raise Unauthenticated
     way = prove_second(account, shown, begun["challenge"], device)
-    use_up(token)
-    return opened(account, begun["remember"], device, way)
+    return opened(account, begun["remember"], device, way, token)
 
 
-def opened(account: queries.Row, remember: bool, device: str, way: str) -> SignedIn:
-    """A session for a browser, which is known from now on (`device` is its cookie)."""
+def opened(account: queries.Row, remember: bool, device: str, way: str, begun: str = "") -> SignedIn:
+    """A session for a browser, which is known from now on (`device` is its cookie); `begun` is used up."""
     cookie, life = tokens.new_secret(), REMEMBERED if remember else IDLE
     idle = None if remember else int(IDLE.total_seconds())
-    sid = new_session(account["id"], BROWSER, life, tokens.fingerprint(cookie), idle)
+    sid = new_session(account, BROWSER, life, tokens.fingerprint(cookie), idle)
+    if begun:
+        use_up(begun)
     log.note(Kind.SIGNED_IN, account["id"], way=way)
     db.session.commit()
     token, _ = tokens.sign(account, ["session"], session=sid)
@@ -89,14 +96,30 @@ def opened(account: queries.Row, remember: bool, device: str, way: str) -> Signe
 
 
 def new_session(
-    user_id: int, kind: str, life: timedelta, cookie_hash: str | None = None, idle_seconds: int | None = None
+    account: queries.Row,
+    kind: str,
+    life: timedelta,
+    cookie_hash: str | None = None,
+    idle_seconds: int | None = None,
 ) -> str:
-    """Its number; within the transaction."""
+    """Its number; within the transaction. Raises `Unauthenticated` if the account is not as it was proven."""
     at, sid = now(), secrets.token_hex(16)
-    row = {"sid": sid, "user": user_id, "kind": kind, "at": at, "expires_at": at + life}
+    row = {"sid": sid, "user": account["id"], "kind": kind, "at": at, "expires_at": at + life}
     row |= {"cookie_hash": cookie_hash, "idle_seconds": idle_seconds} | origin.current()._asdict()
-    db.change(OPEN, row)
+    row |= {name: account[name] for name in ("password_ver", "second_factor")}
+    if not db.change(OPEN, row):
+        raise Unauthenticated
     return sid
+
+
+def refuse_outdated(account: queries.Row) -> None:
+    """Raises `Unauthenticated` if the account is not as it was proven; within the transaction."""
+    try:
+        user = held(account["id"])
+    except NotFound:
+        raise Unauthenticated from None
+    if user.disabled or user.password_ver != account["password_ver"]:
+        raise Unauthenticated
 
 
 def exchange_password(email: str, password: str, address: str) -> tuple[str, int]:
@@ -167,7 +190,7 @@ def issue_tokens(actor: Actor, otp: str | None = None) -> dict[str, Any]:
         if not otp:
             raise SecondStepNeeded(CODE_NEEDED)
         prove_second(account, Second(otp=otp))
-    sid, secret = new_session(account["id"], API, REFRESH), tokens.new_secret()
+    sid, secret = new_session(account, API, REFRESH), tokens.new_secret()
     log.note(Kind.TOKENS_ISSUED, account["id"])
     add_refresh_token(sid, secret, now())
     db.session.commit()
@@ -240,6 +263,7 @@ def end_all_sessions(actor: Actor) -> None:
     """Signs the caller out everywhere, here too."""
     user = held(actor.id)
     revoke(Session.user_id == user.id)
+    void_challenges(user.id)
     user.raise_ver(now())
     log.note(Kind.SESSIONS_ENDED, user.id)
     db.session.commit()

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from chassis.problems import Unauthenticated
 from chassis.tokens import Actor
 
+from .. import addresses
 from ..models import Role, Tally, User, db
 from .rows import Row, Rows, found
 
@@ -64,7 +65,7 @@ def account_of(actor: Actor) -> Row:
 
 
 def account_by_email(email: str) -> Row | None:
-    return db.row(BY_EMAIL, {"email": email.strip().lower()})
+    return db.row(BY_EMAIL, {"email": addresses.normal(email)})
 
 
 def roles() -> Rows:

@@ -3,11 +3,11 @@
 import re
 from typing import Annotated, Any
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, PlainValidator, StringConstraints
 
 from chassis.shapes import at_most, clean, one_line
 
+from .. import addresses
 from ..passwords import LONGEST
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
@@ -17,15 +17,6 @@ def username(text: str) -> str:
     if not NAME.fullmatch(text):
         raise ValueError("must begin with a letter and have only letters, digits, dots and underscores")
     return text
-
-
-def email(text: str) -> str:
-    """Lower-case, as it is stored; whether somebody reads it is shown by a link, not by asking the DNS."""
-    try:
-        found = validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True)
-    except EmailNotValidError:
-        raise ValueError("is not a valid e-mail address") from None
-    return str(found.ascii_email).lower()
 
 
 def role_named(role: Any) -> int | str:
@@ -41,7 +32,7 @@ Username = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterV
 Address = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254), AfterValidator(one_line)
 ]
-Email = Annotated[Address, AfterValidator(email)]
+Email = Annotated[Address, AfterValidator(addresses.good)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST), AfterValidator(clean)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(one_line)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(one_line)]
