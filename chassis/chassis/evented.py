@@ -14,6 +14,7 @@ from typing import Any
 import gevent
 from gevent import monkey
 from gunicorn.arbiter import Arbiter
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
@@ -21,6 +22,7 @@ SLOWEST = 30.0  # seconds a client may take to send or to take anything
 # Seconds in which a client that is sending its next request just now gets its answer, and with it the word
 # that this connection ends. Hanging up at once lost one such request in some ten thousand.
 LINGER = 2.0
+REST_SECONDS, REST_BYTES = 1.0, 4 * 1024 * 1024  # of a body that nobody has read
 
 
 class EventedWorker(GeventWorker):
@@ -53,11 +55,18 @@ class EventedWorker(GeventWorker):
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         self._idle.discard(sock)
+        # Reading and writing give way only when they must: one client's requests would not take turns.
+        gevent.sleep(0)
         try:
             super().handle_request(listener_name, req, sock, addr)
         except TimeoutError:
             raise ConnectionResetError(errno.ECONNRESET, "the client is too slow") from None
+        finally:
+            if req.has_body:
+                read_rest(req.body)
         self._idle.add(sock)
+        if not self.alive:
+            gevent.spawn_later(LINGER, end_of_input, sock)
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         super().handle_exit(sig, frame)
@@ -75,6 +84,18 @@ class EventedWorker(GeventWorker):
         answer = guard.unread(exc, self.wsgi)
         with contextlib.suppress(OSError):
             client.sendall(answer)
+
+
+def read_rest(body: Any) -> None:
+    """Reads what nobody has read of a request, so that its client reads the answer. A rest that is long or
+    slow ends the connection: nobody must look for another request in it.
+    """
+    ended = False
+    in_time = gevent.Timeout(REST_SECONDS, False)  # type: ignore[arg-type] # gevent's word for: raise nothing
+    with in_time, contextlib.suppress(ParseException, OSError):
+        ended = len(body.read(REST_BYTES)) < REST_BYTES
+    if not ended:
+        body.failed = True
 
 
 def end_of_input(client: Any) -> None:

@@ -45,6 +45,7 @@ ONCE = frozenset(("AUTHORIZATION", "CONTENT-LENGTH", "CONTENT-TYPE", "HOST", "OR
 class StrictRequest(Request):
     path: str
     query: str
+    has_body = False
 
     def parse(self, unreader: Any) -> bytes:
         """Called by gunicorn; returns what came behind the head."""
@@ -78,6 +79,7 @@ class StrictRequest(Request):
         unnamed = "HOST" not in values and self.version >= (1, 1)  # RFC 9112, section 3.2
         if unnamed or HOST.fullmatch(values.get("HOST", "")) is None:
             raise InvalidHeader("HOST", req=self)
+        self.has_body = "CONTENT-LENGTH" in values or "TRANSFER-ENCODING" in values
         super().set_body_reader()
 
 

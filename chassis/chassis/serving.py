@@ -15,11 +15,12 @@ from collections import deque
 from functools import partial
 from typing import Any
 
+from gunicorn.http.errors import ParseException
 from gunicorn.workers import gthread
 
 from . import framing, guard
 from .gthread import Worker
-from .heard import Heard
+from .heard import LONGEST_BODY, Heard
 
 PATIENCE = 10.0  # seconds for a client to send a request, or to take its answer
 FAREWELL = 2.0  # seconds for a client to read its last answer before the connection is gone (RFC 9112, 9.6)
@@ -113,12 +114,9 @@ class PatientWorker(Worker):
 
     def _hears_all(self, conn: Connection) -> bool:
         """Reads what is there. True if the connection is a thread's business now, or nobody's."""
-        try:
-            piece = conn.sock.recv(PIECE)
-        except BlockingIOError:
-            piece = None
-        except OSError:
-            piece = b""
+        piece = None
+        if not (conn.heard.came and conn.heard.whole()):  # else one came together with the last
+            piece = self._piece(conn)
         if piece:
             conn.heard.came += piece
             self._make_room(conn, len(piece))
@@ -136,6 +134,15 @@ class PatientWorker(Worker):
             conn.pass_on()
             super().enqueue_req(conn)
         return True
+
+    def _piece(self, conn: Connection) -> bytes | None:
+        """What has come; nothing at the end, or None while there is more to wait for."""
+        try:
+            return conn.sock.recv(PIECE)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
 
     def _make_room(self, conn: Connection, size: int) -> None:
         """Looks once a megabyte; of too many large requests that are half there the oldest are given up."""
@@ -158,6 +165,16 @@ class PatientWorker(Worker):
             conn.heard.expects = False
             with contextlib.suppress(OSError):
                 conn.sock.send(CONTINUE)
+
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
+        """Called by gunicorn after each answer. What of a body was not read has come whole, or ends the
+        connection: gunicorn itself would wait for it.
+        """
+        body = conn.parser.mesg.body
+        try:
+            return bool(keepalive) and not body.failed and len(body.read(LONGEST_BODY)) < LONGEST_BODY
+        except (OSError, ParseException):
+            return False
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         try:

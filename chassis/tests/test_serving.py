@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,11 +42,11 @@ GO = threading.Event()
 
 class App:
     def __call__(self, environ, start):
-        body = environ["wsgi.input"].read()
         asked = environ["PATH_INFO"][1:] or "2"
+        body = b"" if asked == "unread" else environ["wsgi.input"].read()
         if asked == "go":
             GO.set()
-        size = 2 if asked == "go" or asked == "wait" and GO.wait(10) else int(asked)
+        size = 2 if asked in ("go", "unread") or asked == "wait" and GO.wait(10) else int(asked)
         told = {"Content-Length": size, "X-Body": len(body), "X-Pid": os.getpid()}
         told["X-Thread"] = threading.current_thread().name
         start("200 OK", [(name, str(value)) for name, value in told.items()])
@@ -391,3 +392,36 @@ def test_what_could_be_read_in_two_ways_is_refused_and_the_connection_ends(port,
         assert came.count(b"HTTP/1.1 ") == 1
         assert b"application/problem+json" in came
         assert time.monotonic() - began < 10
+
+
+def test_bodies_that_are_announced_and_never_come_stop_nobody(port):
+    """Longer than any may be, so the request is answered at once; nobody waits for the rest."""
+    announced = b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n"
+    with contextlib.ExitStack() as open_ones:
+        silent = [open_ones.enter_context(connect(port)) for _ in range(4 * THREADS)]
+        for connection in silent:
+            connection.sendall(announced)
+        began = time.monotonic()
+        with connect(port) as honest:
+            honest.sendall(GET)
+            assert status(honest) == b"200"
+        for connection in silent:
+            connection.settimeout(4)  # gunicorn would wait five seconds for each
+            while connection.recv(65536):
+                pass
+        assert time.monotonic() - began < 5
+
+
+def test_many_requests_in_a_row_are_answered_in_a_time_that_grows_with_their_number(port):
+    """What has come already is answered before more is read: else all of it is copied once for each."""
+
+    def seconds(many):
+        began, came = time.monotonic(), 0
+        long = GET[:-2] + b"X: " + b"x" * 1000 + b"\r\n\r\n"
+        with connect(port) as busy:
+            threading.Thread(target=lambda: busy.sendall(long * many), daemon=True).start()
+            while came < many:
+                came += busy.recv(1 << 20).count(b"HTTP/1.1 200")
+        return time.monotonic() - began
+
+    assert seconds(8000) < 8 * seconds(2000)

@@ -85,8 +85,6 @@ class Gateway:
         except Exception:
             log.exception("unexpected error", extra={"request_id": visit.request_id})
             reply = answers.refused(visit, Unexpected())
-        if visit.has_body and not visit.body_read:
-            bodies.abandon(visit)
         start_response(STATUS.get(reply.status) or f"{reply.status} Unknown", self._finished(visit, reply))
         if span:
             route = visit.route.pattern if visit.route else "unmatched"
@@ -174,7 +172,6 @@ class Gateway:
         kept: list[Any] = []
         keep: Any = lambda status, headers, _=None: kept.extend((status, headers))  # noqa: E731
         body = b"".join(self._app(visit.environ, keep))
-        visit.body_read = True
         headers, _ = sift(kept[1])
         return Reply(int(kept[0][:3]), headers, body, logged=True)
 

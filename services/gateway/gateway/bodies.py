@@ -1,7 +1,5 @@
 """Request bodies: read whole here, so that a service gets them at once and framed in one way."""
 
-import contextlib
-
 import gevent
 from gunicorn.http.errors import ParseException
 
@@ -11,7 +9,6 @@ from chassis.problems import TooLarge, UnsupportedType
 from .answers import Malformed, TooSlow
 from .visit import Visit
 
-DRAIN_SECONDS, DRAIN_BYTES = 1.0, 4 * 1024 * 1024
 PIECE, MOST_HELD = 64 * 1024, 64 * 1024 * 1024  # read at once; of bodies that are only half there, in all
 EARLY = "The body of this request ended early."
 _held: dict[Visit, bytearray] = {}  # what has come of each, the oldest first
@@ -39,7 +36,6 @@ def read(visit: Visit, most: int, seconds: float) -> bytes:
         raise TooLarge
     if declared and len(body) != int(declared):
         raise Malformed(EARLY)
-    visit.body_read = True
     return body
 
 
@@ -67,17 +63,3 @@ def _give_up_oldest() -> None:
     oldest = next(each for each, body in _held.items() if len(body) >= PIECE)
     _held.pop(oldest).clear()
     gevent.spawn(end_of_input, oldest.environ["gunicorn.socket"])
-
-
-def abandon(visit: Visit) -> None:
-    """After a refusal: reads the rest of the body, so that the client reads the answer.
-
-    A rest that is long or slow ends the connection: gunicorn must not look for another request in it.
-    """
-    stream = visit.environ["wsgi.input"]
-    ended = False
-    in_time = gevent.Timeout(DRAIN_SECONDS, False)  # type: ignore[arg-type] # gevent's word for: raise nothing
-    with in_time, contextlib.suppress(ParseException, OSError):
-        ended = len(stream.read(DRAIN_BYTES)) < DRAIN_BYTES
-    if not ended:
-        stream.failed = True

@@ -17,7 +17,6 @@ HOST = re.compile(r"[A-Za-z0-9.\-:\[\]_]{1,255}")
 class Visit:
     __slots__ = (
         "address",
-        "body_read",
         "environ",
         "host",
         "identity",
@@ -45,7 +44,6 @@ class Visit:
         self.identity: Identity | None = None
         self.limits: list[tuple[str, str]] = []
         self.origin: str = environ.get("HTTP_ORIGIN", "")
-        self.body_read = False
         self.address, self.scheme, self.host = came_from(environ, trusted_hops)
 
     @property

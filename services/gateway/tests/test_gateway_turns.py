@@ -1,0 +1,83 @@
+"""One client's many requests, and bodies that nobody reads, keep nobody else waiting; nor does the end."""
+
+import contextlib
+import socket
+import threading
+
+import pytest
+
+from chassis.testing.polling import eventually
+
+from .conftest import PATIENCE
+
+MANY = 8000
+ASK = b"GET /api/v1/nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_requests_in_a_row_take_turns_with_everybody_s(new_site):
+    """What the gateway answers by itself waits for nobody, so nothing else would make it give way."""
+    site, came = new_site(), bytearray()
+    with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as busy:
+
+        def take():
+            while len(came) < MANY * 100 and (piece := busy.recv(1 << 20)):
+                came.extend(piece)
+
+        taking = threading.Thread(target=take)
+        taking.start()
+        sending = threading.Thread(target=lambda: busy.sendall(ASK * MANY))
+        sending.start()
+        eventually(lambda: came)
+        assert site.get("/api/v1/nowhere").status == 404
+        answered = came.count(b"HTTP/1.1 404")
+        busy.shutdown(socket.SHUT_RDWR)
+        sending.join()
+        taking.join()
+    assert 0 < answered < 400  # of a thousand that were there when it asked
+
+
+def endless(site, target):
+    """Sends a body without end until it is hung up on; tells how many bytes went out."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as client, contextlib.suppress(OSError):
+        begun = f"POST {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n7fffffff\r\n"
+        client.sendall(begun.encode())
+        while sent < 1 << 30:
+            client.sendall(bytes(1 << 16))
+            sent += 1 << 16
+    return sent
+
+
+@pytest.mark.parametrize("target", ["/api/docs", "/status", "/api/v1/nowhere"])
+def test_a_body_without_end_is_not_read_without_end(new_site, target):
+    site = new_site()
+    assert endless(site, target) < 32 << 20
+    assert site.get("/api/v1/nowhere").status == 404
+
+
+def test_an_answer_that_comes_late_at_the_end_does_not_put_it_off(new_site):
+    site = new_site()
+    ann, go_on = site.auth.person(), threading.Event()
+
+    def slowly(asked, connection):
+        go_on.wait(PATIENCE)
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+    site.posts.script["/api/v1/posts/1"] = slowly
+    address = ("127.0.0.1", site.port)
+    with (
+        socket.create_connection(address, PATIENCE) as slow,
+        socket.create_connection(address, PATIENCE) as idle,
+    ):
+        slow.sendall(
+            f"GET /api/v1/posts/1 HTTP/1.1\r\nHost: x\r\nAuthorization: {site.as_(ann)}\r\n\r\n".encode()
+        )
+        eventually(lambda: site.posts.at("/api/v1/posts/1"))
+        idle.sendall(ASK)
+        assert idle.recv(12) == b"HTTP/1.1 404"
+        site.process.terminate()
+        while idle.recv(1 << 16):
+            pass  # who was idle is hung up on
+        go_on.set()
+        assert slow.recv(12) == b"HTTP/1.1 200"
+        assert site.process.wait(10) == 0  # and so is who was answered after that, before it would time out
