@@ -20,6 +20,7 @@ from . import tracing
 
 log = logging.getLogger("request")
 PART = re.compile(r"<(?:[^<>:]*:)?(\w+)>")  # of a rule: a name, and how it is written
+PLAIN = re.compile(r"/[a-z0-9._-]{0,20}(?=/|\Z)")  # too short and too plain for a secret
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -118,11 +119,22 @@ def shown_path() -> str:
     digests of addresses. Numbers stay.
     """
     rule, values = request.url_rule, request.view_args or {}
-    if rule is None or not any(map(_is_word, rule._converters.values())):
+    if rule is None:
+        return beginning(request.path)
+    if not any(map(_is_word, rule._converters.values())):
         return request.path
     return PART.sub(
         lambda part: part[0] if _is_word(rule._converters[part[1]]) else str(values[part[1]]), rule.rule
     )
+
+
+def beginning(path: str) -> str:
+    """The first part of a path that is none of ours. The rest is not told: it may well be a name or a secret,
+    in an address of ours that somebody spelled a little differently.
+    """
+    plain = PLAIN.match(path)
+    told = plain[0] if plain else ""
+    return path if told == path else f"{told}/…"
 
 
 def _is_word(converter: BaseConverter) -> bool:
