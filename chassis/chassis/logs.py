@@ -16,7 +16,7 @@ import orjson
 from flask import Flask, Response, g, has_request_context, request
 from werkzeug.routing import BaseConverter, UnicodeConverter
 
-from . import tracing
+from . import settings, tracing
 
 log = logging.getLogger("request")
 PART = re.compile(r"<(?:[^<>:]*:)?(\w+)>")  # of a rule: a name, and how it is written
@@ -25,6 +25,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 QUIET = ("/livez", "/readyz", "/metrics")
+POLLED = (settings.KEYS, settings.WITHDRAWN)
 
 
 class JsonLines(logging.Formatter):
@@ -89,9 +90,11 @@ def _begin() -> None:
 
 
 def _is_quiet(response: Response) -> bool:
-    """Platforms ask for health, and audits for pages, every few seconds for ever."""
-    audited = request.blueprint == "snapshots" and response.status_code < 400
-    return request.path in QUIET or audited
+    """Platforms ask for health, audits for pages and every process for what tokens are worth, for ever. A
+    good answer to that is no news.
+    """
+    polled = request.path in POLLED or request.blueprint == "snapshots"
+    return request.path in QUIET or (polled and response.status_code < 400)
 
 
 def _end(response: Response) -> Response:

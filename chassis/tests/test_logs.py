@@ -46,3 +46,8 @@ def test_nor_are_they_where_the_method_is_wrong(told):
 
 def test_numbers_stay(told):
     assert told("/api/v1/boxes/7", "PUT")["path"] == "/api/v1/boxes/7"
+
+
+def test_health_and_audits_are_not_told_but_their_refusals_are(told, shop):
+    assert told("/livez") is told("/internal/snapshots/shop.box_made.v1", caller=shop.internal()) is None
+    assert told("/internal/snapshots/shop.box_made.v1")["status"] == 401
