@@ -78,7 +78,16 @@ class StrictRequest(Request):
         unnamed = "HOST" not in values and self.version >= (1, 1)  # RFC 9112, section 3.2
         if unnamed or HOST.fullmatch(values.get("HOST", "")) is None:
             raise InvalidHeader("HOST", req=self)
+        if "CONNECTION" in values and self._is_the_last():
+            self.force_close()
         super().set_body_reader()
+
+    def _is_the_last(self) -> bool:
+        """Whether the sender wants the connection to end: one word of a list, which may have several lines
+        (RFC 9110, section 7.6.1). gunicorn knows it only alone, in the first.
+        """
+        said = ",".join(value for name, value in self.headers if name == "CONNECTION").lower()
+        return "close" in (word.strip(" \t") for word in said.split(","))
 
 
 class FewChunks(ChunkedReader):
