@@ -80,7 +80,16 @@ class StrictRequest(Request):
         if unnamed or HOST.fullmatch(values.get("HOST", "")) is None:
             raise InvalidHeader("HOST", req=self)
         self.has_body = "CONTENT-LENGTH" in values or "TRANSFER-ENCODING" in values
+        if "CONNECTION" in values and self._is_the_last():
+            self.force_close()
         super().set_body_reader()
+
+    def _is_the_last(self) -> bool:
+        """Whether the sender wants the connection to end: one word of a list, which may have several lines
+        (RFC 9110, section 7.6.1). gunicorn knows it only alone, in the first.
+        """
+        said = ",".join(value for name, value in self.headers if name == "CONNECTION").lower()
+        return "close" in (word.strip(" \t") for word in said.split(","))
 
 
 class FewChunks(ChunkedReader):

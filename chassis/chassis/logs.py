@@ -16,14 +16,16 @@ import orjson
 from flask import Flask, Response, g, has_request_context, request
 from werkzeug.routing import BaseConverter, UnicodeConverter
 
-from . import tracing
+from . import settings, tracing
 
 log = logging.getLogger("request")
 PART = re.compile(r"<(?:[^<>:]*:)?(\w+)>")  # of a rule: a name, and how it is written
+PLAIN = re.compile(r"/[a-z0-9._-]{0,20}(?=/|\Z)")  # too short and too plain for a secret
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 QUIET = ("/livez", "/readyz", "/metrics")
+POLLED = (settings.KEYS, settings.WITHDRAWN)
 
 
 class JsonLines(logging.Formatter):
@@ -88,9 +90,11 @@ def _begin() -> None:
 
 
 def _is_quiet(response: Response) -> bool:
-    """Platforms ask for health, and audits for pages, every few seconds for ever."""
-    audited = request.blueprint == "snapshots" and response.status_code < 400
-    return request.path in QUIET or audited
+    """Platforms ask for health, audits for pages and every process for what tokens are worth, for ever. A
+    good answer to that is no news.
+    """
+    polled = request.path in POLLED or request.blueprint == "snapshots"
+    return request.path in QUIET or (polled and response.status_code < 400)
 
 
 def _end(response: Response) -> Response:
@@ -118,11 +122,22 @@ def shown_path() -> str:
     digests of addresses. Numbers stay.
     """
     rule, values = request.url_rule, request.view_args or {}
-    if rule is None or not any(map(_is_word, rule._converters.values())):
+    if rule is None:
+        return beginning(request.path)
+    if not any(map(_is_word, rule._converters.values())):
         return request.path
     return PART.sub(
         lambda part: part[0] if _is_word(rule._converters[part[1]]) else str(values[part[1]]), rule.rule
     )
+
+
+def beginning(path: str) -> str:
+    """The first part of a path that is none of ours. The rest is not told: it may well be a name or a secret,
+    in an address of ours that somebody spelled a little differently.
+    """
+    plain = PLAIN.match(path)
+    told = plain[0] if plain else ""
+    return path if told == path else f"{told}/…"
 
 
 def _is_word(converter: BaseConverter) -> bool:

@@ -40,6 +40,8 @@ WELL_KNOWN_PASSWORDS = frozenset(
 )
 FEWEST_CHARACTERS = 8
 SHORTEST_SECRET = 16
+# Where every process of ours asks the issuer of tokens, once or twice a second for ever.
+KEYS, WITHDRAWN = "/.well-known/jwks.json", "/internal/changes"
 DATABASES = "postgresql+psycopg://user:password@host:port/name or sqlite:////folder/file.sqlite"
 
 
@@ -121,7 +123,7 @@ class Settings(BaseSettings):
     def changes_url(self) -> str:
         """Where the issuer of tokens tells what it has withdrawn: beside its keys. Empty: nobody is asked."""
         issuer, found, _ = self.jwks_url.partition("/.well-known/")
-        return f"{issuer}/internal/changes" if found and issuer.startswith("http") else ""
+        return f"{issuer}{WITHDRAWN}" if found and issuer.startswith("http") else ""
 
     @field_validator("public_url")
     @classmethod

@@ -425,3 +425,33 @@ def test_many_requests_in_a_row_are_answered_in_a_time_that_grows_with_their_num
         return time.monotonic() - began
 
     assert seconds(8000) < 8 * seconds(2000)
+
+
+def answers(port, lines):
+    """How many answers two requests get on one connection, when the first has these lines in its head."""
+    with connect(port) as connection:
+        connection.sendall(GET.replace(b"\r\n\r\n", f"\r\n{lines}\r\n\r\n".encode()) + GET)
+        connection.shutdown(socket.SHUT_WR)
+        came = b"".join(iter(lambda: connection.recv(65536), b""))
+    return came.count(b"HTTP/1.1 200 "), came.count(b"Connection: close")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Connection: close",
+        "Connection: TE, close",
+        "connection: Close ,\tTE",
+        "Connection: keep-alive\r\nConnection: close",
+        "Connection: TE\r\nX-A: b\r\nConnection: x,,close",
+    ],
+)
+def test_who_says_anywhere_that_it_is_the_last_is_heard(port, lines):
+    assert answers(port, lines) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "lines", ["Connection: keep-alive", "Connection: TE, closed", "Connection: not close", "X-A: close"]
+)
+def test_who_says_something_else_goes_on(port, lines):
+    assert answers(port, lines)[0] == 2

@@ -12,7 +12,7 @@ from typing import Any
 
 import gevent
 
-from chassis import tracing
+from chassis import logs, tracing
 from chassis.guard import STRICT_CSP
 from chassis.problems import NotFound, Refusal, Unauthenticated
 from chassis.service import create_service
@@ -208,8 +208,7 @@ def _tell(visit: Visit, status: int) -> None:
             "request_id": visit.request_id,
             "trace_id": visit.traceparent[3:35],
             "method": visit.method,
-            # names of people, links from mails and digests of addresses are in no log
-            "path": route if visit.route and visit.route.is_personal else visit.path,
+            "path": _shown_path(visit),
             "route": route,
             "upstream": visit.route.service if visit.route else None,
             "status": status,
@@ -217,6 +216,14 @@ def _tell(visit: Visit, status: int) -> None:
             "user": int(visit.identity.sub) if visit.identity else None,
         },
     )
+
+
+def _shown_path(visit: Visit) -> str:
+    """Names of people, links from mails and digests of addresses are in no log, however they are spelled."""
+    route = visit.route
+    if route is None or route is table.NOWHERE:
+        return logs.beginning(visit.path)
+    return route.pattern if route.is_personal else visit.path
 
 
 def _upstreams(settings: Settings) -> dict[str, Upstream]:

@@ -58,7 +58,7 @@ class Forwarder:
         caller = visit.identity.sub if visit.identity else ""
         cookies = without_session(visit.environ.get("HTTP_COOKIE", "")) if route.service == "web" else ""
         head = request_head(visit, upstream.host, body, self._awaiting.events(caller), cookies)
-        request = Request(visit.method, head, body, repeatable(visit))
+        request = Request(visit.method, head, body, repeatable(visit, route))
         try:
             answer = upstream.ask(request, deadline)
         except Failed as failure:
@@ -85,9 +85,11 @@ class Forwarder:
         return Reply(answer.status, headers, answer.body)
 
 
-def repeatable(visit: Visit) -> bool:
+def repeatable(visit: Visit, route: Route) -> bool:
     """What may be sent a second time: reads, and a POST whose key lets the service recognise it."""
-    return visit.method in SAFE or (visit.method == "POST" and "HTTP_IDEMPOTENCY_KEY" in visit.environ)
+    if visit.method in SAFE:
+        return True
+    return route.keyed and visit.method == "POST" and "HTTP_IDEMPOTENCY_KEY" in visit.environ
 
 
 def full(service: str) -> Unavailable:

@@ -1,7 +1,8 @@
 """The routing table: which paths exist, who serves them, and who may ask. No path matches two rows.
 
 `who` is what the gateway asks of the caller before it forwards; the methods named after it are open to all.
-Which methods a path knows, and what a signed-in person may do there, is the service's business.
+Which methods a path knows, and what a signed-in person may do there, is the service's business. Where a POST
+is `keyed`, its service recognises the same one by its `Idempotency-Key`, so it may be sent a second time.
 """
 
 import re
@@ -17,6 +18,7 @@ class Who(Enum):
 
 
 PUBLIC, OPTIONAL, SIGNED_IN = Who
+KEYED = "keyed"
 KINDS = {
     "int": r"[0-9]{1,19}",
     "hash": r"[0-9a-f]{1,64}",
@@ -34,6 +36,7 @@ class Route:
     service: str
     who: Who
     open_methods: frozenset[str] = frozenset()
+    keyed: bool = False
 
     def asks(self, method: str) -> Who:
         """Who may use this method here. OPTIONS only says which methods there are, so anybody may."""
@@ -52,16 +55,16 @@ class Route:
 
 
 ROUTES = tuple(
-    Route(pattern, service, who, frozenset(open_methods))
-    for pattern, service, who, *open_methods in (
-        # pattern                               service    who        open methods
+    Route(pattern, service, who, frozenset(more) - {KEYED}, KEYED in more)
+    for pattern, service, who, *more in (
+        # pattern                               service    who        open methods, keyed
         ("/api/docs",                           "gateway", PUBLIC),
         ("/api/docs/<file>",                    "gateway", PUBLIC),
         ("/api/v1/openapi.json",                "gateway", PUBLIC),
 
         ("/api/v1/tokens/",                     "auth",    SIGNED_IN),
         ("/api/v1/tokens/refresh",              "auth",    PUBLIC),
-        ("/api/v1/users/",                      "auth",    SIGNED_IN, "POST"),
+        ("/api/v1/users/",                      "auth",    SIGNED_IN, "POST", KEYED),
         ("/api/v1/users/me",                    "auth",    SIGNED_IN),
         ("/api/v1/users/me/password",           "auth",    SIGNED_IN),
         ("/api/v1/users/me/email",              "auth",    SIGNED_IN),
@@ -87,9 +90,9 @@ ROUTES = tuple(
         ("/avatar/<hash>.svg",                  "auth",    PUBLIC),
         ("/.well-known/jwks.json",              "auth",    PUBLIC),
 
-        ("/api/v1/posts/",                      "posts",   SIGNED_IN),
+        ("/api/v1/posts/",                      "posts",   SIGNED_IN, KEYED),
         ("/api/v1/posts/<int>",                 "posts",   SIGNED_IN),
-        ("/api/v1/posts/<int>/comments/",       "posts",   SIGNED_IN),
+        ("/api/v1/posts/<int>/comments/",       "posts",   SIGNED_IN, KEYED),
         ("/api/v1/comments/",                   "posts",   SIGNED_IN),
         ("/api/v1/comments/<int>",              "posts",   SIGNED_IN),
         ("/api/v1/comments/<int>/disabled",     "posts",   SIGNED_IN),

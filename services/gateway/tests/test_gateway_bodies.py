@@ -100,6 +100,15 @@ def test_pipelined_requests_get_their_own_answers_in_order(site, ann, path):
     assert said.count(b"HTTP/1.1 200 ") == 3
 
 
+@pytest.mark.parametrize(
+    "lines", [("Connection: TE, close",), ("Connection: keep-alive", "Connection: close")]
+)
+def test_who_says_anywhere_that_it_is_the_last_is_heard(site, ann, path, lines):
+    said = site.raw(head(site, ann, path, *lines, method="GET") + head(site, ann, path, method="GET"))
+    assert (said.count(b"HTTP/1.1 200 "), said.count(b"Connection: close")) == (1, 1)
+    assert len(site.posts.at(path)) == 1
+
+
 def test_an_encoded_body_is_refused(site, ann, path):
     got = site.ask("POST", path, b"x", Content_Encoding="gzip", **from_(site, ann))
     assert (got.status, got.problem["error"]) == (415, "unsupported media type")

@@ -284,27 +284,52 @@ def silent(times):
     return say
 
 
+KEY = {"Idempotency_Key": "k"}
+
+
 @pytest.mark.parametrize(
-    ("method", "headers", "status", "times"),
+    ("method", "below", "headers", "status", "times"),
     [
-        ("GET", {}, 200, 2),
-        ("HEAD", {}, 200, 2),
-        ("POST", {}, 502, 1),
-        ("PUT", {}, 502, 1),
-        ("DELETE", {}, 502, 1),
-        ("POST", {"Idempotency_Key": "k"}, 200, 2),
+        ("GET", "", {}, 200, 2),
+        ("HEAD", "", {}, 200, 2),
+        ("POST", "/comments/", {}, 502, 1),
+        ("PUT", "", KEY, 502, 1),
+        ("DELETE", "", KEY, 502, 1),
+        ("POST", "/comments/", KEY, 200, 2),
     ],
 )
-def test_what_may_be_repeated_is_tried_once_more(fragile, path, method, headers, status, times):
+def test_what_may_be_repeated_is_tried_once_more(fragile, path, method, below, headers, status, times):
     ann = fragile.auth.person()
     for _ in range(12):  # second tries must have been earned
         assert fragile.get(path, **from_(fragile, ann)).status == 200
     before = fragile.metric('gateway_upstream_retries_total{upstream="posts"}')
     del fragile.posts.asked[:]
+    path += below
     fragile.posts.script[path] = silent(1)
     assert fragile.ask(method, path, **from_(fragile, ann, **headers)).status == status
     assert len(fragile.posts.at(path)) == times
     assert fragile.metric('gateway_upstream_retries_total{upstream="posts"}') == before + times - 1
+
+
+@pytest.mark.parametrize(
+    ("service", "target"),
+    [
+        ("web", "/"),
+        ("auth", "/api/v1/users/me/second-factor/recovery-codes"),
+        ("posts", "/api/v1/preview"),
+        ("posts", "/api/v1/posts/7"),
+    ],
+)
+def test_a_key_makes_nothing_repeatable_where_no_service_looks_at_it(fragile, service, target):
+    ann, behind = fragile.auth.person(), getattr(fragile, service)
+    reads = f"/api/v1/users/{ann.sub}" if service == "auth" else target
+    for _ in range(12):  # second tries have been earned
+        assert fragile.get(reads, **from_(fragile, ann)).status == 200
+    behind.script[target] = silent(1)
+    got = fragile.ask("POST", target, b"{}", **from_(fragile, ann, **KEY))
+    del behind.script[target]
+    assert (got.status, "may have been made or not" in got.body.decode()) == (502, True)
+    assert [asked.method for asked in behind.at(target)].count("POST") == 1
 
 
 def test_second_tries_are_at_most_a_tenth(new_site, path):

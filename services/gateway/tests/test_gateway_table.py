@@ -173,6 +173,19 @@ def test_the_table_holds_exactly_what_the_services_promise(name):
     assert {(path, method, rows[path].asks(method).value) for path, method, _ in promised} == promised
 
 
+@pytest.mark.parametrize("name", openapi.SERVICES)
+def test_the_table_knows_which_operations_take_a_key(name):
+    """Others do again what they are told again, whatever key comes with it."""
+    told = {
+        (norm(path), method.upper())
+        for path, operations in openapi.contracts()[name]["paths"].items()
+        for method, operation in operations.items()
+        if any(one["name"] == "Idempotency-Key" for one in operation.get("parameters", ()))
+    }
+    rows = {(norm(route.pattern), "POST") for route in ROUTES if route.service == name and route.keyed}
+    assert rows == told
+
+
 def test_the_merged_document_is_current():
     merged = openapi.written(openapi.merged(openapi.contracts()))
     assert openapi.MERGED.read_text() == merged, "run: python -m gateway.openapi"

@@ -161,10 +161,11 @@ def tagged(row: Any) -> Answer:
     """A post with the tag of exactly this state; the tag's first number is the text's version, for `If-
     Match`.
     """
-    tag = f'"{row["version"]}.{row["comment_count_version"]}.{row["person_version"] or 0}"'
-    if request.method == "GET" and tag in request.headers.get("If-None-Match", ""):
-        return Answer(status=304, headers={"ETag": tag})
-    return Answer(shapes.post(row), headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+    tag = f"{row['version']}.{row['comment_count_version']}.{row['person_version'] or 0}"
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
+    if request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(tag):
+        return Answer(status=304, headers=headers)
+    return Answer(shapes.post(row), headers=headers)
 
 
 def expected_version() -> int | None:

@@ -1,6 +1,9 @@
 """Posts over HTTP."""
 
 import pytest
+import requests
+
+from chassis.testing.service import served
 
 from .states import ADMINISTRATOR, MODERATOR, USER, a_comment, a_person, a_post
 
@@ -177,6 +180,33 @@ def test_an_unchanged_post_is_304_and_a_renamed_author_changes_it(posts):
     assert (again.status_code, again.data) == (304, b"")
     a_person(posts, 1, "annabel")
     assert posts.as_("ann").get(f"{ALL}1", headers={"If-None-Match": tag}).status_code == 200
+
+
+def without(names, headers):
+    return {name: value for name, value in headers.items() if name not in names}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("had", ["{}", "W/{}", '"other", {}', "*"])
+def test_who_has_it_already_is_told_so_with_the_headers_of_the_whole_answer(posts, method, had):
+    a_post(posts)
+    ann = {"Authorization": f"Bearer {posts.signer.token(1, 'ann')}"}
+    with served(posts) as url:
+        first = requests.request(method, f"{url}{ALL}1", headers=ann, timeout=10)
+        known = {"If-None-Match": had.format(first.headers["ETag"])}
+        again = requests.request(method, f"{url}{ALL}1", headers=ann | known, timeout=10)
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    own = {"Content-Length", "Content-Type", "Date", "X-Request-Id"}  # of this answer, or of its body
+    assert without(own, again.headers) == without(own, first.headers)
+
+
+@pytest.mark.parametrize("had", ['"7.0.0"', '"{}x"', "", '"*"'])
+def test_who_has_another_gets_it_whole(posts, had):
+    a_post(posts)
+    tag = posts.as_("ann").get(f"{ALL}1").headers["ETag"]
+    known = {"If-None-Match": had.format(tag.strip('"'))}
+    assert posts.as_("ann").get(f"{ALL}1", headers=known).status_code == 200
 
 
 @pytest.mark.parametrize(
