@@ -13,7 +13,7 @@ from chassis.problems import Invalid, NotFound, Refusal, TooMany, Unauthenticate
 
 from ..clients import auth, maybe
 from ..clients.shapes import Ways
-from ..forms import CodeForm, Form, PasskeyForm, PasskeyNameForm, PasswordForm, StepForm
+from ..forms import CodeForm, Form, PasskeyForm, PasskeyNameForm, PasswordForm, StepForm, read_object
 from ..showing import show
 from ..visitors import members
 from .signing import arrived, browser
@@ -57,13 +57,7 @@ def _options(ways: Ways) -> str:
 
 def _from_script(text: str | None) -> dict[str, Any] | None:
     """What the browser made of a passkey. What is not an object is nothing."""
-    if not text or len(text) > LONGEST:
-        return None
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+    return read_object(text) if len(text or "") <= LONGEST else None
 
 
 @pages.get("/second-factor")
