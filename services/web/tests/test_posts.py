@@ -121,6 +121,19 @@ def test_a_comment_is_changed_and_deleted_by_its_author(ann, ben, post):
     assert ben.get(f"/comment/{comment}/edit").status_code == 404
 
 
+def test_two_who_edit_a_comment_at_once(site, ann, ben, post):
+    comment = ben.comment(post, "first")
+    path = f"/comment/{comment}/edit"
+    opened = ben.form(path)
+    site.administrator().submit(path, body="the other was *faster*")
+    answer = ben.post(path, **(opened | {"body": "my text"}))
+    assert answer.status_code == 409
+    assert "my text</textarea>" in answer.text
+    assert "the other was <em>faster</em>" in answer.text
+    version = html.unescape(re.search(r'name="version"[^>]*value="([^"]+)"', answer.text)[1])
+    assert "Your comment has been updated." in ben.submit(path, version=version, body="my text")
+
+
 def test_comments_preview_and_are_refused_at_their_field(ben, post):
     assert "<em>p</em>" in ben.post(f"/post/{post}", body="*p*", preview="1").text
     answer = ben.post(f"/post/{post}", body="x" * 9000)

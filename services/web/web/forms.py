@@ -161,6 +161,10 @@ class CommentForm(OnceForm):
     submit = SubmitField("Submit")
 
 
+class EditCommentForm(EditForm):
+    body = text_area("Your comment", COMMENT_BYTES, rows=4)
+
+
 class LoginForm(Form):
     email = email_field()
     password = password_field("Password", new=False)

@@ -11,7 +11,7 @@ from chassis.settings import settings
 from ..clients import posts, together
 from ..clients.calls import SentAlready
 from ..clients.shapes import Comment, Page, Post
-from ..forms import CommentForm, ConfirmForm, EditForm
+from ..forms import CommentForm, ConfirmForm, EditCommentForm, EditForm
 from ..pager import Pager, asked_page, last_page
 from ..showing import show
 from ..visitors import Permission, may, me, members, needs
@@ -99,17 +99,21 @@ def delete(id: int) -> Response:
 @pages.route("/comment/<int:id>/edit", methods=["GET", "POST"])
 @members(COMMENT)
 def edit_comment(id: int) -> Response:
-    shown = posts.comment(id)
+    shown, tag = posts.comment(id)
     _own_or(shown.author.id, ADMIN)
     if shown.disabled:
         raise NotAllowed
-    form = CommentForm(data={"body": shown.body})
+    form = EditCommentForm(data={"body": shown.body, "version": tag})
     if not form.validate_on_submit():
         return show("edit_comment.html", 400 if form.is_submitted() else 200, form=form, comment=shown)
     if "preview" in request.form:
         html = posts.preview(form.body.data or "", "comment")
         return show("edit_comment.html", form=form, comment=shown, preview=html)
-    posts.edit_comment(id, form.body.data or "")
+    try:
+        posts.edit_comment(id, form.body.data or "", form.version.data or "*")
+    except Conflict as conflict:
+        form.version.data = tag
+        return show("edit_comment.html", 409, form=form, comment=shown, conflict=conflict.message)
     back = f"/post/{shown.post_id}#comments"
     return onward(back, "Your comment has been updated.", sent=f"edit-comment-{me().id}-{id}")
 
@@ -117,7 +121,7 @@ def edit_comment(id: int) -> Response:
 @pages.route("/comment/<int:id>/delete", methods=["GET", "POST"])
 @members()
 def delete_comment(id: int) -> Response:
-    shown = posts.comment(id)
+    shown = posts.comment(id).comment
     _own_or(shown.author.id, MODERATE)
     back = f"/post/{shown.post_id}#comments"
     if ConfirmForm().validate_on_submit():
