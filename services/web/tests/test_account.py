@@ -219,7 +219,11 @@ def test_sessions_are_listed_and_ended(site, ann):
     sid = re.search(r'name="id" value="([0-9a-f]+)"', item)[1]
     assert "That session has ended." in ann.submit("/auth/sessions", id=sid)
     assert "Hello, Stranger!" in elsewhere.text("/")
-    assert ann.post("/auth/sessions", id="0" * 32).status_code == 404
+    assert "That session has ended." in ann.submit("/auth/sessions", id=sid)
+    for nothing in ({}, {"id": ""}):
+        refused = ann.post("/auth/sessions", **nothing)
+        assert (refused.status_code, "does not say which session" in refused.text) == (400, True)
+    assert f"Hello, {ann.name}!" in ann.text("/")
     assert "You have been logged out everywhere." in ann.submit("/auth/sessions", id="all")
     assert "Hello, Stranger!" in ann.text("/")
 
