@@ -109,6 +109,17 @@ def test_follow_stays_on_the_page(desk, member):
     assert page.evaluate("() => window.stayed")
 
 
+def test_two_clicks_on_follow_are_one(desk, member):
+    star, fan = member("twice"), member("hasty")
+    page = desk.open(f"/user/{star.username}", fan)
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.get_by_role("button", name="Follow").dblclick()
+    says(page, f"You are now following {star.username}.")
+    expect(page.get_by_role("button", name="Unfollow")).to_be_visible()
+    assert len(sent) == 1
+
+
 def test_times_are_relative_with_the_exact_one_on_hover(desk, crowd):
     post = publish(crowd.susan, "Timely.")
     page = desk.open(f"/post/{post}")
