@@ -87,6 +87,15 @@ def test_next_survives_a_failed_attempt(site, ann):
     assert ann.log_in(to="?next=//evil.example").headers["Location"] == "/"
 
 
+@pytest.mark.parametrize("path", ["login", "login/second", "logout", "register", "reset", "reset/abc"])
+def test_nobody_is_led_back_to_the_way_in(site, path):
+    stranger = site.stranger()
+    answer = stranger.get(f"/auth/{path}")
+    page = answer.text if answer.status_code == 200 else stranger.text(answer.headers["Location"])
+    assert "next=" not in answer.headers.get("Location", "")
+    assert 'href="/auth/login">Log In</a>' in page
+
+
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
@@ -129,7 +138,9 @@ def test_an_unconfirmed_account_sees_only_its_own_management(site, ann):
     for path in ("/", "/explore", f"/user/{ann.name}", "/edit-profile", "/followed"):
         assert newcomer.get(path).headers["Location"] == "/auth/unconfirmed", path
     assert newcomer.post("/", body="x").headers["Location"] == "/auth/unconfirmed"
-    for path in ("/auth/change-password", "/auth/change-email", "/auth/sessions", "/auth/logout"):
+    links = re.findall(r'<a href="(/auth/[^"]+)">', newcomer.text("/auth/unconfirmed"))
+    assert "/auth/log" in links
+    for path in (*links, "/auth/logout"):
         assert newcomer.get(path).status_code == 200, path
     assert newcomer.get("/nowhere").status_code == 404
     for path in ("/robots.txt", "/feed.atom", "/sitemap.xml"):  # for machines, as everybody has them
@@ -242,7 +253,17 @@ def test_logging_out_by_get_only_asks(site, ann):
 
 
 @pytest.mark.parametrize(
-    "path", ["change-password", "change-email", "change-email/abc", "sessions", "confirm"]
+    "path",
+    [
+        "change-password",
+        "change-email",
+        "change-email/abc",
+        "sessions",
+        "confirm",
+        "log",
+        "log/all",
+        "remove-account",
+    ],
 )
 def test_what_needs_an_account_leads_to_the_login(site, path):
     assert site.stranger().get(f"/auth/{path}").headers["Location"] == f"/auth/login?next=/auth/{path}"

@@ -76,6 +76,9 @@ def test_the_second_step_leads_on_to_where_one_was_going(site, ann):
     assert "device=" in str(done.headers.getlist("Set-Cookie"))
     assert ann.get("/edit-profile").status_code == 200
     assert "Please log in again" in ann.text("/auth/login/second")
+    late = ann.get("/auth/login/second?next=/edit-profile")
+    assert late.headers["Location"] == "/auth/login?next=/edit-profile"
+    assert ann.get("/auth/login/second?next=//evil.example").headers["Location"] == "/auth/login"
 
 
 def test_a_recovery_code_and_new_ones(site, ann):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import segno
-from flask import Blueprint, Response, session
+from flask import Blueprint, Response, request, session
 from markupsafe import Markup
 
 from chassis.access import public
@@ -15,9 +15,9 @@ from ..clients import auth, maybe
 from ..clients.shapes import Ways
 from ..forms import CodeForm, Form, PasskeyForm, PasskeyNameForm, PasswordForm, StepForm, read_object
 from ..showing import show
-from ..visitors import members
+from ..visitors import login_before, members, safe_path
 from .signing import arrived, browser
-from .steps import LOGIN, onward, told
+from .steps import onward, told
 
 pages = Blueprint("factors", __name__, url_prefix="/auth")
 HOME = "/auth/second-factor"
@@ -36,7 +36,7 @@ def second_step() -> Response:
             return _finished(form)
     except Invalid:
         session.pop("pending", None)
-        return onward(LOGIN, OVER)
+        return onward(login_before(safe_path(request.args.get("next"))), OVER)
     except (Unauthenticated, TooMany) as refusal:
         status = 400 if isinstance(refusal, Unauthenticated) else refusal.status
         form.form_errors.append(refusal.message)
