@@ -217,6 +217,15 @@ def test_changing_the_address(site, ann):
     assert "invalid or has expired" in ann.submit(link)
 
 
+def test_a_link_for_the_address_of_somebody_else_says_so(ann, ben, site):
+    new = f"new.{ann.email}"
+    ann.submit("/auth/change-email", email=new, password="correct horse 7")
+    link = site.link(new, "change-email")
+    assert "it is not for this account" in ben.submit(link)
+    assert ann.email in site.administrator().text(f"/edit-profile/{ann.id}")
+    assert "Your email address has been updated." in ann.submit(link)
+
+
 def test_sessions_are_listed_and_ended(site, ann):
     elsewhere = site.stranger()
     elsewhere.name, elsewhere.email = ann.name, ann.email
