@@ -121,6 +121,16 @@ def test_a_comment_is_changed_and_deleted_by_its_author(ann, ben, post):
     assert ben.get(f"/comment/{comment}/edit").status_code == 404
 
 
+def test_a_comment_on_a_later_page_leads_back_to_it(ben, post):
+    *_, comment = [ben.comment(post, f"comment {number}") for number in range(4)]
+    page = ben.text(f"/post/{post}?page=2")
+    for what, place in (("edit", f"comment-{comment}"), ("delete", "comments")):
+        path = f"/comment/{comment}/{what}?page=2"
+        assert f'href="{path}"' in page
+        assert f'href="/post/{post}?page=2#{place}"' in ben.text(path)
+        assert ben.post(path, body="x").headers["Location"] == f"/post/{post}?page=2#{place}"
+
+
 def test_two_who_edit_a_comment_at_once(site, ann, ben, post):
     comment = ben.comment(post, "first")
     path = f"/comment/{comment}/edit"
@@ -148,6 +158,7 @@ def test_moderation(site, ann, ben, post):
     moderator = site.moderator()
     assert "Moderate Comments" in moderator.text("/")
     assert "Moderate Comments" not in ann.text("/")
+    assert "There are not that many comments." in moderator.text("/moderate?page=999")
     page = moderator.text("/moderate")
     assert "<title>Flasky - Comment Moderation</title>" in page
     assert "something <em>rude</em>" in page

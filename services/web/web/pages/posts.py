@@ -103,18 +103,19 @@ def edit_comment(id: int) -> Response:
     _own_or(shown.author.id, ADMIN)
     if shown.disabled:
         raise NotAllowed
+    back = f"/post/{shown.post_id}?page={asked_page()}#comment-{id}"
     form = EditCommentForm(data={"body": shown.body, "version": tag})
+    context: dict[str, Any] = {"form": form, "comment": shown, "back": back}
     if not form.validate_on_submit():
-        return show("edit_comment.html", 400 if form.is_submitted() else 200, form=form, comment=shown)
+        return show("edit_comment.html", 400 if form.is_submitted() else 200, **context)
     if "preview" in request.form:
         html = posts.preview(form.body.data or "", "comment")
-        return show("edit_comment.html", form=form, comment=shown, preview=html)
+        return show("edit_comment.html", preview=html, **context)
     try:
         posts.edit_comment(id, form.body.data or "", form.version.data or "*")
     except Conflict as conflict:
         form.version.data = tag
-        return show("edit_comment.html", 409, form=form, comment=shown, conflict=conflict.message)
-    back = f"/post/{shown.post_id}#comments"
+        return show("edit_comment.html", 409, conflict=conflict.message, **context)
     return onward(back, "Your comment has been updated.", sent=f"edit-comment-{me().id}-{id}")
 
 
@@ -123,7 +124,7 @@ def edit_comment(id: int) -> Response:
 def delete_comment(id: int) -> Response:
     shown = posts.comment(id).comment
     _own_or(shown.author.id, MODERATE)
-    back = f"/post/{shown.post_id}#comments"
+    back = f"/post/{shown.post_id}?page={asked_page()}#comments"
     if ConfirmForm().validate_on_submit():
         posts.remove_comment(id)
         return onward(back, "The comment has been deleted.")
