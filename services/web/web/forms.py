@@ -216,6 +216,12 @@ class PasswordForm(Form):
     submit = SubmitField("Go on")
 
 
+class NewCodesForm(PasswordForm):
+    """`key`: reloading the page that shows the codes sends this form again."""
+
+    key = HiddenField(default=new_key)
+
+
 class CodeForm(Form):
     """A code of an authenticator app. `secret` and `uri` come back, so that the page can be shown again."""
 
