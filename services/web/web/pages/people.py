@@ -171,6 +171,8 @@ def edit_profile_admin(id: int) -> Response:
 @pages.route("/remove-account/<int:id>", methods=["GET", "POST"])
 @members(ADMIN)
 def remove_account(id: int) -> Response:
+    if id == me().id:
+        return onward("/auth/remove-account")
     account = auth.account(id)
     name, back = account.username, f"/edit-profile/{id}"
     if request.method != "POST":
