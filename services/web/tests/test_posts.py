@@ -162,6 +162,7 @@ def test_moderation(site, ann, ben, post):
     page = moderator.text("/moderate")
     assert "<title>Flasky - Comment Moderation</title>" in page
     assert "something <em>rude</em>" in page
+    assert f'href="/post/{post}?page=-1#comment-{comment}">on this post</a>' in page
     answer = moderator.post(f"/moderate/disable/{comment}?page=2")
     assert answer.headers["Location"] == "/moderate?page=2"
     for who in (site.stranger(), ben, moderator):
