@@ -170,10 +170,11 @@ def tagged_comment(row: Any) -> Answer:
 
 def with_tag(shown: Any, versions: tuple[int, ...]) -> Answer:
     """With the tag of exactly this state; the tag's first number is the text's version, for `If-Match`."""
-    tag = f'"{".".join(map(str, versions))}"'
-    if request.method == "GET" and tag in request.headers.get("If-None-Match", ""):
-        return Answer(status=304, headers={"ETag": tag})
-    return Answer(shown, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+    tag = ".".join(map(str, versions))
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
+    if request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(tag):
+        return Answer(status=304, headers=headers)
+    return Answer(shown, headers=headers)
 
 
 def expected_version() -> int | None:

@@ -154,7 +154,9 @@ def test_an_unchanged_comment_is_304_and_a_hidden_one_is_not(posts):
     a_comment(posts, a_post(posts))
     ann = posts.as_("ann", USER)
     seen = {"If-None-Match": ann.get(f"{ALL}1").headers["ETag"]}
-    assert ann.get(f"{ALL}1", headers=seen).status_code == 304
+    again = ann.get(f"{ALL}1", headers=seen)
+    assert (again.status_code, again.headers["ETag"]) == (304, seen["If-None-Match"])
+    assert again.headers["Cache-Control"] == "private, no-cache"
     posts.as_("mod", MODERATOR).put(f"{ALL}1/disabled")
     assert ann.get(f"{ALL}1", headers=seen).json["body"] is None
 
