@@ -23,6 +23,14 @@ def forged(page: Page) -> None:
     page.locator("#kept-form").wait_for()
 
 
+def registered_late(page: Page) -> None:
+    for name, text in {"email": "late@example.com", "username": "late", "password": PASSWORD}.items():
+        page.locator(f"main [name={name}]").fill(text)
+    page.locator("#register-form [name=csrf_token]").evaluate("field => field.value = 'forged'")
+    page.get_by_role("button", name="Register").click()
+    page.locator("#kept-form").wait_for()
+
+
 def previewed(page: Page) -> None:
     page.get_by_label("What's on your mind?").fill("## A preview\n\nof what *will* be sent.")
     page.locator(".preview h2 + .preview-body h2").wait_for()
@@ -116,6 +124,7 @@ STRANGERS = (
     Sight("login-needed", "/edit-profile"),
     Sight("register", "/auth/register"),
     Sight("register-refused", "/auth/register", then=sent),
+    Sight("register-kept", "/auth/register", then=registered_late),
     Sight("reset", "/auth/reset"),
     Sight("reset-link", "/auth/reset/not-a-token"),
     Sight("status", "/status"),

@@ -15,6 +15,16 @@ VISIBLE_FOCUS = """() => {
     const node = document.activeElement, look = getComputedStyle(node), box = node.getBoundingClientRect();
     return box.width > 0 && box.top >= 0 && (look.outlineStyle !== "none" || look.boxShadow !== "none");
 }"""
+# After a key was pressed, what gets the focus shows it.
+PRESSED = "a[href], button, input, select, textarea, summary, [tabindex='0']"
+WITHOUT_OUTLINE = """(pressed) => [...document.querySelectorAll(pressed)]
+    .filter((node) => node.type !== "hidden" && node.checkVisibility())
+    .filter((node) => {
+        node.focus();
+        const look = getComputedStyle(node);
+        return look.outlineStyle === "none" || parseFloat(look.outlineWidth) < 2;
+    })
+    .map((node) => node.outerHTML.slice(0, 200))"""
 SHOWN = "() => getComputedStyle(document.body).backgroundColor"
 
 
@@ -97,6 +107,17 @@ def test_follow_stays_on_the_page(desk, member):
     expect(page.get_by_role("button", name="Unfollow")).to_be_focused()
     expect(page.get_by_role("link", name=re.compile("Followers"))).to_have_text(re.compile("1$"))
     assert page.evaluate("() => window.stayed")
+
+
+def test_two_clicks_on_follow_are_one(desk, member):
+    star, fan = member("twice"), member("hasty")
+    page = desk.open(f"/user/{star.username}", fan)
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.get_by_role("button", name="Follow").dblclick()
+    says(page, f"You are now following {star.username}.")
+    expect(page.get_by_role("button", name="Unfollow")).to_be_visible()
+    assert len(sent) == 1
 
 
 def test_times_are_relative_with_the_exact_one_on_hover(desk, crowd):
@@ -186,6 +207,28 @@ def test_focus_is_visible_on_everything_there_is_to_press(desk, crowd):
         seen += 1
         page.keyboard.press("Tab")
     assert seen == 40
+
+
+@pytest.mark.parametrize(
+    ("path", "who"),
+    [
+        ("/", None),
+        ("/?page=2", "susan"),
+        ("/post/{post[rich]}", "susan"),
+        ("/explore", None),
+        ("/auth/login", None),
+        ("/auth/sessions", "susan"),
+        ("/edit-profile/{susan.id}", "john"),
+        ("/auth/log/all", "john"),
+        ("/moderate", "moderator"),
+    ],
+)
+def test_the_focus_has_an_outline_on_every_kind_of_thing(desk, crowd, path, who):
+    page = desk.open(path.format(post=crowd.posts, susan=crowd.susan), getattr(crowd, who) if who else None)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.keyboard.press("Tab")
+        assert page.evaluate(WITHOUT_OUTLINE, PRESSED) == []
 
 
 def test_the_menu_opens_and_closes_by_keyboard(desk, crowd):

@@ -133,6 +133,18 @@ def test_an_address_changes_when_its_link_returns(auth):
     assert "@" not in str(event.data)
 
 
+def test_a_link_for_another_address_is_its_owner_s_alone(auth):
+    auth.person("john")
+    auth.person("susan")
+    susan, john = auth.signed_in("susan"), auth.signed_in("john")
+    susan.post(f"{ME}/email", json={"email": "new@example.com", "password": password_of("susan")})
+    sent = {"token": auth.link("new@example.com")}
+    assert john.post("/api/v1/users/change-email", json=sent).status_code == 400
+    assert susan.get(ME).json["email"] == "susan@example.com"
+    assert susan.post("/api/v1/users/change-email", json=sent).status_code == 200
+    assert susan.get(ME).json["email"] == "new@example.com"
+
+
 def test_an_unconfirmed_address_can_be_mended_and_is_confirmed_by_that(auth):
     auth.newcomer("susan")
     susan = auth.signed_in("susan")

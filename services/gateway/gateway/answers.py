@@ -17,7 +17,7 @@ PAGE = """<!doctype html>
 <head>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
-  <title>{title} - Flasky</title>
+  <title>Flasky - {title}</title>
   <link rel="icon" href="data:,">
   <link rel="stylesheet" href="/api/docs/gateway.css">
 </head>

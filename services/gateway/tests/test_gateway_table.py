@@ -99,6 +99,7 @@ def test_without_the_pages_people_get_a_page_too(new_site, accept):
     got = alone.get("/nowhere", Accept=accept)
     assert (got.status, got.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
     assert got.headers["X-Request-Id"] in got.body.decode()
+    assert "<title>Flasky - Not available right now</title>" in got.body.decode()
 
 
 @pytest.mark.parametrize(

@@ -112,17 +112,17 @@ def comments(reader: Actor, asked: shapes.Moderation) -> Any:
 
 @api.get("/comments/<int:id>")
 @needs(gives=shapes.Comment, refuses=(404,), fed=("auth",))
-def comment(id: int) -> Any:
+def comment(id: int) -> Answer:
     """One comment."""
-    return shapes.comment(queries.comment(id))
+    return tagged_comment(queries.comment(id))
 
 
 @api.put("/comments/<int:id>")
-@needs(COMMENT, gives=shapes.Comment, refuses=(404,), first=queries.may_edit_comment)
-def edit_comment(id: int, remark: shapes.Remark) -> Any:
+@needs(COMMENT, gives=shapes.Comment, refuses=(404, 409), first=queries.may_edit_comment)
+def edit_comment(id: int, remark: shapes.Remark) -> Answer:
     """Change a comment's text; its author, or an administrator."""
-    commands.edit_comment(id, remark.body)
-    return shapes.comment(queries.comment(id))
+    commands.edit_comment(id, remark.body, expected_version())
+    return tagged_comment(queries.comment(id))
 
 
 @api.delete("/comments/<int:id>")
@@ -158,14 +158,23 @@ def preview(preview: shapes.Preview) -> Any:
 
 
 def tagged(row: Any) -> Answer:
-    """A post with the tag of exactly this state; the tag's first number is the text's version, for `If-
-    Match`.
-    """
-    tag = f"{row['version']}.{row['comment_count_version']}.{row['person_version'] or 0}"
+    """A post with its tag."""
+    versions = row["version"], row["comment_count_version"], row["person_version"] or 0
+    return with_tag(shapes.post(row), versions)
+
+
+def tagged_comment(row: Any) -> Answer:
+    """A comment with its tag."""
+    return with_tag(shapes.comment(row), (row["version"], row["person_version"] or 0))
+
+
+def with_tag(shown: Any, versions: tuple[int, ...]) -> Answer:
+    """With the tag of exactly this state; the tag's first number is the text's version, for `If-Match`."""
+    tag = ".".join(map(str, versions))
     headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
     if request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(tag):
         return Answer(status=304, headers=headers)
-    return Answer(shapes.post(row), headers=headers)
+    return Answer(shown, headers=headers)
 
 
 def expected_version() -> int | None:

@@ -97,7 +97,7 @@ OF_POST = _counting(
     ),
     total=sa.select(Post.comment_count).where(Post.id == sa.bindparam("post"), LIVE_POSTS),
 )
-ONE_COMMENT = COMMENTS.where(Comment.id == sa.bindparam("id"))
+ONE_COMMENT = COMMENTS.add_columns(Comment.version).where(Comment.id == sa.bindparam("id"))
 TOTAL = _total(sa.bindparam("kind"))
 
 LEAVERS = sa.select(Person.id).where(LEAVING).order_by(Person.id).limit(20)

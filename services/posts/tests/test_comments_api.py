@@ -135,6 +135,32 @@ def test_an_edited_comment_is_told_and_without_a_body_stays(posts):
     assert [event.version for event in posts.outbox()] == [2]
 
 
+def test_of_two_who_edit_a_comment_at_once_the_second_is_told(posts):
+    a_comment(posts, a_post(posts))
+    ben, root = posts.as_("ben", USER), posts.as_("mod", ADMINISTRATOR)
+    read = {"If-Match": ben.get(f"{ALL}1").headers["ETag"]}
+    first = root.put(f"{ALL}1", json={"body": "one"}, headers=read)
+    second = ben.put(f"{ALL}1", json={"body": "two"}, headers=read)
+    assert (first.status_code, second.status_code) == (200, 409)
+    assert "Somebody else changed this" in second.json["message"]
+    assert ben.get(f"{ALL}1").json["body"] == "one"
+    again = {"If-Match": first.headers["ETag"]}
+    assert ben.put(f"{ALL}1", json={"body": "two"}, headers=again).status_code == 200
+    assert ben.put(f"{ALL}1", json={"body": "three"}).status_code == 200
+    assert ben.put(f"{ALL}1", json={"body": "x"}, headers={"If-Match": '"what"'}).status_code == 409
+
+
+def test_an_unchanged_comment_is_304_and_a_hidden_one_is_not(posts):
+    a_comment(posts, a_post(posts))
+    ann = posts.as_("ann", USER)
+    seen = {"If-None-Match": ann.get(f"{ALL}1").headers["ETag"]}
+    again = ann.get(f"{ALL}1", headers=seen)
+    assert (again.status_code, again.headers["ETag"]) == (304, seen["If-None-Match"])
+    assert again.headers["Cache-Control"] == "private, no-cache"
+    posts.as_("mod", MODERATOR).put(f"{ALL}1/disabled")
+    assert ann.get(f"{ALL}1", headers=seen).json["body"] is None
+
+
 def test_a_removed_comment_is_gone_and_no_longer_counted(posts):
     a_comment(posts, a_post(posts))
     posts.outbox()

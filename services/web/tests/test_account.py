@@ -87,6 +87,15 @@ def test_next_survives_a_failed_attempt(site, ann):
     assert ann.log_in(to="?next=//evil.example").headers["Location"] == "/"
 
 
+@pytest.mark.parametrize("path", ["login", "login/second", "logout", "register", "reset", "reset/abc"])
+def test_nobody_is_led_back_to_the_way_in(site, path):
+    stranger = site.stranger()
+    answer = stranger.get(f"/auth/{path}")
+    page = answer.text if answer.status_code == 200 else stranger.text(answer.headers["Location"])
+    assert "next=" not in answer.headers.get("Location", "")
+    assert 'href="/auth/login">Log In</a>' in page
+
+
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
@@ -129,7 +138,9 @@ def test_an_unconfirmed_account_sees_only_its_own_management(site, ann):
     for path in ("/", "/explore", f"/user/{ann.name}", "/edit-profile", "/followed"):
         assert newcomer.get(path).headers["Location"] == "/auth/unconfirmed", path
     assert newcomer.post("/", body="x").headers["Location"] == "/auth/unconfirmed"
-    for path in ("/auth/change-password", "/auth/change-email", "/auth/sessions", "/auth/logout"):
+    links = re.findall(r'<a href="(/auth/[^"]+)">', newcomer.text("/auth/unconfirmed"))
+    assert "/auth/log" in links
+    for path in (*links, "/auth/logout"):
         assert newcomer.get(path).status_code == 200, path
     assert newcomer.get("/nowhere").status_code == 404
     for path in ("/robots.txt", "/feed.atom", "/sitemap.xml"):  # for machines, as everybody has them
@@ -206,6 +217,15 @@ def test_changing_the_address(site, ann):
     assert "invalid or has expired" in ann.submit(link)
 
 
+def test_a_link_for_the_address_of_somebody_else_says_so(ann, ben, site):
+    new = f"new.{ann.email}"
+    ann.submit("/auth/change-email", email=new, password="correct horse 7")
+    link = site.link(new, "change-email")
+    assert "it is not for this account" in ben.submit(link)
+    assert ann.email in site.administrator().text(f"/edit-profile/{ann.id}")
+    assert "Your email address has been updated." in ann.submit(link)
+
+
 def test_sessions_are_listed_and_ended(site, ann):
     elsewhere = site.stranger()
     elsewhere.name, elsewhere.email = ann.name, ann.email
@@ -219,7 +239,11 @@ def test_sessions_are_listed_and_ended(site, ann):
     sid = re.search(r'name="id" value="([0-9a-f]+)"', item)[1]
     assert "That session has ended." in ann.submit("/auth/sessions", id=sid)
     assert "Hello, Stranger!" in elsewhere.text("/")
-    assert ann.post("/auth/sessions", id="0" * 32).status_code == 404
+    assert "That session has ended." in ann.submit("/auth/sessions", id=sid)
+    for nothing in ({}, {"id": ""}):
+        refused = ann.post("/auth/sessions", **nothing)
+        assert (refused.status_code, "does not say which session" in refused.text) == (400, True)
+    assert f"Hello, {ann.name}!" in ann.text("/")
     assert "You have been logged out everywhere." in ann.submit("/auth/sessions", id="all")
     assert "Hello, Stranger!" in ann.text("/")
 
@@ -238,7 +262,17 @@ def test_logging_out_by_get_only_asks(site, ann):
 
 
 @pytest.mark.parametrize(
-    "path", ["change-password", "change-email", "change-email/abc", "sessions", "confirm"]
+    "path",
+    [
+        "change-password",
+        "change-email",
+        "change-email/abc",
+        "sessions",
+        "confirm",
+        "log",
+        "log/all",
+        "remove-account",
+    ],
 )
 def test_what_needs_an_account_leads_to_the_login(site, path):
     assert site.stranger().get(f"/auth/{path}").headers["Location"] == f"/auth/login?next=/auth/{path}"
@@ -265,5 +299,6 @@ def test_administrators_remove_accounts_but_not_the_last_administrator(site):
     assert "cannot be undone" in root.text(page)
     assert "is being erased" in root.submit(page)
     assert root.get(page).status_code == 404
-    assert "Your own account is removed" in root.submit(f"/remove-account/{root.id}")
+    for answer in (root.get(f"/remove-account/{root.id}"), root.post(f"/remove-account/{root.id}")):
+        assert answer.headers["Location"] == "/auth/remove-account"
     assert site.member("other").get(page).status_code == 403

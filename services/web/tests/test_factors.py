@@ -76,6 +76,9 @@ def test_the_second_step_leads_on_to_where_one_was_going(site, ann):
     assert "device=" in str(done.headers.getlist("Set-Cookie"))
     assert ann.get("/edit-profile").status_code == 200
     assert "Please log in again" in ann.text("/auth/login/second")
+    late = ann.get("/auth/login/second?next=/edit-profile")
+    assert late.headers["Location"] == "/auth/login?next=/edit-profile"
+    assert ann.get("/auth/login/second?next=//evil.example").headers["Location"] == "/auth/login"
 
 
 def test_a_recovery_code_and_new_ones(site, ann):
@@ -83,8 +86,13 @@ def test_a_recovery_code_and_new_ones(site, ann):
     log_in(ann)
     assert ann.post("/auth/login/second", otp=codes[0]).status_code == 303
     assert "9 codes left" in ann.text(HOME)
-    fresh = ann.post(f"{HOME}/codes", password=PASSWORD).text
+    form = {"key": hidden(ann.text(f"{HOME}/codes"), "key"), "password": PASSWORD}
+    fresh = ann.post(f"{HOME}/codes", **form).text
     assert codes[1] not in fresh
+    assert "were shown already" in ann.submit(f"{HOME}/codes", **form)
+    log_in(ann)
+    [first, *_] = re.findall(r"<li><code>([a-z0-9-]+)</code>", fresh)
+    assert ann.post("/auth/login/second", otp=first).status_code == 303
 
 
 def test_removing_the_app(site, ann):

@@ -104,6 +104,29 @@ def test_an_administrator_edits_anybody(site, ann):
     assert "By root" in site.stranger().text(f"/user/{renamed}")
 
 
+def test_an_older_form_changes_only_what_was_changed_in_it(site, ann):
+    root, path = site.administrator(), f"/edit-profile/{ann.id}"
+    opened, mine = root.form(path), ann.form("/edit-profile")
+    faster = opened | {"username": f"{ann.name}x", "role": "2", "about_me": "By root"}
+    root.submit(path, **(faster | {"disabled": "y"}))
+    root.submit(path, **(opened | {"location": "Bonn"}))
+    now = root.form(path)
+    assert "disabled" in now
+    assert (now["username"], now["role"], now["location"]) == (f"{ann.name}x", "2", "Bonn")
+    root.submit(path, **{name: text for name, text in now.items() if name != "disabled"})
+    ann.log_in()
+    ann.submit("/edit-profile", **(mine | {"name": "Ann"}))
+    now = ann.form("/edit-profile")
+    assert (now["name"], now["location"], now["about_me"]) == ("Ann", "Bonn", "By root")
+
+
+@pytest.mark.parametrize("shown", [None, "", "x", "[]", "[" * 5000, "{}"])
+def test_a_form_that_does_not_tell_what_was_shown_is_taken_as_it_is(ann, shown):
+    fields = {"name": "Ann", "location": "", "about_me": ""} | ({} if shown is None else {"shown": shown})
+    ann.submit("/edit-profile", **fields)
+    assert ann.form("/edit-profile")["name"] == "Ann"
+
+
 def test_what_an_administrator_may_not_enter(site, ann, ben):
     root, path = site.administrator(), f"/edit-profile/{ann.id}"
     taken = root.post(path, **(root.form(path) | {"username": ben.name, "email": ben.email}))

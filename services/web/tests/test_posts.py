@@ -121,6 +121,29 @@ def test_a_comment_is_changed_and_deleted_by_its_author(ann, ben, post):
     assert ben.get(f"/comment/{comment}/edit").status_code == 404
 
 
+def test_a_comment_on_a_later_page_leads_back_to_it(ben, post):
+    *_, comment = [ben.comment(post, f"comment {number}") for number in range(4)]
+    page = ben.text(f"/post/{post}?page=2")
+    for what, place in (("edit", f"comment-{comment}"), ("delete", "comments")):
+        path = f"/comment/{comment}/{what}?page=2"
+        assert f'href="{path}"' in page
+        assert f'href="/post/{post}?page=2#{place}"' in ben.text(path)
+        assert ben.post(path, body="x").headers["Location"] == f"/post/{post}?page=2#{place}"
+
+
+def test_two_who_edit_a_comment_at_once(site, ann, ben, post):
+    comment = ben.comment(post, "first")
+    path = f"/comment/{comment}/edit"
+    opened = ben.form(path)
+    site.administrator().submit(path, body="the other was *faster*")
+    answer = ben.post(path, **(opened | {"body": "my text"}))
+    assert answer.status_code == 409
+    assert "my text</textarea>" in answer.text
+    assert "the other was <em>faster</em>" in answer.text
+    version = html.unescape(re.search(r'name="version"[^>]*value="([^"]+)"', answer.text)[1])
+    assert "Your comment has been updated." in ben.submit(path, version=version, body="my text")
+
+
 def test_comments_preview_and_are_refused_at_their_field(ben, post):
     assert "<em>p</em>" in ben.post(f"/post/{post}", body="*p*", preview="1").text
     answer = ben.post(f"/post/{post}", body="x" * 9000)
@@ -135,9 +158,11 @@ def test_moderation(site, ann, ben, post):
     moderator = site.moderator()
     assert "Moderate Comments" in moderator.text("/")
     assert "Moderate Comments" not in ann.text("/")
+    assert "There are not that many comments." in moderator.text("/moderate?page=999")
     page = moderator.text("/moderate")
     assert "<title>Flasky - Comment Moderation</title>" in page
     assert "something <em>rude</em>" in page
+    assert f'href="/post/{post}?page=-1#comment-{comment}">on this post</a>' in page
     answer = moderator.post(f"/moderate/disable/{comment}?page=2")
     assert answer.headers["Location"] == "/moderate?page=2"
     for who in (site.stranger(), ben, moderator):

@@ -67,6 +67,7 @@ def states(site):
 def test_all_is_well(fresh):
     page = fresh.stranger().text("/status")
     assert "Everything works." in page
+    assert "<title>Flasky - Status</title>" in page
     assert page.count(">Works<") == 3
     assert asked(fresh).json["status"] == "works"
     assert BEHIND not in fresh.stranger().text("/")

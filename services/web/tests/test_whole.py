@@ -14,6 +14,8 @@ from web.forms import PostForm
 from web.pager import Pager, last_page
 from web.showing import BUILD
 
+from .conftest import TOKEN
+
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
@@ -103,11 +105,56 @@ def test_the_form_that_was_kept_can_be_sent(ann):
     assert ann.open("POST", "/", data={"body": "kept and sent", "csrf_token": token}).status_code == 303
 
 
-def test_a_password_is_never_kept(site):
+def test_a_password_is_never_kept_and_all_else_is(site):
     stranger = site.stranger()
-    answer = stranger.open("POST", "/auth/login", data={"email": "a@example.com", "password": "my secret"})
-    assert answer.headers["Location"] == "/auth/login"
-    assert "This form was open for too long" in stranger.text("/auth/login")
+    fields = {"email": "n@example.com", "username": "new", "password": "my secret", "password2": "my secret"}
+    answer = stranger.open("POST", "/auth/register", data=fields)
+    assert answer.status_code == 400
+    assert "my secret" not in answer.text
+    for there in ('"n@example.com"', 'value="new"', 'name="password2" type="password"', "enter them again"):
+        assert there in answer.text
+    assert "Log in in another tab" not in answer.text
+    token = TOKEN.findall(answer.text)[-1]
+    assert stranger.open("POST", "/auth/register", data=fields | {"csrf_token": token}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"), [("change-password", {"old_password": "x"}), ("login/second", {"otp": "123456"})]
+)
+def test_a_form_of_which_nothing_may_be_kept_begins_anew(ann, path, fields):
+    answer = ann.open("POST", f"/auth/{path}", data=fields)
+    assert answer.headers["Location"] == f"/auth/{path}"
+    assert "This form was open for too long" in ann.text("/auth/change-password")
+
+
+def test_a_button_alone_has_nothing_to_keep(ann, ben):
+    answer = ann.open("POST", f"/follow/{ben.name}", data={"submit": "yes"})
+    assert answer.status_code == 400
+    assert "below" not in answer.text
+    assert "reload that page" in answer.text
+
+
+def test_a_profile_that_was_typed_outlives_its_session(site):
+    fields = {"name": "Ann", "location": "Bonn", "about_me": "a long text", "shown": "{}"}
+    answer = site.stranger().post("/edit-profile", **fields)
+    assert answer.status_code == 403
+    assert "a long text</textarea>" in answer.text
+    assert 'value="Bonn"' in answer.text
+    assert 'type="hidden" name="shown"' in answer.text
+    assert "Log in in another tab" in answer.text
+    empty = site.stranger().post("/edit-profile", name=" ", location="", about_me="")
+    assert empty.headers["Location"] == "/auth/login?next=/edit-profile"
+
+
+def test_a_preview_that_came_too_late_can_still_be_a_preview(ann):
+    answer = ann.open("POST", "/", data={"body": "*look*", "preview": "1"})
+    assert re.search(r'<button[^>]*name="preview" value="1">Preview</button>', answer.text)
+    assert "Send it again" not in answer.text
+
+
+def test_a_refusal_that_is_about_no_version_does_not_speak_of_others(ann):
+    answer = ann.post(f"/follow/{ann.name}")
+    assert (answer.status_code, "faster" in answer.text) == (409, False)
 
 
 def test_a_token_of_somebody_else_is_a_stranger_s(site, ann):
@@ -230,6 +277,12 @@ def test_without_posts(site, ann):
     assert lost.status_code == 503
     assert "not lost</textarea>" in lost.text
     assert lost.headers["Retry-After"]
+    assert "It may have arrived all the same" in lost.text
+    assert "nothing has been" not in lost.text
+    looked = ann.post("/", body="not sent", preview="1").text
+    assert 'name="preview" value="1"' in looked
+    assert "may have arrived" not in looked
+    assert "below" not in site.administrator().post("/moderate/disable/1").text
     assert ann.get("/post/1").status_code == 503
     assert ann.get("/newer?after=1").json == {"newer": 0}
     assert site.moderator().get("/moderate").status_code == 200

@@ -2,6 +2,7 @@
 
 import logging
 from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response, flash, redirect, request
 from flask_wtf.csrf import CSRFError
@@ -19,7 +20,7 @@ TITLES = {
     403: "Forbidden",
     404: "Page not found",
     405: "This page cannot do that",
-    409: "Somebody was faster",
+    409: "That did not work",
     413: "Too large",
     429: "Too many requests",
     500: "Something went wrong",
@@ -32,18 +33,22 @@ SENTENCES = {
     413: "What you sent is larger than this site takes.",
     500: "Something went wrong on our side. It has been logged, and we will look at it.",
 }
-NOT_KEPT = ("csrf_token", "submit", "preview")
+NOT_KEPT, NOT_SHOWN = ("csrf_token", "submit", "preview"), ("key", "version", "id", "remember_me", "shown")
+ONE_TIME = {"code", "otp", "passkey", "credential"}
 # Fields; no form of ours has as many. To read 200,000 takes half a second, to show them again four.
 MOST_FIELDS, MOST_KEPT = 100, 20
 FORM = "application/x-www-form-urlencoded"
 EXPIRED = (
     "This form was open for a long time, or your browser did not send back what shows that it is yours, "
-    "so nothing has been changed. What you wrote is below: check it, then send it again."
+    "so nothing has been changed."
 )
-SIGNED_OUT = (
-    "You are no longer logged in, so nothing has been sent. What you wrote is below: log in in another tab, "
-    "then come back here and send it again."
-)
+RELOAD = "Go back, reload that page, then try again."
+CHECK = "What you wrote is below: check it, then send it again."
+SIGNED_OUT = "You are no longer logged in, so nothing has been sent."
+COME_BACK = "What you wrote is below: log in in another tab, then come back here and send it again."
+BELOW = "What you wrote is below."
+UNSURE = f"{BELOW} It may have arrived all the same; if you send it again, it is still there only once."
+PASSWORDS = "Passwords are never kept: enter them again."
 
 
 def wants_page() -> bool:
@@ -63,31 +68,42 @@ def page(status: int, message: str = "", headers: dict[str, str] | None = None) 
     return response
 
 
-def kept(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """A page with what was typed, in a form that sends it again; never a password."""
-    fields = {name: text for name, text in request.form.items() if name not in NOT_KEPT}
-    if not wants_page() or not 0 < len(fields) <= MOST_KEPT or any("password" in name for name in fields):
+def typed() -> dict[str, str]:
+    """The fields of a form that is to be shown again, passwords empty. None if there is nothing to lose."""
+    sent = {name: text for name, text in request.form.items() if name not in NOT_KEPT}
+    fields = {name: "" if "password" in name else text for name, text in sent.items()}
+    worth = any(text.strip() for name, text in fields.items() if name not in NOT_SHOWN)
+    return fields if worth and len(fields) <= MOST_KEPT and not ONE_TIME & fields.keys() else {}
+
+
+def kept(status: int, message: str, below: str, headers: dict[str, str] | None = None) -> Response:
+    """A page with what was typed, in a form that sends it again; never a password. `below` says so."""
+    fields = typed()
+    if not wants_page() or not fields:
         return page(status, message, headers)
+    entered = any("password" in name for name in fields)
+    said = f"{message} {below} {PASSWORDS}" if entered else f"{message} {below}"
+    shown: dict[str, Any] = {"not_shown": NOT_SHOWN, "target": request.full_path, "code": status}
     title = TITLES.get(status) or HTTPStatus(status).phrase
-    response = show(
-        "kept.html", status, title=title, message=message, fields=fields, target=request.full_path
-    )
+    response = show("kept.html", status, title=title, message=said, fields=fields, **shown)
     response.headers.update(headers or {})
     return response
 
 
 def _csrf(error: CSRFError) -> Response:
-    if any("password" in name for name in request.form):
+    if typed():
+        return kept(400, EXPIRED, CHECK)
+    if any("password" in name or name in ONE_TIME for name in request.form):
         flash("This form was open for too long. Please fill it in again.")
         return redirect(request.full_path.rstrip("?"), 303)  # type: ignore[return-value]
-    return kept(400, EXPIRED)
+    return page(400, f"{EXPIRED} {RELOAD}")
 
 
 def _sign_in_first(_: Exception) -> Response:
-    if request.method in ("GET", "HEAD") or not request.form.get("body"):
+    if request.method in ("GET", "HEAD") or not typed():
         flash("Please log in to access this page.")
         return redirect(login_address(), 302 if request.method in ("GET", "HEAD") else 303)  # type: ignore[return-value]
-    return kept(403, SIGNED_OUT)
+    return kept(403, SIGNED_OUT, COME_BACK)
 
 
 def _refused(error: Refusal) -> Response:
@@ -96,7 +112,8 @@ def _refused(error: Refusal) -> Response:
         response.headers.update(error.headers)  # the gateway comes again with another token, if it has one
         return response
     if request.method == "POST" and isinstance(error, Unavailable | TooMany | Conflict | Invalid):
-        return kept(error.status, f"{error.message} What you wrote is below.", error.headers)
+        lost = isinstance(error, Unavailable) and "preview" not in request.form
+        return kept(error.status, error.message, UNSURE if lost else BELOW, error.headers)
     return page(error.status, error.message, error.headers)
 
 

@@ -4,6 +4,7 @@ import re
 import secrets
 from typing import Any
 
+import orjson
 from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
@@ -36,6 +37,15 @@ def lines(text: str | None) -> str | None:
 
 def stripped(text: str | None) -> str | None:
     return text.strip() if text else text
+
+
+def read_object(text: str | None) -> dict[str, Any] | None:
+    """What a hidden field tells as JSON. What is not an object is nothing."""
+    try:
+        found = orjson.loads(text or "")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 class AtMost:
@@ -151,6 +161,10 @@ class CommentForm(OnceForm):
     submit = SubmitField("Submit")
 
 
+class EditCommentForm(EditForm):
+    body = text_area("Your comment", COMMENT_BYTES, rows=4)
+
+
 class LoginForm(Form):
     email = email_field()
     password = password_field("Password", new=False)
@@ -202,6 +216,12 @@ class PasswordForm(Form):
     submit = SubmitField("Go on")
 
 
+class NewCodesForm(PasswordForm):
+    """`key`: reloading the page that shows the codes sends this form again."""
+
+    key = HiddenField(default=new_key)
+
+
 class CodeForm(Form):
     """A code of an authenticator app. `secret` and `uri` come back, so that the page can be shown again."""
 
@@ -244,15 +264,30 @@ class LogForm(FlaskForm):
 
 
 class ProfileForm(Form):
+    """`shown`: what the fields said when the form was opened, as JSON."""
+
+    says: tuple[str, ...] = ("name", "location", "about_me")
+    shown = HiddenField()
     name = line("Real name", autocomplete="name", dir="auto")
     location = line("Location", dir="auto")
     about_me = text_area("About me", ABOUT_BYTES, rows=5, optional=True)
     submit = SubmitField("Submit")
 
+    def changes(self) -> dict[str, Any]:
+        """What is no longer as it was shown: somebody else may have changed the rest in the meantime."""
+        before, wanted = read_object(self.shown.data) or {}, {name: self[name].data for name in self.says}
+        return {name: value for name, value in wanted.items() if name not in before or value != before[name]}
+
+
+def opened(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of such a form, and a note of them."""
+    return {**fields, "shown": orjson.dumps(fields).decode()}
+
 
 class AccountForm(ProfileForm):
     """For administrators."""
 
+    says = (*ProfileForm.says, "email", "username", "confirmed", "disabled", "role")
     email = email_field()
     username = username_field()
     confirmed = BooleanField("Confirmed")

@@ -14,7 +14,15 @@ from chassis.settings import settings
 from chassis.tokens import Actor
 
 View = Callable[..., Any]
-OPEN_TO_UNCONFIRMED = ("account.", "signing.", "files.", "health.", "machines.")
+OPEN_TO_UNCONFIRMED = ("account.", "signing.", "log.own", "files.", "health.", "machines.")
+NOT_COME_BACK_TO = (
+    "signing.login",
+    "signing.logout",
+    "factors.second_step",
+    "account.register",
+    "account.ask_reset",
+    "account.reset",
+)
 
 
 class Permission(IntFlag):
@@ -82,9 +90,12 @@ def safe_path(target: str | None) -> str:
 def login_address() -> str:
     """The login page, which leads back to where the visitor was going; never to a form's answer."""
     back = request.full_path.rstrip("?") if request.method == "GET" else request.path
-    if back == "/" or back.startswith(("/auth/log", "/auth/re")):
-        return "/auth/login"
-    return f"/auth/login?next={quote(back, safe='/')}"
+    return login_before("/" if request.endpoint in NOT_COME_BACK_TO else back)
+
+
+def login_before(path: str) -> str:
+    """The login page, which leads on to a path."""
+    return "/auth/login" if path == "/" else f"/auth/login?next={quote(path, safe='/')}"
 
 
 def _recognise() -> None:

@@ -120,6 +120,6 @@ def reset_password(wish: shapes.Reset) -> Answer:
 @api.post("/change-email")
 @public(gives=shapes.User, refuses=(409,))
 def change_email(mailed: shapes.MailedToken) -> Answer:
-    """Take the new e-mail address, with the token from the mail that was sent there."""
-    id = commands.change_email(mailed.token)
+    """Take the new e-mail address, with the token from the mail that was sent there; your own only."""
+    id = commands.change_email(mailed.token, caller())
     return identity_changed(id, shapes.user(queries.user(id)))

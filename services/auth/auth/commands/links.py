@@ -133,9 +133,13 @@ def propose_email(actor: Actor, email: str, password: str, address: str) -> None
     db.session.commit()
 
 
-def change_email(token: str) -> int:
-    """Sets the address that the link was mailed to; it is proven by that. Returns the account's id."""
+def change_email(token: str, by: Actor | None = None) -> int:
+    """Sets the address that the link was mailed to, which proves it; never another person's. Returns the
+    account's id.
+    """
     account = known(token, letters.CHANGE_EMAIL)
+    if by is not None and by.id != account["id"]:
+        raise bad_link()
     refuse_taken(account["token_email"], account["username"], but=account["id"])
     user = used(token, letters.CHANGE_EMAIL)
     with saving(account["token_email"], user.username, but=user.id):

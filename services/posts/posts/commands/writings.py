@@ -44,8 +44,7 @@ def edit(id: int, body: str | None, expected: int | None = None) -> None:
     one.
     """
     post = held(Post, id)
-    if expected is not None and post.version != expected:
-        raise Conflict
+    as_expected(post, expected)
     if body is not None:
         post.write(said(body, "post does not have a body"))
         post.edited_at, post.version = now(), post.version + 1
@@ -85,9 +84,10 @@ def comment(author: Actor, post_id: int, body: str | None) -> Comment:
     return remark
 
 
-def edit_comment(id: int, body: str | None) -> None:
-    """Changes a comment's text; without one it stays."""
+def edit_comment(id: int, body: str | None, expected: int | None = None) -> None:
+    """Changes a comment's text; without one it stays. Raises `Conflict` as `edit` does."""
     remark, post = held_comment(id)
+    as_expected(remark, expected)
     if body is not None:
         remark.write(said(body, "comment does not have a body"))
         remark.version += 1
@@ -121,6 +121,12 @@ def said(body: str | None, otherwise: str) -> str:
     if body is None or not body.strip():
         raise Invalid(otherwise, errors=[{"field": "body", "message": otherwise}])
     return body
+
+
+def as_expected(row: Post | Comment, version: int | None) -> None:
+    """Raises `Conflict` when this is not the version that was read; whoever names none has the last word."""
+    if version is not None and row.version != version:
+        raise Conflict
 
 
 def comment_authors(post: int) -> list[tuple[int, int]]:

@@ -205,5 +205,6 @@ def propose_email(email: str, password: str) -> None:
     ask("auth", "POST", f"{ME}/email", {"email": email, "password": password})
 
 
-def change_email(token: str) -> None:
-    ask("auth", "POST", f"{USERS}change-email", {"token": token})
+def change_email(token: str) -> Person:
+    """Raises `Invalid` as `confirm` does, `Conflict` when the address was taken meanwhile."""
+    return one(Person, ask("auth", "POST", f"{USERS}change-email", {"token": token}))

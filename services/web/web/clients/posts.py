@@ -15,6 +15,13 @@ class Version(NamedTuple):
     tag: str
 
 
+class CommentVersion(NamedTuple):
+    """The same of a comment."""
+
+    comment: Comment
+    tag: str
+
+
 class Writings(Page[Post]):
     """One page of somebody's posts, and how many comments they have written."""
 
@@ -59,9 +66,10 @@ def comments_to_moderate(page: int) -> Page[Comment]:
     return Page(Comment, "comments", ask("posts", "GET", f"/api/v1/comments/?moderate=true&page={page}"))
 
 
-def comment(id: int) -> Comment:
+def comment(id: int) -> CommentVersion:
     """Raises `NotFound`."""
-    return one(Comment, ask("posts", "GET", f"/api/v1/comments/{id}"))
+    reply = ask("posts", "GET", f"/api/v1/comments/{id}")
+    return CommentVersion(one(Comment, reply), reply.header("etag"))
 
 
 def comment_on(post: int, body: str, key: str) -> Comment:
@@ -69,8 +77,9 @@ def comment_on(post: int, body: str, key: str) -> Comment:
     return one(Comment, ask("posts", "POST", path, {"body": body}, Idempotency_Key=key))
 
 
-def edit_comment(id: int, body: str) -> None:
-    ask("posts", "PUT", f"/api/v1/comments/{id}", {"body": body})
+def edit_comment(id: int, body: str, tag: str) -> None:
+    """Raises `Conflict` as `edit` does."""
+    ask("posts", "PUT", f"/api/v1/comments/{id}", {"body": body}, If_Match=tag or "*")
 
 
 def remove_comment(id: int) -> None:

@@ -22,6 +22,11 @@ from .steps import LOGIN, onward, question, told
 
 pages = Blueprint("account", __name__, url_prefix="/auth")
 BAD_CONFIRMATION = "The confirmation link is invalid or has expired."
+BAD_EMAIL_LINK = (
+    "This link is invalid or has expired, it is not for this account, or the address is in use."
+    " You can ask for a new one here."
+)
+NOT_YOURS = "This link was for another account, whose email address has been updated. Yours is as it was."
 OTHERS_END = "You will stay logged in here and be logged out everywhere else."
 GOES = (
     "Your profile, your posts with all comments on them, your comments and your follows will be erased, and"
@@ -168,9 +173,11 @@ def change_email(token: str) -> Response:
         text = "Your account will use the address that this link was sent to."
         return question("Change Your Email Address", text, "Change my address")
     try:
-        auth.change_email(token)
+        changed = auth.change_email(token)
     except (Invalid, Conflict):
-        return onward("/auth/change-email", "This link is invalid or has expired, or the address is in use.")
+        return onward("/auth/change-email", BAD_EMAIL_LINK)
+    if changed.id != me().id:
+        return onward("/", NOT_YOURS)
     return onward("/", "Your email address has been updated.")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import segno
-from flask import Blueprint, Response, session
+from flask import Blueprint, Response, request, session
 from markupsafe import Markup
 
 from chassis.access import public
@@ -13,15 +13,16 @@ from chassis.problems import Invalid, NotFound, Refusal, TooMany, Unauthenticate
 
 from ..clients import auth, maybe
 from ..clients.shapes import Ways
-from ..forms import CodeForm, Form, PasskeyForm, PasskeyNameForm, PasswordForm, StepForm
+from ..forms import CodeForm, NewCodesForm, PasskeyForm, PasskeyNameForm, PasswordForm, StepForm, read_object
 from ..showing import show
-from ..visitors import members
+from ..visitors import login_before, members, safe_path
 from .signing import arrived, browser
-from .steps import LOGIN, onward, told
+from .steps import onward, told
 
 pages = Blueprint("factors", __name__, url_prefix="/auth")
 HOME = "/auth/second-factor"
 OVER = "That took too long. Please log in again."
+SHOWN_ONCE = "Your new recovery codes were shown already. If you have not kept them, get new ones."
 LONGEST = 8192  # characters of what a browser makes of a passkey
 
 
@@ -36,7 +37,7 @@ def second_step() -> Response:
             return _finished(form)
     except Invalid:
         session.pop("pending", None)
-        return onward(LOGIN, OVER)
+        return onward(login_before(safe_path(request.args.get("next"))), OVER)
     except (Unauthenticated, TooMany) as refusal:
         status = 400 if isinstance(refusal, Unauthenticated) else refusal.status
         form.form_errors.append(refusal.message)
@@ -57,13 +58,7 @@ def _options(ways: Ways) -> str:
 
 def _from_script(text: str | None) -> dict[str, Any] | None:
     """What the browser made of a passkey. What is not an object is nothing."""
-    if not text or len(text) > LONGEST:
-        return None
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+    return read_object(text) if len(text or "") <= LONGEST else None
 
 
 @pages.get("/second-factor")
@@ -116,8 +111,18 @@ def qr(text: str) -> Markup:
 @pages.route("/second-factor/codes", methods=["GET", "POST"])
 @members()
 def codes() -> Response:
+    """Codes are kept nowhere, so they are the answer to the form; but the form works only once."""
+    form = NewCodesForm()
+    if form.is_submitted() and form.key.data == session.get("codes"):
+        return onward(HOME, SHOWN_ONCE)
     lead = "You get ten new recovery codes. The ones you have will no longer work."
-    return _after_password("New recovery codes", lead, lambda password: _shown(auth.renew_codes(password)))
+    return _after_password("New recovery codes", lead, lambda password: _renewed(password, form), form)
+
+
+def _renewed(password: str, form: NewCodesForm) -> Response:
+    made = auth.renew_codes(password)
+    session["codes"] = form.key.data
+    return _shown(made)
 
 
 def _shown(made: list[str]) -> Response:
@@ -176,10 +181,11 @@ def _without_passkey(id: int, password: str) -> Response:
     return onward(HOME, "The passkey has been removed.")
 
 
-def _after_password(title: str, lead: str, act: Callable[[str], Response]) -> Response:
+def _after_password(
+    title: str, lead: str, act: Callable[[str], Response], form: PasswordForm | None = None
+) -> Response:
     """A page that asks for the password once more, then does it."""
-    form: Form = PasswordForm()
-    status = 200
+    form, status = form or PasswordForm(), 200
     if form.validate_on_submit():
         try:
             return act(form.password.data or "")

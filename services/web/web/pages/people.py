@@ -11,7 +11,7 @@ from chassis.settings import settings
 from ..clients import auth, maybe, posts, social, together
 from ..clients.posts import Writings
 from ..clients.shapes import Account, Person, Profile, Relationship
-from ..forms import AccountForm, ProfileForm
+from ..forms import AccountForm, ProfileForm, opened
 from ..pager import Pager, asked_page
 from ..showing import show
 from ..visitors import Permission, may, me, members
@@ -128,10 +128,10 @@ def _ties(username: str, title: str, endpoint: str, read: Any) -> Response:
 @pages.route("/edit-profile", methods=["GET", "POST"])
 @members()
 def edit_profile() -> Response:
-    form = ProfileForm(data=_said(auth.me()) if request.method == "GET" else {})
+    form = ProfileForm(data=opened(_said(auth.me())) if request.method == "GET" else {})
     if form.validate_on_submit():
         try:
-            auth.edit_me(name=form.name.data, location=form.location.data, about_me=form.about_me.data)
+            auth.edit_me(**form.changes())
         except Invalid as refusal:
             if not form.blame(refusal):
                 raise
@@ -150,12 +150,12 @@ def _said(account: Account) -> dict[str, Any]:
 def edit_profile_admin(id: int) -> Response:
     account, roles = together(lambda: auth.account(id), auth.roles)
     rights = {name: getattr(account, name) for name in ("email", "username", "confirmed", "disabled")}
-    form = AccountForm(data={**_said(account), **rights, "role": account.role.id})
+    form = AccountForm(data=opened({**_said(account), **rights, "role": account.role.id}))
     form.role.choices = [(role.id, role.name) for role in roles]
     status = 200
     if form.validate_on_submit():
         try:
-            changed = auth.administer(id, **_changes(form, account))
+            changed = auth.administer(id, **form.changes())
         except (Invalid, Conflict) as refusal:
             status = refusal.status
             if not form.blame(refusal):
@@ -171,6 +171,8 @@ def edit_profile_admin(id: int) -> Response:
 @pages.route("/remove-account/<int:id>", methods=["GET", "POST"])
 @members(ADMIN)
 def remove_account(id: int) -> Response:
+    if id == me().id:
+        return onward("/auth/remove-account")
     account = auth.account(id)
     name, back = account.username, f"/edit-profile/{id}"
     if request.method != "POST":
@@ -181,11 +183,3 @@ def remove_account(id: int) -> Response:
     except (Conflict, NotAllowed) as refusal:
         return onward(back, refusal.message)
     return onward("/", f"The account of {name} is closed, and everything of it is being erased.")
-
-
-def _changes(form: AccountForm, account: Account) -> dict[str, Any]:
-    """Only what was changed: another administrator may be changing the rest."""
-    before = account.model_dump() | {"role": account.role.id}
-    names = ("email", "username", "confirmed", "disabled", "role", "name", "location", "about_me")
-    wanted = {name: form[name].data for name in names}
-    return {name: value for name, value in wanted.items() if value != (before[name] or type(value)())}

@@ -11,7 +11,7 @@ from chassis.settings import settings
 from ..clients import posts, together
 from ..clients.calls import SentAlready
 from ..clients.shapes import Comment, Page, Post
-from ..forms import CommentForm, ConfirmForm, EditForm
+from ..forms import CommentForm, ConfirmForm, EditCommentForm, EditForm
 from ..pager import Pager, asked_page, last_page
 from ..showing import show
 from ..visitors import Permission, may, me, members, needs
@@ -99,27 +99,32 @@ def delete(id: int) -> Response:
 @pages.route("/comment/<int:id>/edit", methods=["GET", "POST"])
 @members(COMMENT)
 def edit_comment(id: int) -> Response:
-    shown = posts.comment(id)
+    shown, tag = posts.comment(id)
     _own_or(shown.author.id, ADMIN)
     if shown.disabled:
         raise NotAllowed
-    form = CommentForm(data={"body": shown.body})
+    back = f"/post/{shown.post_id}?page={asked_page()}#comment-{id}"
+    form = EditCommentForm(data={"body": shown.body, "version": tag})
+    context: dict[str, Any] = {"form": form, "comment": shown, "back": back}
     if not form.validate_on_submit():
-        return show("edit_comment.html", 400 if form.is_submitted() else 200, form=form, comment=shown)
+        return show("edit_comment.html", 400 if form.is_submitted() else 200, **context)
     if "preview" in request.form:
         html = posts.preview(form.body.data or "", "comment")
-        return show("edit_comment.html", form=form, comment=shown, preview=html)
-    posts.edit_comment(id, form.body.data or "")
-    back = f"/post/{shown.post_id}#comments"
+        return show("edit_comment.html", preview=html, **context)
+    try:
+        posts.edit_comment(id, form.body.data or "", form.version.data or "*")
+    except Conflict as conflict:
+        form.version.data = tag
+        return show("edit_comment.html", 409, conflict=conflict.message, **context)
     return onward(back, "Your comment has been updated.", sent=f"edit-comment-{me().id}-{id}")
 
 
 @pages.route("/comment/<int:id>/delete", methods=["GET", "POST"])
 @members()
 def delete_comment(id: int) -> Response:
-    shown = posts.comment(id)
+    shown = posts.comment(id).comment
     _own_or(shown.author.id, MODERATE)
-    back = f"/post/{shown.post_id}#comments"
+    back = f"/post/{shown.post_id}?page={asked_page()}#comments"
     if ConfirmForm().validate_on_submit():
         posts.remove_comment(id)
         return onward(back, "The comment has been deleted.")

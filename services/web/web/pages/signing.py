@@ -1,6 +1,7 @@
 """Signing in and out, and where one is signed in. The session's cookie is set here; the gateway reads it."""
 
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from ..visitors import me, members, safe_path
 from .steps import LOGIN, onward, question
 
 pages = Blueprint("signing", __name__, url_prefix="/auth")
+WHICH = "This form does not say which session is to end. Open your sessions again and choose one."
 DEVICE, DEVICE_SECONDS = re.compile(r"[A-Za-z0-9_.~-]{1,512}"), 2 * 365 * 24 * 3600
 
 
@@ -127,5 +129,8 @@ def _end_sessions(which: str) -> Any:
         return signed_out("You have been logged out everywhere.", LOGIN)
     if which == me().session:
         return logout()
-    auth.end_session(which)
+    if not which:
+        raise Invalid(WHICH)
+    with suppress(NotFound):  # it has ended already
+        auth.end_session(which)
     return onward("/auth/sessions", "That session has ended.")

@@ -202,6 +202,8 @@ function dismissible(flash) {
 function followInPlace(form) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    if (form.dataset.sent) return;
+    form.dataset.sent = "1";
     try {
       const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
