@@ -209,6 +209,12 @@ def test_every_image_has_a_tag_or_digest_and_the_jobs_are_of_the_same_release(wo
     assert all(pod.name.endswith(suffix) or not release for pod in world.pods("Job"))
 
 
+def test_one_machine_runs_the_images_it_was_given(world):
+    """They are in no registry, so that what would pull them, jobs and backups too, would never start."""
+    policies = {one["imagePullPolicy"] for pod in world.ours() for one in pod.containers}
+    assert policies == {"IfNotPresent" if world.overlay == "local" else "Always"}
+
+
 def test_a_release_grows_the_schema_before_and_tidies_it_after(world):
     jobs = {pod.name: pod for pod in world.pods("Job")}
     for service in ("auth", "posts", "social"):
