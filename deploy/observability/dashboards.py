@@ -94,6 +94,7 @@ def overview() -> list[Panel]:
             "Oldest unsent event", "s", ("max by (service) (outbox_oldest_unsent_age_seconds)", "{{service}}")
         ),
         panel("Mails", "s", ("max(mails_oldest_queued_age_seconds)", "oldest waits")),
+        panel("Removals", "s", ("max(removals_oldest_waiting_age_seconds)", "oldest waits")),
         panel(
             "How it was learnt who asks", "reqps", (rate("gateway_identities_total", "", "way"), "{{way}}")
         ),
@@ -185,6 +186,7 @@ def upstreams() -> list[Panel]:
             "s",
             ("time() - gateway_changes_read_seconds", "{{instance}}"),
         ),
+        panel("Limits counted together", "short", ("gateway_limits_shared", "{{instance}}")),
     ]
 
 
@@ -224,6 +226,7 @@ def events() -> list[Panel]:
             (rate("events_unroutable_total", "", "service"), "unroutable {{service}}"),
             (rate("events_repeated_total", "", "service"), "repeated {{service}}"),
             (rate("queues_made_total", "", "service"), "queue lost {{service}}"),
+            ("max by (service) (bus_refuses_events)", "bus refuses {{service}}"),
         ),
         panel(
             "Rows of copies that were wrong",

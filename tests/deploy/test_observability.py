@@ -63,6 +63,38 @@ def test_each_alarm_has_a_page_that_names_it_and_says_what_to_do(name):
     assert ALERTS[name]["annotations"]["summary"]
 
 
+README_OF = [*sorted((ROOT / "services").glob("*/README.md")), ROOT / "deploy/new_service/template/README.md"]
+LIMIT = re.compile(r"`(\w+)`[^`|]*?\b(?:over|above|older than) (\d+)", re.I)
+
+
+def holds(said: str, limit: str) -> bool:
+    """Whether that alarm, or some alarm on that metric, compares with this number."""
+    if said in ALERTS:
+        return bool(re.search(rf"> {limit}\b", ALERTS[said]["expr"]))
+    alarm = re.compile(rf"\b{said}\b(?:(?! or ).)*> {limit}\b", re.S)
+    return any(alarm.search(rule["expr"]) for rule in ALERTS.values())
+
+
+@pytest.mark.parametrize("page", README_OF, ids=lambda page: page.parent.name)
+def test_what_a_service_calls_an_alarm_is_one_at_the_number_it_says(page):
+    table = re.search(r"^## Alarms\n\n((?:\|.*\n)+)", page.read_text(), re.M)
+    assert table
+    metrics = {
+        name for row in table[1].splitlines()[2:] for name in re.findall(r"`(\w+)", row.split(" | ")[0])
+    }
+    assert not {name for name in metrics if not any(name in rule["expr"] for rule in ALERTS.values())}
+    assert not [pair for pair in LIMIT.findall(table[1]) if not holds(*pair)]
+
+
+def test_what_a_runbook_calls_an_alarm_is_one_at_the_number_it_says():
+    for page in RUNBOOKS.glob("*.md"):
+        text = page.read_text()
+        [seen] = re.findall(r"^\*\*Seen by\*\*:(?:.+\n)+", text, re.M) or [""]
+        assert set(re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", seen)) <= ALERTS.keys(), page.name
+        assert not [pair for pair in LIMIT.findall(text) if not holds(*pair)], page.name
+        assert not re.search(r"^Alarm:", text, re.M), f"{page.name}: alarms are named after **Seen by**"
+
+
 def commands(text: str) -> list[list[str]]:
     fenced = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.M | re.S)
     lines = [line for block in fenced for line in block.splitlines() if line.strip()]
