@@ -68,6 +68,11 @@ def rate(metric: str, of: str = "", by: str = "") -> str:
     return f"sum by ({by}) (rate({metric}{{{of}}}[$__rate_interval]))"
 
 
+def of_all(metric: str, of: str) -> str:
+    """Of all processes of a server together."""
+    return f"sum by (instance, process) ({metric}{{{of}}})"
+
+
 def share_of_errors(of: str) -> str:
     failed = rate("http_requests_total", f'{of}status=~"5.."', "service")
     every = rate("http_requests_total", of, "service")
@@ -132,13 +137,13 @@ def service(name: str) -> list[Panel]:
             "short",
             (rate("process_cpu_seconds_total", of, "instance, process"), "{{process}} {{instance}}"),
         ),
-        panel("Memory", "bytes", (f"process_resident_memory_bytes{{{of}}}", "{{process}} {{instance}}")),
+        panel("Memory", "bytes", (of_all("process_resident_memory_bytes", of), "{{process}} {{instance}}")),
         panel(
             "Requests at once, of what is possible",
             "percentunit",
             (f"http_requests_in_progress{{{of}}} / (http_threads{{{of}}} > 0)", "{{instance}}"),
         ),
-        panel("Open files", "short", (f"process_open_fds{{{of}}}", "{{process}} {{instance}}")),
+        panel("Open files", "short", (of_all("process_open_fds", of), "{{process}} {{instance}}")),
     ]
     return own + (upstreams() if name == "gateway" else data(name) if name != "web" else [])
 

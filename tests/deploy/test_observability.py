@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ import yaml
 from auth import app as auth
 from deploy.observability import build, dashboards
 
-from .world import world_of
+from .world import Pod, world_of
 
 ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load(build.RULES.read_text())
@@ -29,6 +30,35 @@ def promtool(*words: object) -> None:
 
 def test_each_alarm_fires_when_it_should_and_not_before():
     promtool("test", "rules", TESTS)
+
+
+def test_the_alarm_of_memory_is_near_the_limit_of_each_process(tmp_path):
+    """Of every one that Kubernetes limits: silent at four fifths, on at nine tenths."""
+    pods = [pod for pod in world_of("production").ours() if pod.role in ("api", "worker")]
+    cases = [near_its_limit(pod, share) for pod in pods for share in (0.8, 0.9)]
+    file = tmp_path / "memory.yml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(build.RULES)], "tests": cases}))
+    promtool("test", "rules", file)
+
+
+def near_its_limit(pod: Pod, share: float) -> dict[str, Any]:
+    [container] = pod.containers
+    used = float(container["resources"]["limits"]["memory"].removesuffix("Mi")) * 2**20 * share
+    labels = f'service="{pod.service}",process="{pod.role}",instance="i"'
+    alert = {
+        "exp_labels": {"severity": "ticket", "service": pod.service, "instance": "i"},
+        "exp_annotations": ALERTS["MemoryGrows"]["annotations"]
+        | {"summary": "i is about to reach its limit of memory"},
+    }
+    return {
+        "interval": "1m",
+        "input_series": [
+            {"series": f"process_resident_memory_bytes{{{labels}}}", "values": f"{used:.0f}x30"}
+        ],
+        "alert_rule_test": [
+            {"eval_time": "20m", "alertname": "MemoryGrows", "exp_alerts": [alert] if share > 0.85 else []}
+        ],
+    }
 
 
 def test_each_alarm_is_seen_silent_and_firing():
