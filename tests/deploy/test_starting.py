@@ -235,3 +235,25 @@ def test_without_its_bus_a_service_answers_and_says_so(started, good, stack):
     started(SERVE, good | {"DATABASE_URL": url, "BUS_URL": away})
     status, checks = eventually(lambda: health(good), within=30)
     assert (status, checks["bus"]) == (200, "the bus does not answer; events wait")
+
+
+def test_a_server_of_several_processes_tells_what_each_of_them_takes(started, good):
+    server = started(SERVE, good | {"WEB_CONCURRENCY": "2"})
+    tasks = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    eventually(lambda: health(good) and len(tasks.read_text().split()) == 2, within=30)
+    family = {str(server.pid), *tasks.read_text().split()}
+
+    def told():
+        text = requests.get(f"http://127.0.0.1:{good['PORT']}/metrics", timeout=5).text
+        return {
+            name: dict(re.findall(rf'^process_{name}{{pid="(\d+)"}} (\S+)$', text, re.M))
+            for name in ("resident_memory_bytes", "cpu_seconds_total", "open_fds")
+        }
+
+    values = eventually(lambda: (found := told())["open_fds"].keys() == family and found, within=30)
+    assert all(found.keys() == family for found in values.values())
+    assert all(
+        float(value) > 0 for name in ("open_fds", "resident_memory_bytes") for value in values[name].values()
+    )
+    whole = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in family)
+    assert sum(map(float, values["resident_memory_bytes"].values())) < whole, "what is shared counts once"
