@@ -25,20 +25,20 @@ BROUGHT = {
 }  # fmt: skip
 # Who mounts which secret. Nobody has another's; `flasky-internal` is the credential between our services.
 SECRETS = {
-    "auth-api": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-keys"},
-    "auth-worker": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-mail"},
+    "auth-api": {"flasky-internal", "flasky-mail", "auth-db-app", "auth-bus", "auth-secret", "auth-keys"},
+    "auth-worker": {"flasky-internal", "flasky-mail", "auth-db-app", "auth-bus", "auth-secret"},
     "auth-prepare": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-keys"},
     "auth-backup": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-keys"},
-    "posts-api": {"flasky-internal", "posts-db-app", "posts-bus"},
-    "posts-worker": {"flasky-internal", "posts-db-app", "posts-bus"},
+    "posts-api": {"flasky-internal", "flasky-mail", "posts-db-app", "posts-bus"},
+    "posts-worker": {"flasky-internal", "flasky-mail", "posts-db-app", "posts-bus"},
     "posts-prepare": {"flasky-internal", "posts-db-app", "posts-bus"},
     "posts-backup": {"flasky-internal", "posts-db-app", "posts-bus"},
-    "social-api": {"flasky-internal", "social-db-app", "social-bus"},
-    "social-worker": {"flasky-internal", "social-db-app", "social-bus"},
+    "social-api": {"flasky-internal", "flasky-mail", "social-db-app", "social-bus"},
+    "social-worker": {"flasky-internal", "flasky-mail", "social-db-app", "social-bus"},
     "social-prepare": {"flasky-internal", "social-db-app", "social-bus"},
     "social-backup": {"flasky-internal", "social-db-app", "social-bus"},
-    "gateway-api": {"flasky-internal", "gateway-limits"},
-    "web-api": {"flasky-internal", "web-secret"},
+    "gateway-api": {"flasky-internal", "flasky-mail", "gateway-limits"},
+    "web-api": {"flasky-internal", "flasky-mail", "web-secret"},
 }
 OTHERS_READ = {
     "BIND", "OPS_BIND", "HOME", "FLASK_APP",  # gunicorn's settings, the system, Flask
@@ -128,6 +128,16 @@ def told(world: World, pod: Pod, folder: Path) -> dict[str, str]:
         here.write_text(ADDRESSES.get(name, STRONG))
         environment[name] = str(here)
     return environment
+
+
+def test_whatever_serves_or_works_can_mail_its_errors_to_somebody():
+    """Where there is a mail server; with the password as a file, and the way out in network/graph.yaml."""
+    world = world_of("production")
+    for pod in world.ours():
+        told = world.environment(pod)
+        given = {"FLASKY_ADMIN", "MAIL_SERVER", "MAIL_PORT", "MAIL_USERNAME_FILE", "MAIL_PASSWORD_FILE"}
+        assert (given <= told.keys()) == (pod.role in ("api", "worker")), pod
+        assert not {"MAIL_USERNAME", "MAIL_PASSWORD"} & told.keys()
 
 
 def settings_of(service: str) -> type[Settings]:
