@@ -326,3 +326,18 @@ def test_pinning_writes_digests_and_the_name_of_the_release():
         assert "newTag" not in written
         assert all(f"digest: {digest}}}" in written for digest in digests.values())
         assert ("nameSuffix: -1-2-0" in written) == ("nameSuffix" in text)
+
+
+@pytest.mark.parametrize("service", ["auth", "posts", "social"])
+def test_no_service_is_pinned_without_its_backups(service):
+    from deploy.k8s import pin
+
+    digest = f"sha256:{7:064x}"
+    for folder in pin.FILES:
+        text = (pin.HERE / folder / "kustomization.yaml").read_text()
+        with pytest.raises(
+            SystemExit, match=f"{service} has an image of backups too: give {service}-backup="
+        ):
+            pin.pinned(text, "1.2.0", {service: digest})
+        written = pin.pinned(text, "1.2.0", {service: digest, f"{service}-backup": digest})
+        assert written.count(digest) == 2
