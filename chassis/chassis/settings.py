@@ -8,7 +8,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from flask import current_app
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -43,6 +43,7 @@ SHORTEST_SECRET = 16
 # Where every process of ours asks the issuer of tokens, once or twice a second for ever.
 KEYS, WITHDRAWN = "/.well-known/jwks.json", "/internal/changes"
 DATABASES = "postgresql+psycopg://user:password@host:port/name or sqlite:////folder/file.sqlite"
+BUSES = "amqp://user:password@host:port/vhost or sqlite:////folder/bus.sqlite"
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -141,6 +142,14 @@ class Settings(BaseSettings):
             raise ValueError(f"must be {DATABASES}")
         return url
 
+    @field_validator("bus_url")
+    @classmethod
+    def a_bus_we_know(cls, url: str) -> str:
+        """Here, too, the message never shows the address."""
+        if url and not of_a_bus(url):
+            raise ValueError(f"must be {BUSES}; write / @ : # in a password as %2F %40 %3A %23")
+        return url
+
     @model_validator(mode="after")
     def neighbours_have_addresses(self) -> Self:
         """Whatever ends in `_url` is asked over HTTP, unless it is one of `OTHER_ADDRESSES`."""
@@ -185,17 +194,38 @@ class Settings(BaseSettings):
             raise SystemExit(f"{service}: cannot start: {error}") from None
 
 
+def parts(address: str) -> SplitResult | None:
+    """Those of an address, or nothing if it cannot be read: a `/` or `#` in a password ends the host early,
+    and whoever goes on with that tells the password in an error, or asks a wrong host.
+    """
+    try:
+        url = urlsplit(address)
+        _ = url.hostname, url.port
+    except ValueError:
+        return None
+    return None if url.netloc and "@" in url.path + url.fragment else url
+
+
 def complete(database_url: str) -> bool:
     """Whether it says all that is needed to connect, in a form that can be read."""
-    try:
-        url = urlsplit(database_url)
-        host, _ = url.hostname, url.port
-    except ValueError:
-        return False
-    if url.scheme == "sqlite":
-        return not url.netloc and len(url.path) > 1
+    url = parts(database_url)
+    if url is None or url.scheme == "sqlite":
+        return url is not None and of_a_file(url)
     in_query = "host=" in url.query  # a socket's folder
-    return url.scheme == "postgresql+psycopg" and bool(host or in_query) and len(url.path) > 1
+    return url.scheme == "postgresql+psycopg" and bool(url.hostname or in_query) and len(url.path) > 1
+
+
+def of_a_bus(address: str) -> bool:
+    """Whether it names a file, or a broker, and a password if it names a user."""
+    url = parts(address)
+    if url is None or url.scheme == "sqlite":
+        return url is not None and of_a_file(url)
+    whole = (url.username is None) == (url.password is None)
+    return url.scheme in ("amqp", "amqps") and bool(url.hostname) and whole
+
+
+def of_a_file(url: SplitResult) -> bool:
+    return not url.netloc and len(url.path) > 1
 
 
 def answering(url: str) -> bool:

@@ -74,6 +74,42 @@ def test_a_database_url_that_cannot_be_right_is_named_but_not_shown(outside, wro
     assert "hun" not in str(stopped.value)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "kafka://ann:hunter2@bus",
+        "amqp://ann:hun/ter2@bus:5672/shop",
+        "amqp://ann:12/hunter2@bus:5672/shop",
+        "amqp://ann:12#hunter2@bus:5672/shop",
+        "amqp://hunter2@bus/shop",
+        "amqp:///hunter2",
+        "sqlite://hunter2",
+    ],
+)
+def test_a_bus_url_that_cannot_be_right_is_named_but_not_shown(outside, wrong):
+    outside.setenv("BUS_URL", wrong)
+    with pytest.raises(SystemExit, match="shop: cannot start: BUS_URL: must be amqp://") as stopped:
+        Settings.load("shop")
+    assert "\n" not in str(stopped.value)
+    assert "hun" not in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "",
+        "amqp://bus",
+        "amqp://ann:@bus/",
+        "amqp://ann:hun%2Fter%402@bus:5672/%2F?heartbeat=5",
+        "amqps://ann:pass@[::1]:5671/shop",
+        "sqlite:////srv/a@b/bus.sqlite",
+    ],
+)
+def test_a_bus_url_that_can_be_right_is_taken(outside, right):
+    outside.setenv("BUS_URL", right)
+    assert Settings.load("shop").bus_url == right
+
+
 @pytest.mark.parametrize("spelt", ["postgres://", "postgresql://", "postgresql+psycopg://"])
 def test_a_database_url_may_be_spelt_as_others_do(outside, spelt):
     outside.setenv("DATABASE_URL", f"{spelt}ann:pass@db:5432/shop?sslmode=require")
@@ -101,7 +137,7 @@ def test_without_a_database_or_bus_address_the_service_says_which(outside):
         create_app()
     outside.setenv("DATABASE_URL", "sqlite:////tmp/never-made.sqlite")
     outside.setenv("BUS_URL", "kafka://")
-    with pytest.raises(SystemExit, match="BUS_URL must be"):
+    with pytest.raises(SystemExit, match="BUS_URL: must be"):
         create_app()
 
 

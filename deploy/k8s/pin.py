@@ -15,6 +15,12 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 def pinned(text: str, release: str, digests: dict[str, str]) -> str:
     """The kustomization with these digests for tags, and the suffix of its jobs."""
+    for service in digests:
+        backup = f"{service}-backup"  # it reads the same schema, with the service's own code
+        if f"{{name: flasky-{backup}," in text and backup not in digests:
+            raise SystemExit(
+                f"{service} has an image of backups too: give {backup}=sha256:… of the same release."
+            )
     for service, digest in digests.items():
         image = rf"(\{{name: flasky-{service}, newName: [^,]+), (?:newTag|digest): [^}}]+\}}"
         line = re.compile(rf"{image}( +# \S+)?")

@@ -30,7 +30,7 @@ def all_of_them() -> list[dict[str, Any]]:
     return [
         secret("flasky-internal", INTERNAL_SECRET=secrets.token_urlsafe(32)),
         secret("auth-secret", SECRET_KEY=secrets.token_urlsafe(32)),
-        secret("auth-mail", username="", password=""),
+        secret("flasky-mail", username="", password=""),
         secret("web-secret", WEB_SECRET_KEY=secrets.token_urlsafe(32)),
         signing_key(),
         limits(),

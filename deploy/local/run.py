@@ -1,6 +1,7 @@
 """`make run`: the whole blog on this machine until Ctrl-C."""
 
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -8,8 +9,10 @@ import socket
 import sys
 import threading
 import time
+from contextlib import closing
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from dotenv import dotenv_values
 from honcho.manager import Manager
@@ -22,6 +25,7 @@ from .stack import ADDRESS, ROOT, Stack, StackError
 
 LAST_PORT = 65_535
 LULL, LONGEST_PAUSE = 60.0, 30.0  # seconds
+LOG_BYTES, OLDER_LOGS = 10_000_000, 4
 
 
 class Processes(Manager):
@@ -84,14 +88,32 @@ def reason(code: int) -> str:
         return f"status {code}"
 
 
+class Rotated:
+    """A log that begins anew when it is full and keeps some of those before, so that no disk fills."""
+
+    def __init__(self, path: Path, most: int = LOG_BYTES) -> None:
+        # Opened with the first line: a process that inherited it would keep a removed file on the disk.
+        self._files = RotatingFileHandler(path, "a", most, OLDER_LOGS, encoding="utf-8", delay=True)
+
+    def write(self, text: str) -> None:
+        if line := text.removesuffix("\n"):  # `print` writes the end of a line by itself
+            self._files.emit(logging.makeLogRecord({"msg": line}))
+
+    def flush(self) -> None:
+        """Each line is flushed as it is written."""
+
+    def close(self) -> None:
+        self._files.close()
+
+
 class Quiet(Printer):
     """Every line goes to a file; the terminal shows only what a person should see, and no last words."""
 
     silent = False
 
-    def __init__(self, log: TextIO) -> None:
+    def __init__(self, log: Rotated) -> None:
         super().__init__(sys.stderr)
-        self._log = Printer(log, colour=False)
+        self._log = Printer(cast(TextIO, log), colour=False)
 
     def write(self, message: Message) -> None:
         self._log.width = self.width
@@ -151,7 +173,7 @@ def check_ports(stack: Stack) -> None:
 
 def run(stack: Stack, seeded: bool) -> int:
     """Runs every process until we are told to end; then ends them all."""
-    with (stack.logs / "blog.log").open("a") as log:
+    with closing(Rotated(stack.logs / "blog.log")) as log:
         manager = Processes(Quiet(log))
         for name, process in stack.processes.items():
             manager.add_process(name, process.command, env=process.environment, cwd=str(ROOT))

@@ -68,6 +68,11 @@ def rate(metric: str, of: str = "", by: str = "") -> str:
     return f"sum by ({by}) (rate({metric}{{{of}}}[$__rate_interval]))"
 
 
+def of_all(metric: str, of: str) -> str:
+    """Of all processes of a server together."""
+    return f"sum by (instance, process) ({metric}{{{of}}})"
+
+
 def share_of_errors(of: str) -> str:
     failed = rate("http_requests_total", f'{of}status=~"5.."', "service")
     every = rate("http_requests_total", of, "service")
@@ -94,6 +99,7 @@ def overview() -> list[Panel]:
             "Oldest unsent event", "s", ("max by (service) (outbox_oldest_unsent_age_seconds)", "{{service}}")
         ),
         panel("Mails", "s", ("max(mails_oldest_queued_age_seconds)", "oldest waits")),
+        panel("Removals", "s", ("max(removals_oldest_waiting_age_seconds)", "oldest waits")),
         panel(
             "How it was learnt who asks", "reqps", (rate("gateway_identities_total", "", "way"), "{{way}}")
         ),
@@ -131,13 +137,13 @@ def service(name: str) -> list[Panel]:
             "short",
             (rate("process_cpu_seconds_total", of, "instance, process"), "{{process}} {{instance}}"),
         ),
-        panel("Memory", "bytes", (f"process_resident_memory_bytes{{{of}}}", "{{process}} {{instance}}")),
+        panel("Memory", "bytes", (of_all("process_resident_memory_bytes", of), "{{process}} {{instance}}")),
         panel(
             "Requests at once, of what is possible",
             "percentunit",
             (f"http_requests_in_progress{{{of}}} / (http_threads{{{of}}} > 0)", "{{instance}}"),
         ),
-        panel("Open files", "short", (f"process_open_fds{{{of}}}", "{{process}} {{instance}}")),
+        panel("Open files", "short", (of_all("process_open_fds", of), "{{process}} {{instance}}")),
     ]
     return own + (upstreams() if name == "gateway" else data(name) if name != "web" else [])
 
@@ -185,6 +191,7 @@ def upstreams() -> list[Panel]:
             "s",
             ("time() - gateway_changes_read_seconds", "{{instance}}"),
         ),
+        panel("Limits counted together", "short", ("gateway_limits_shared", "{{instance}}")),
     ]
 
 
@@ -224,6 +231,7 @@ def events() -> list[Panel]:
             (rate("events_unroutable_total", "", "service"), "unroutable {{service}}"),
             (rate("events_repeated_total", "", "service"), "repeated {{service}}"),
             (rate("queues_made_total", "", "service"), "queue lost {{service}}"),
+            ("max by (service) (bus_refuses_events)", "bus refuses {{service}}"),
         ),
         panel(
             "Rows of copies that were wrong",

@@ -29,18 +29,22 @@ SECRETS = {
     "rabbitmq": {"rabbitmq_definitions.json"},
     "redis": {"redis.conf"},
     "auth": {"internal_secret", "secret_key", "auth_database_url", "auth_bus_url", "mail_password"},
-    "posts": {"internal_secret", "posts_database_url", "posts_bus_url"},
-    "social": {"internal_secret", "social_database_url", "social_bus_url"},
-    "web": {"internal_secret", "web_secret_key"},
-    "gateway": {"internal_secret", "redis_url"},
+    "posts": {"internal_secret", "mail_password", "posts_database_url", "posts_bus_url"},
+    "social": {"internal_secret", "mail_password", "social_database_url", "social_bus_url"},
+    "web": {"internal_secret", "mail_password", "web_secret_key"},
+    "gateway": {"internal_secret", "mail_password", "redis_url"},
     "mail": set(),
     "prometheus": set(),
     "grafana": {"grafana_password"},
 }
+SERVING = {f"{name}{kind}" for name in ("auth", "posts", "social") for kind in ("", "-worker")} | {
+    "web",
+    "gateway",
+}
 # Who can reach whom: each network and who is on it.
 NETWORKS = {
     "edge": {"gateway", "prometheus", "grafana"},
-    "outgoing": {"auth-worker", "mail"},
+    "outgoing": {"mail", *SERVING},
     "inside": {
         "gateway",
         "web",
@@ -197,6 +201,15 @@ def test_workers_know_their_neighbours_and_tell_their_health():
             f"http://{other}:8000" for other in ("auth", "posts", "social")
         ]
         assert PARTS[name]["command"] == ["flask", "work"]
+
+
+@pytest.mark.parametrize("name", sorted(SERVING))
+def test_whatever_serves_or_works_can_mail_its_errors_to_somebody(name):
+    """It knows whom and where, has the password as a file, and is on the network that leads there."""
+    told, mail = PARTS[name]["environment"], {"FLASKY_ADMIN", "MAIL_SERVER", "MAIL_PORT", "MAIL_USERNAME"}
+    assert mail <= told.keys()
+    assert told["MAIL_PASSWORD_FILE"] == "/run/secrets/mail_password"
+    assert "outgoing" in PARTS[name]["networks"]
 
 
 def test_every_secret_and_volume_is_used_and_every_used_one_is_there():

@@ -25,20 +25,20 @@ BROUGHT = {
 }  # fmt: skip
 # Who mounts which secret. Nobody has another's; `flasky-internal` is the credential between our services.
 SECRETS = {
-    "auth-api": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-keys"},
-    "auth-worker": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-mail"},
+    "auth-api": {"flasky-internal", "flasky-mail", "auth-db-app", "auth-bus", "auth-secret", "auth-keys"},
+    "auth-worker": {"flasky-internal", "flasky-mail", "auth-db-app", "auth-bus", "auth-secret"},
     "auth-prepare": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-keys"},
     "auth-backup": {"flasky-internal", "auth-db-app", "auth-bus", "auth-secret", "auth-keys"},
-    "posts-api": {"flasky-internal", "posts-db-app", "posts-bus"},
-    "posts-worker": {"flasky-internal", "posts-db-app", "posts-bus"},
+    "posts-api": {"flasky-internal", "flasky-mail", "posts-db-app", "posts-bus"},
+    "posts-worker": {"flasky-internal", "flasky-mail", "posts-db-app", "posts-bus"},
     "posts-prepare": {"flasky-internal", "posts-db-app", "posts-bus"},
     "posts-backup": {"flasky-internal", "posts-db-app", "posts-bus"},
-    "social-api": {"flasky-internal", "social-db-app", "social-bus"},
-    "social-worker": {"flasky-internal", "social-db-app", "social-bus"},
+    "social-api": {"flasky-internal", "flasky-mail", "social-db-app", "social-bus"},
+    "social-worker": {"flasky-internal", "flasky-mail", "social-db-app", "social-bus"},
     "social-prepare": {"flasky-internal", "social-db-app", "social-bus"},
     "social-backup": {"flasky-internal", "social-db-app", "social-bus"},
-    "gateway-api": {"flasky-internal", "gateway-limits"},
-    "web-api": {"flasky-internal", "web-secret"},
+    "gateway-api": {"flasky-internal", "flasky-mail", "gateway-limits"},
+    "web-api": {"flasky-internal", "flasky-mail", "web-secret"},
 }
 OTHERS_READ = {
     "BIND", "OPS_BIND", "HOME", "FLASK_APP",  # gunicorn's settings, the system, Flask
@@ -130,6 +130,16 @@ def told(world: World, pod: Pod, folder: Path) -> dict[str, str]:
     return environment
 
 
+def test_whatever_serves_or_works_can_mail_its_errors_to_somebody():
+    """Where there is a mail server; with the password as a file, and the way out in network/graph.yaml."""
+    world = world_of("production")
+    for pod in world.ours():
+        told = world.environment(pod)
+        given = {"FLASKY_ADMIN", "MAIL_SERVER", "MAIL_PORT", "MAIL_USERNAME_FILE", "MAIL_PASSWORD_FILE"}
+        assert (given <= told.keys()) == (pod.role in ("api", "worker")), pod
+        assert not {"MAIL_USERNAME", "MAIL_PASSWORD"} & told.keys()
+
+
 def settings_of(service: str) -> type[Settings]:
     module = "gateway.settings" if service == "gateway" else f"{service}.app"
     return importlib.import_module(module).Settings
@@ -207,6 +217,12 @@ def test_every_image_has_a_tag_or_digest_and_the_jobs_are_of_the_same_release(wo
     [release] = releases
     suffix = "-" + release.replace(".", "-") if release else "-"
     assert all(pod.name.endswith(suffix) or not release for pod in world.pods("Job"))
+
+
+def test_one_machine_runs_the_images_it_was_given(world):
+    """They are in no registry, so that what would pull them, jobs and backups too, would never start."""
+    policies = {one["imagePullPolicy"] for pod in world.ours() for one in pod.containers}
+    assert policies == {"IfNotPresent" if world.overlay == "local" else "Always"}
 
 
 def test_a_release_grows_the_schema_before_and_tidies_it_after(world):
@@ -310,3 +326,18 @@ def test_pinning_writes_digests_and_the_name_of_the_release():
         assert "newTag" not in written
         assert all(f"digest: {digest}}}" in written for digest in digests.values())
         assert ("nameSuffix: -1-2-0" in written) == ("nameSuffix" in text)
+
+
+@pytest.mark.parametrize("service", ["auth", "posts", "social"])
+def test_no_service_is_pinned_without_its_backups(service):
+    from deploy.k8s import pin
+
+    digest = f"sha256:{7:064x}"
+    for folder in pin.FILES:
+        text = (pin.HERE / folder / "kustomization.yaml").read_text()
+        with pytest.raises(
+            SystemExit, match=f"{service} has an image of backups too: give {service}-backup="
+        ):
+            pin.pinned(text, "1.2.0", {service: digest})
+        written = pin.pinned(text, "1.2.0", {service: digest, f"{service}-backup": digest})
+        assert written.count(digest) == 2

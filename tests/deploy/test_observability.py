@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ import yaml
 from auth import app as auth
 from deploy.observability import build, dashboards
 
-from .world import world_of
+from .world import Pod, world_of
 
 ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load(build.RULES.read_text())
@@ -29,6 +30,35 @@ def promtool(*words: object) -> None:
 
 def test_each_alarm_fires_when_it_should_and_not_before():
     promtool("test", "rules", TESTS)
+
+
+def test_the_alarm_of_memory_is_near_the_limit_of_each_process(tmp_path):
+    """Of every one that Kubernetes limits: silent at four fifths, on at nine tenths."""
+    pods = [pod for pod in world_of("production").ours() if pod.role in ("api", "worker")]
+    cases = [near_its_limit(pod, share) for pod in pods for share in (0.8, 0.9)]
+    file = tmp_path / "memory.yml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(build.RULES)], "tests": cases}))
+    promtool("test", "rules", file)
+
+
+def near_its_limit(pod: Pod, share: float) -> dict[str, Any]:
+    [container] = pod.containers
+    used = float(container["resources"]["limits"]["memory"].removesuffix("Mi")) * 2**20 * share
+    labels = f'service="{pod.service}",process="{pod.role}",instance="i"'
+    alert = {
+        "exp_labels": {"severity": "ticket", "service": pod.service, "instance": "i"},
+        "exp_annotations": ALERTS["MemoryGrows"]["annotations"]
+        | {"summary": "i is about to reach its limit of memory"},
+    }
+    return {
+        "interval": "1m",
+        "input_series": [
+            {"series": f"process_resident_memory_bytes{{{labels}}}", "values": f"{used:.0f}x30"}
+        ],
+        "alert_rule_test": [
+            {"eval_time": "20m", "alertname": "MemoryGrows", "exp_alerts": [alert] if share > 0.85 else []}
+        ],
+    }
 
 
 def test_each_alarm_is_seen_silent_and_firing():
@@ -61,6 +91,38 @@ def test_each_alarm_has_a_page_that_names_it_and_says_what_to_do(name):
     assert len(commands(text)) >= 1
     assert ALERTS[name]["labels"]["severity"] in ("page", "ticket")
     assert ALERTS[name]["annotations"]["summary"]
+
+
+README_OF = [*sorted((ROOT / "services").glob("*/README.md")), ROOT / "deploy/new_service/template/README.md"]
+LIMIT = re.compile(r"`(\w+)`[^`|]*?\b(?:over|above|older than) (\d+)", re.I)
+
+
+def holds(said: str, limit: str) -> bool:
+    """Whether that alarm, or some alarm on that metric, compares with this number."""
+    if said in ALERTS:
+        return bool(re.search(rf"> {limit}\b", ALERTS[said]["expr"]))
+    alarm = re.compile(rf"\b{said}\b(?:(?! or ).)*> {limit}\b", re.S)
+    return any(alarm.search(rule["expr"]) for rule in ALERTS.values())
+
+
+@pytest.mark.parametrize("page", README_OF, ids=lambda page: page.parent.name)
+def test_what_a_service_calls_an_alarm_is_one_at_the_number_it_says(page):
+    table = re.search(r"^## Alarms\n\n((?:\|.*\n)+)", page.read_text(), re.M)
+    assert table
+    metrics = {
+        name for row in table[1].splitlines()[2:] for name in re.findall(r"`(\w+)", row.split(" | ")[0])
+    }
+    assert not {name for name in metrics if not any(name in rule["expr"] for rule in ALERTS.values())}
+    assert not [pair for pair in LIMIT.findall(table[1]) if not holds(*pair)]
+
+
+def test_what_a_runbook_calls_an_alarm_is_one_at_the_number_it_says():
+    for page in RUNBOOKS.glob("*.md"):
+        text = page.read_text()
+        [seen] = re.findall(r"^\*\*Seen by\*\*:(?:.+\n)+", text, re.M) or [""]
+        assert set(re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", seen)) <= ALERTS.keys(), page.name
+        assert not [pair for pair in LIMIT.findall(text) if not holds(*pair)], page.name
+        assert not re.search(r"^Alarm:", text, re.M), f"{page.name}: alarms are named after **Seen by**"
 
 
 def commands(text: str) -> list[list[str]]:

@@ -92,7 +92,10 @@ def health(environment, name="PORT"):
         ({"INTERNAL_SECRET_FILE": "/nowhere/secret"}, "No such file or directory: '/nowhere/secret'"),
         ({"DATABASE_URL": ""}, "DATABASE_URL is missing"),
         ({"DATABASE_URL": "mysql://ann:hunter2@db/posts"}, "DATABASE_URL: must be postgresql"),
-        ({"BUS_URL": "kafka://ann:hunter2@bus"}, "BUS_URL must be amqp://"),
+        ({"BUS_URL": "kafka://ann:hunter2@bus"}, "BUS_URL: must be amqp://"),
+        ({"BUS_URL": "amqp://ann:hunter2/9bTz@bus:5672/flasky"}, "BUS_URL: must be amqp://"),
+        ({"BUS_URL": "amqp://hunter2@bus/flasky"}, "BUS_URL: must be amqp://"),
+        ({"BUS_URL": "amqp://ann:hunter2@bus/flasky?heartbeat=hunter2"}, "BUS_URL must be amqp://"),
         ({"FAILPOINTS": "relay.sent=die"}, "FAILPOINTS is set; it is for tests"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -121,7 +124,8 @@ OTHERS = {
         ("auth", {"KEYS_DIR": "/dev/null"}, "auth: cannot start: KEYS_DIR: [Errno 20] Not a directory"),
         ("auth", {"MAIL_PORT": "abc"}, "MAIL_PORT: Input should be a valid integer"),
         ("social", {"DATABASE_URL": ""}, "DATABASE_URL is missing"),
-        ("social", {"BUS_URL": "kafka://ann:hunter2@bus"}, "BUS_URL must be amqp://"),
+        ("social", {"BUS_URL": "kafka://ann:hunter2@bus"}, "BUS_URL: must be amqp://"),
+        ("social", {"DATABASE_URL": "postgresql://ann:12/hunter2@db/x"}, "DATABASE_URL: must be"),
         ("social", {"AUTH_URL": "nonsense"}, "AUTH_URL must be http://host:port, not 'nonsense'"),
         ("social", {"PORT": "99999"}, "PORT=99999 is not between 1 and 65535"),
         ("web", {"INTERNAL_SECRET": ""}, "INTERNAL_SECRET is missing"),
@@ -130,6 +134,11 @@ OTHERS = {
         ("gateway", {"INTERNAL_SECRET": ""}, "INTERNAL_SECRET is missing"),
         ("gateway", {"WEB_URL": "web:8000"}, "WEB_URL must be http://host:port, not 'web:8000'"),
         ("gateway", {"RATELIMIT_STORAGE_URL": "mysql://a:hunter2@x"}, "must be redis://:password@host"),
+        (
+            "gateway",
+            {"RATELIMIT_STORAGE_URL": "redis://:hunter2/9bTz@x:6379"},
+            "must be redis://:password@host",
+        ),
         ("gateway", {"TRUSTED_HOPS": "many"}, "TRUSTED_HOPS: Input should be a valid integer"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -235,3 +244,25 @@ def test_without_its_bus_a_service_answers_and_says_so(started, good, stack):
     started(SERVE, good | {"DATABASE_URL": url, "BUS_URL": away})
     status, checks = eventually(lambda: health(good), within=30)
     assert (status, checks["bus"]) == (200, "the bus does not answer; events wait")
+
+
+def test_a_server_of_several_processes_tells_what_each_of_them_takes(started, good):
+    server = started(SERVE, good | {"WEB_CONCURRENCY": "2"})
+    tasks = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    eventually(lambda: health(good) and len(tasks.read_text().split()) == 2, within=30)
+    family = {str(server.pid), *tasks.read_text().split()}
+
+    def told():
+        text = requests.get(f"http://127.0.0.1:{good['PORT']}/metrics", timeout=5).text
+        return {
+            name: dict(re.findall(rf'^process_{name}{{pid="(\d+)"}} (\S+)$', text, re.M))
+            for name in ("resident_memory_bytes", "cpu_seconds_total", "open_fds")
+        }
+
+    values = eventually(lambda: (found := told())["open_fds"].keys() == family and found, within=30)
+    assert all(found.keys() == family for found in values.values())
+    assert all(
+        float(value) > 0 for name in ("open_fds", "resident_memory_bytes") for value in values[name].values()
+    )
+    whole = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in family)
+    assert sum(map(float, values["resident_memory_bytes"].values())) < whole, "what is shared counts once"

@@ -11,6 +11,7 @@ import pytest
 
 from deploy.docs.house import PACKAGES, Package
 from deploy.local.stack import ROOT
+from web import app as web
 
 IMAGES = ROOT / "docs/images"
 
@@ -98,3 +99,11 @@ def reaches(arrows, start, end):
 def test_pictures_are_small():
     for path in IMAGES.iterdir():
         assert path.stat().st_size <= 250_000, path
+
+
+def test_the_pages_that_people_are_sent_to_are_there():
+    """`/account` never was."""
+    there = {rule.rule for rule in web.create_app(web.Settings(environment="testing")).url_map.iter_rules()}
+    named = set(re.findall(r"`(/[\w/-]*)`", (ROOT / "docs/use/people.md").read_text()))
+    assert named
+    assert named <= there

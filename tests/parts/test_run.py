@@ -10,13 +10,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests
+from honcho.printer import Message
 
+from auth.fake import PASSWORD_OF_ALL as PASSWORD
 from chassis.testing.parts import Databases, Vhosts
-from deploy.local.seed import PASSWORD, PEOPLE
+from deploy.local.run import OLDER_LOGS, Quiet, Rotated
+from deploy.local.seed import PEOPLE
 from deploy.local.stack import ROOT
 from tests.system.blogs import free_block
 
@@ -97,6 +101,20 @@ def ask(port: int, path: str, token: str = "") -> dict:
     )
     assert answer.ok, answer.text
     return answer.json()
+
+
+def test_the_log_of_a_long_run_does_not_fill_the_disk(tmp_path: Path):
+    log = Rotated(tmp_path / "blog.log", most=1000)
+    printer = Quiet(log)
+    for number in range(1000):
+        line = b'{"level": "info", "number": %d}' % number
+        printer.write(Message("line", line, datetime.now(UTC), "posts", None))
+    log.close()
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 1 + OLDER_LOGS
+    assert all(file.stat().st_size <= 1000 for file in files)
+    numbers = [line.partition("number")[2][3:-1] for line in (tmp_path / "blog.log").read_text().splitlines()]
+    assert numbers[-1] == "999"
 
 
 def test_make_run_starts_fills_ends_and_keeps_the_blog(tmp_path: Path, addresses: dict[str, str]):

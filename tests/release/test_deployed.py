@@ -16,7 +16,7 @@ def test_the_overlay_is_the_record_by_tag_or_by_what_is_noted_behind_the_digest(
     assert set(before) == {"auth", "posts", "social", "gateway", "web"}
     file = f"{OVERLAYS}/production/kustomization.yaml"
     text = (repository / file).read_text()
-    edit(file, text, pinned(text, "1.4.2", {"posts": DIGEST}))
+    edit(file, text, pinned(text, "1.4.2", {"posts": DIGEST, "posts-backup": DIGEST}))
     assert {name: str(version) for name, version in running("production", repository).items()} == {
         name: "1.4.2" if name == "posts" else str(version) for name, version in before.items()
     }

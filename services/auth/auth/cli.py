@@ -1,5 +1,7 @@
 """Commands for operators: `flask keys …` and `flask users …`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
@@ -31,7 +33,8 @@ def state(key: Key) -> str:
 @keys.command()
 def rotate() -> None:
     """Make a new key. It is published at once and signs in a minute; keys that are over are removed."""
-    keyring().remove_ended()
+    with told_what_stays("keys that are over"):
+        keyring().remove_ended()
     click.echo(make_one())
 
 
@@ -39,10 +42,22 @@ def rotate() -> None:
 @click.argument("kid")
 def revoke(kid: str) -> None:
     """Remove a key at once: tokens that it signed are refused from now on. Never leaves none."""
-    if not keyring().remove(kid):
+    with told_what_stays(kid):
+        removed = keyring().remove(kid)
+    if not removed:
         raise click.ClickException(f"there is no key {kid}; see: flask keys list")
     make_first()
     click.echo(f"{kid} is revoked")
+
+
+@contextmanager
+def told_what_stays(what: str) -> Iterator[None]:
+    """Where keys are mounted from a secret, nobody here can remove one: operators are told in one line."""
+    try:
+        yield
+    except OSError as error:
+        sentence = f"auth: {what} cannot be removed from KEYS_DIR, and so stays good: {error}"
+        raise click.ClickException(f"{sentence}; see docs/runbooks/keys.md") from None
 
 
 @users.command("drop-second-factor")

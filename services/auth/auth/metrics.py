@@ -46,4 +46,6 @@ class Mails:
         yield GaugeMetricFamily(
             "mails_oldest_queued_age_seconds", "Age of the oldest unsent mail.", value=age
         )
-        yield GaugeMetricFamily("mails_failed", "Mails that were given up lately.", value=failed)
+        yield GaugeMetricFamily(
+            "mails_failed", "Mails of the last two hours that were given up.", value=failed
+        )

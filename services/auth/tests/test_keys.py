@@ -1,7 +1,9 @@
 """Signing keys: published before they sign, and until nothing they signed is good."""
 
+import errno
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import jwt
 import pytest
@@ -210,3 +212,31 @@ def test_prepare_makes_the_first_key_only_once(auth, ring):
     with auth.app.app_context():
         make_first()
     assert len(ring.published()) == 1
+
+
+@pytest.fixture
+def mounted(monkeypatch):
+    """As a secret of the cluster is: nobody can remove what is in it."""
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+
+
+def test_a_key_that_cannot_be_removed_is_said_to_stay_good(auth, ring, mounted):
+    [kid] = kids(auth)
+    said = auth.flask("keys", "revoke", kid)
+    assert said.exit_code == 1
+    assert said.output.startswith(f"Error: auth: {kid} cannot be removed from KEYS_DIR, and so stays good: ")
+    assert said.output.count("\n") == 1
+    assert kids(auth) == [kid]
+
+
+def test_a_rotation_says_in_one_line_that_nothing_can_be_removed(auth, ring, mounted):
+    ring.make()
+    age(ring, AHEAD + LONGEST_TOKEN + MARGIN + 5)
+    ring.make()
+    said = auth.flask("keys", "rotate")
+    assert (said.exit_code, said.output.count("\n")) == (1, 1)
+    assert "Read-only file system" in said.output

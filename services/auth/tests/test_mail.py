@@ -3,6 +3,7 @@
 import email
 import email.policy
 import threading
+from datetime import timedelta
 from secrets import token_urlsafe
 
 import pytest
@@ -10,10 +11,15 @@ import pytest
 from auth.app import Settings
 from auth.commands.mails import WAITS
 from auth.mailer import Smtp
+from chassis.events import now
 
 from .states import email_of, link_in
 
 LONG_AGO = "2020-01-01 00:00:00+00:00"
+
+
+def ago(**much) -> str:
+    return f"{now() - timedelta(**much):%Y-%m-%d %H:%M:%S+00:00}"
 
 
 def parts(message):
@@ -200,12 +206,15 @@ def test_how_the_mail_fares_is_measured(auth, settings_of):
     auth.newcomer("susan")
     auth.change("UPDATE mails SET created_at = :at", at=LONG_AGO)
     waiting = auth.anonymous().get("/metrics").text
-    auth.change("UPDATE mails SET state = 'failed'")
+    auth.change("UPDATE mails SET state = 'failed', created_at = :at", at=ago(hours=1))
     failed = auth.anonymous().get("/metrics").text
+    auth.change("UPDATE mails SET created_at = :at", at=ago(hours=3))
+    forgotten = auth.anonymous().get("/metrics").text
     age = float(waiting.split("\nmails_oldest_queued_age_seconds ")[1].split("\n")[0])
     assert age > 3600
     assert "\nmails_failed 0.0" in waiting
     assert "\nmails_failed 1.0" in failed
+    assert "\nmails_failed 0.0" in forgotten, "one bad address is no trouble for as long as its row is kept"
     assert "\nmails_oldest_queued_age_seconds 0.0" in failed
 
 

@@ -1,12 +1,12 @@
 """What the gateway may be told, besides what every service may be told."""
 
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from limits import parse
 from pydantic import field_validator, model_validator
 
 from chassis.settings import Settings as ChassisSettings
+from chassis.settings import parts
 
 UPSTREAMS = ("auth", "posts", "social", "web")
 LIMITS = ("sign-in", "registration", "mail", "writes", "reads")
@@ -48,7 +48,8 @@ class Settings(ChassisSettings):
     @classmethod
     def counts_we_can_keep(cls, url: str) -> str:
         """The message never shows the address: there is a password in it."""
-        if url and urlsplit(url).scheme not in ("memory", "redis", "rediss"):
+        found = parts(url)
+        if url and (found is None or found.scheme not in ("memory", "redis", "rediss")):
             raise ValueError("must be redis://:password@host:port/number, or nothing: counts in memory")
         return url
 

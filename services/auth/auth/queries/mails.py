@@ -1,6 +1,6 @@
 """Reads of mails and of the links in them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -23,7 +23,11 @@ MAILS_DUE = (
     .limit(1)
 )
 MAILS_WAITING = sa.select(sa.func.min(Mail.created_at)).where(Mail.state.in_(("asked", "queued")))
-MAILS_FAILED = sa.select(sa.func.count()).where(Mail.state == "failed")
+# A mail is given up within an hour of being written, so that each is counted for an hour at least.
+LATELY = timedelta(hours=2)
+MAILS_FAILED = sa.select(sa.func.count()).where(
+    Mail.state == "failed", Mail.created_at > sa.bindparam("since")
+)
 
 
 def account_by_mail_token(hash: str, purpose: str) -> Row | None:
@@ -42,4 +46,5 @@ def mails_waiting_since() -> datetime | None:
 
 
 def mails_failed() -> int:
-    return int(db.value(MAILS_FAILED))
+    """How many of those written lately were given up."""
+    return int(db.value(MAILS_FAILED, {"since": now() - LATELY}))
