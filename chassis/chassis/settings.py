@@ -97,6 +97,7 @@ class Settings(BaseSettings):
     error_mails_per_hour: int = Field(6, ge=0)
     web_threads: int = 8
     web_concurrency: int = 1
+    bind: str = "127.0.0.1"
     worker_port: int = 0
     slow_query_time: float = Field(0.5, alias="FLASKY_SLOW_DB_QUERY_TIME")
     await_events_limit: float = 0.3

@@ -235,7 +235,8 @@ class Worker:
                 return [b""]
             return inner(environ, start)
 
-        server = make_server("0.0.0.0", self._settings.worker_port, only_health, threaded=True)  # noqa: S104 # nosec B104 # probes
+        where = self._settings.bind.strip("[]")  # as gunicorn wants an address of IPv6
+        server = make_server(where, self._settings.worker_port, only_health, threaded=True)
         threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
 
     def _loops(self) -> str:

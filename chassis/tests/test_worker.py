@@ -171,7 +171,11 @@ def test_a_job_that_says_there_is_more_to_do_is_run_again_at_once(wired):
         assert done.wait(5)
 
 
-def test_the_worker_as_a_process_tells_its_health_and_ends_on_term(wired):
+@pytest.mark.parametrize(
+    ("bind", "elsewhere"), [({}, "127.0.0.2"), ({"BIND": "127.0.0.2"}, "127.0.0.1")], ids=["default", "told"]
+)
+def test_the_worker_as_a_process_tells_its_health_and_ends_on_term(wired, monkeypatch, bind, elsewhere):
+    monkeypatch.delenv("BIND", raising=False)
     settings, port = wired.app.extensions["settings"], free_port()
     environment = os.environ | {
         "PYTHONPATH": str(Path(__file__).parent),
@@ -179,14 +183,16 @@ def test_the_worker_as_a_process_tells_its_health_and_ends_on_term(wired):
         "BUS_URL": settings.bus_url,
         "JWKS_URL": settings.jwks_url,
         "WORKER_PORT": str(port),
+        **bind,
     }
     command = [sys.executable, "-m", "flask", "--app", "shop.app", "work"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
-            address = f"http://127.0.0.1:{port}"
+            address = f"http://{bind.get('BIND', '127.0.0.1')}:{port}"
             eventually(lambda: answers(f"{address}/readyz"))
             assert "relays_running 1.0" in requests.get(f"{address}/metrics", timeout=5).text
             assert requests.get(f"{address}/api/v1/door", timeout=5).status_code == 404
+            assert not answers(f"http://{elsewhere}:{port}/livez"), "it is nobody's business there"
         finally:
             process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=15)

@@ -22,7 +22,7 @@ from .supervisor import Process, Supervisor
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("auth", "posts", "social")
 ADDRESS = "127.0.0.1"
-# What each process listens on, counted from PORT. Workers and the gateway's health are never public.
+# What each process listens on, counted from PORT; on this machine alone, unless BIND says otherwise.
 OFFSETS = {
     "gateway": 0,
     "auth": 1,

@@ -203,15 +203,6 @@ def test_workers_know_their_neighbours_and_tell_their_health():
         assert PARTS[name]["command"] == ["flask", "work"]
 
 
-@pytest.mark.parametrize("name", sorted(SERVING))
-def test_whatever_serves_or_works_can_mail_its_errors_to_somebody(name):
-    """It knows whom and where, has the password as a file, and is on the network that leads there."""
-    told, mail = PARTS[name]["environment"], {"FLASKY_ADMIN", "MAIL_SERVER", "MAIL_PORT", "MAIL_USERNAME"}
-    assert mail <= told.keys()
-    assert told["MAIL_PASSWORD_FILE"] == "/run/secrets/mail_password"
-    assert "outgoing" in PARTS[name]["networks"]
-
-
 def test_every_secret_and_volume_is_used_and_every_used_one_is_there():
     used = {secret for part in PARTS.values() for secret in part.get("secrets", [])}
     assert used == set(FILE["secrets"])

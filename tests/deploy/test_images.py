@@ -45,6 +45,15 @@ def test_every_service_has_its_image():
     assert sorted(path.parent.name for path in (ROOT / "services").glob("*/Dockerfile")) == sorted(SERVICES)
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_runs_in_an_image_is_reached_from_outside_of_its_container(service):
+    """Its worker, too: the same image, the same `BIND`."""
+    told = " ".join(
+        value for word, value in instructions(ROOT / f"services/{service}/Dockerfile") if word == "ENV"
+    )
+    assert "BIND=0.0.0.0" in told.split()
+
+
 def test_hadolint_has_nothing_to_say():
     said = check("hadolint", *FILES, BACKUP)
     assert (said.returncode, said.stdout) == (0, "")
