@@ -103,7 +103,7 @@ def _is_same_for_all() -> bool:
 def _shared(template: str, mimetype: str, context: dict[str, Any]) -> Response:
     tag = _tag()
     headers = {"ETag": f'W/"{tag}"', "Cache-Control": "public, no-cache", "Vary": "Cookie, Accept-Encoding"}
-    if tag in request.headers.get("If-None-Match", ""):
+    if request.if_none_match.contains_weak(tag):
         return Response(status=304, headers=headers)
     page = shelf.get(tag) or shelf.put(tag, render_template(template, **context))
     if request.accept_encodings.quality("gzip"):
