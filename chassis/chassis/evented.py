@@ -14,6 +14,7 @@ from typing import Any
 import gevent
 from gevent import monkey
 from gunicorn.arbiter import Arbiter
+from gunicorn.http import wsgi
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
@@ -22,6 +23,7 @@ SLOWEST = 30.0  # seconds a client may take to send or to take anything
 # Seconds in which a client that is sending its next request just now gets its answer, and with it the word
 # that this connection ends. Hanging up at once lost one such request in some ten thousand.
 LINGER = 2.0
+MOST_UNTAKEN = 64 * 1024 * 1024  # of large answers that wait for their clients, in all
 REST_SECONDS, REST_BYTES = 1.0, 4 * 1024 * 1024  # of a body that nobody has read
 
 
@@ -39,6 +41,7 @@ class EventedWorker(GeventWorker):
         from . import framing
 
         framing.install()
+        wsgi.Response = taken_in_time(framing.WholeResponse)
         try:
             super().load_wsgi()
         except SystemExit as stop:
@@ -86,6 +89,30 @@ class EventedWorker(GeventWorker):
             client.sendall(answer)
 
 
+def taken_in_time(response: Any) -> Any:
+    """A kind of answers of which not too much waits for clients that are slow: of too much the oldest go."""
+    from .framing import LARGE
+
+    waiting: dict[Any, int] = {}
+
+    class Taken(response):
+        def _emit_body(self, data: bytes) -> None:
+            if len(data) < LARGE:
+                super()._emit_body(data)
+                return
+            waiting[self.sock] = len(data)
+            while sum(waiting.values()) > MOST_UNTAKEN and len(waiting) > 1:
+                oldest = next(iter(waiting))
+                waiting.pop(oldest)
+                end(oldest, socket.SHUT_RDWR)
+            try:
+                super()._emit_body(data)
+            finally:
+                waiting.pop(self.sock, None)
+
+    return Taken
+
+
 def read_rest(body: Any) -> None:
     """Reads what nobody has read of a request, so that its client reads the answer. A rest that is long or
     slow ends the connection: nobody must look for another request in it.
@@ -103,6 +130,10 @@ def end_of_input(client: Any) -> None:
 
     On a twin of the socket, because gevent would make the waiting read fail instead.
     """
+    end(client, socket.SHUT_RD)
+
+
+def end(client: Any, how: int) -> None:
     plain = monkey.get_original("socket", "socket")
     with contextlib.suppress(OSError), plain(fileno=os.dup(client.fileno())) as twin:
-        twin.shutdown(socket.SHUT_RD)
+        twin.shutdown(how)

@@ -34,6 +34,7 @@ ORDINARY = re.compile(
     rb"((?:[!#$%&'*+\-.^`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n){1,64})\r\n"
 )
 HEADER = re.compile(r"([^:]+):[ \t]*([^\r]*)\r\n")
+LARGE = 64 * 1024  # of an answer, which is not copied to go out with its head
 LONGEST_ORDINARY = 8000  # below every limit of gunicorn's settings here
 
 LAST_CHUNK = re.compile(rb"0+[^0-9A-Fa-f]")
@@ -141,7 +142,7 @@ class WholeResponse(wsgi.Response):
 
     def _emit_body(self, data: bytes) -> None:
         head, self._head = self._head, b""
-        if head and not self.chunked:
+        if head and not self.chunked and len(data) < LARGE:
             util.write(self.sock, head + data)
             return
         if head:

@@ -210,3 +210,14 @@ def test_signing_in_costs_few_statements_and_the_password_stays_out_of_them(auth
 )
 def test_programs_by_the_name_people_use(agent, said):
     assert named(agent) == said
+
+
+def test_who_signs_in_without_end_keeps_the_latest_hundred_sessions(auth):
+    auth.person("susan")
+    first = auth.sign_in("susan").json["session"]
+    second = auth.sign_in("susan").json["session"]
+    for _ in range(99):
+        last = auth.sign_in("susan").json["session"]
+    alive = [auth.exchange(kind="session", session=each).status_code for each in (first, second, last)]
+    assert alive == [401, 200, 200]
+    assert len(auth.rows("sessions", "revoked_at IS NULL")) == 100

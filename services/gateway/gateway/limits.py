@@ -130,10 +130,13 @@ class Limits:
         return network(visit.address)
 
     def _device(self, cookies: str) -> str | None:
-        """The mark of a known browser, if the request shows one."""
+        """Whose known browser it is, if the request shows one. An account has many marks, one of each sign-in
+        without any, but one count.
+        """
         pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
         shown = next((value for key, _, value in pairs if key == self._cookie), "")
-        return next((text for mark in shown.split("~") if (text := read(self._secret, "device", mark))), None)
+        texts = (read(self._secret, "device", mark) for mark in shown.split("~"))
+        return next((text.partition("-")[0] for text in texts if text), None)
 
 
 def policies(settings: Settings) -> dict[str, Policy]:

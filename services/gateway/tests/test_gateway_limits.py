@@ -210,3 +210,10 @@ def test_gateways_share_their_counts_in_redis_and_stay_up_without_it(new_site, e
     redis.stop()
     assert [one.get("/").status for _ in range(5)] == [200] * 4 + [429]
     assert one.metric("gateway_limits_shared") == 0
+
+
+def test_many_known_browsers_of_one_account_are_not_many_people(strict_site, address):
+    """Each sign-in that shows no mark gets one."""
+    marks = [marked(SECRET, "device", f"owner{address}-{number}") for number in range(4)]
+    known = [form(strict_site, LOGIN, address, Cookie=f"device={mark}").status for mark in marks]
+    assert known == [200, 200, 200, 429]

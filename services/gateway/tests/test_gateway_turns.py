@@ -3,12 +3,13 @@
 import contextlib
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
 from chassis.testing.polling import eventually
 
-from .conftest import PATIENCE
+from .conftest import PATIENCE, answer
 
 MANY = 8000
 ASK = b"GET /api/v1/nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -81,3 +82,30 @@ def test_an_answer_that_comes_late_at_the_end_does_not_put_it_off(new_site):
         go_on.set()
         assert slow.recv(12) == b"HTTP/1.1 200"
         assert site.process.wait(10) == 0  # and so is who was answered after that, before it would time out
+
+
+def memory(site):
+    """Bytes of the gateway's processes."""
+    children = f"/proc/{site.process.pid}/task/{site.process.pid}/children"
+    pids = [site.process.pid, *map(int, Path(children).read_text().split())]
+    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in pids)
+
+
+def test_large_answers_that_nobody_takes_fill_no_memory(new_site):
+    """Those that have waited longest are given up; who takes his answer gets it."""
+    site = new_site()
+    large = b"x" * (8 << 20)
+    site.posts.script["/api/v1/posts/1"] = answer(200, large)
+    bearer = site.as_(site.auth.person())
+    asked = f"GET /api/v1/posts/1 HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\n\r\n".encode()
+    before = memory(site)
+    with contextlib.ExitStack() as open_ones:
+        for number in range(40):
+            slow = open_ones.enter_context(socket.socket())
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.settimeout(PATIENCE)
+            slow.connect(("127.0.0.1", site.port))
+            slow.sendall(asked)
+            eventually(lambda number=number: len(site.posts.asked) > number)
+        assert site.get("/api/v1/posts/1", Authorization=bearer).body == large
+        assert memory(site) - before < 200 << 20

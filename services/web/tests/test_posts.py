@@ -208,3 +208,14 @@ def test_long_posts_are_shown_and_not_kept(site, ann):
     assert kept() == before
     ann.text(f"/post/{short}")
     assert kept().hits == before.hits + 1
+
+
+def test_a_list_shows_the_beginning_of_a_post_that_is_very_long(site, ann):
+    long = ann.publish("*word* " * 4000)
+    ann.publish("*word* " * 1000)
+    hers = f"/user/{ann.name}"
+    page, feed = site.stranger().text(hers), site.stranger().text(f"{hers}/feed.atom")
+    assert page.count("<em>word</em>") == 1000
+    assert page.count('class="read-on"') == 2
+    assert site.stranger().text(f"/post/{long}").count("<em>word</em>") == 4000
+    assert (feed.count("<content"), feed.count("<summary>word word")) == (1, 1)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from cachetools import LRUCache
 from flask import Flask, Response, current_app, g, render_template, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
+from gevent import get_hub
 from jinja2 import Environment
 from markupsafe import Markup
 
@@ -30,6 +31,8 @@ CSP = (
 )
 THEMES = ("light", "dark")
 PIECES, LONGEST_PIECE = 2048, 8 * 1024  # of so many characters at most: others would fill a gigabyte
+SHELF, LARGE = 16 * 1024 * 1024, 512 * 1024  # bytes; a large page is not kept, and compressed beside the loop
+LONGEST_LISTED = 32 * 1024  # of HTML; of a longer post a list shows the beginning of its text
 FOLDED = 2400  # characters of a post from which a list shows only its beginning
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 csrf = CSRFProtect()
@@ -62,10 +65,10 @@ class Copy(NamedTuple):
 
 
 class Shelf:
-    """Pages for strangers that were made already, by the tag of exactly what is in them."""
+    """Pages for strangers that were made already, by the tag of exactly what is in them; `size` in bytes."""
 
     def __init__(self, size: int) -> None:
-        self._pages: LRUCache[str, Copy] = LRUCache(size)
+        self._pages: LRUCache[str, Copy] = LRUCache(size, lambda copy: len(copy.plain) + len(copy.small))
         self._lock = threading.Lock()
 
     def get(self, tag: str) -> Copy | None:
@@ -73,13 +76,16 @@ class Shelf:
             return self._pages.get(tag)
 
     def put(self, tag: str, page: str) -> Copy:
-        made = Copy(page.encode(), gzip.compress(page.encode(), 5))
+        plain = page.encode()
+        if len(plain) > LARGE:
+            return Copy(plain, get_hub().threadpool.apply(gzip.compress, (plain, 1)))
+        made = Copy(plain, gzip.compress(plain, 5))
         with self._lock:
             self._pages[tag] = made
         return made
 
 
-shelf = Shelf(128)
+shelf = Shelf(SHELF)
 
 
 def show(
@@ -157,12 +163,18 @@ class Piece(NamedTuple):
 def shown_post(post: Post, whole: bool = False) -> Markup:
     """One post of a page. Most pages show what another has just shown, so it is kept as it was made."""
     actor, writer = visitor(), post.author
-    said = post.id, writer.username, writer.avatar_url, post.timestamp, post.body, post.body_html
+    text = (post.body, post.body_html) if whole or is_listed(post) else (post.body[: FOLDED + 1], "")
+    said = post.id, writer.username, writer.avatar_url, post.timestamp, *text
     own = actor is not None and actor.id == writer.id
     piece = Piece(*said, post.comment_count, bool(whole), own, may(Permission.ADMIN))
     made = current_app.extensions["pieces"]
-    short = len(post.body) + len(post.body_html) <= LONGEST_PIECE
+    short = len(piece.body) + len(piece.body_html) <= LONGEST_PIECE
     return (made if short else made.__wrapped__)(piece)
+
+
+def is_listed(post: Post) -> bool:
+    """Whether a list holds all of a post: twenty of the longest would be a page of megabytes."""
+    return len(post.body_html) <= LONGEST_LISTED
 
 
 def _made(env: Environment, piece: Piece) -> Markup:
@@ -233,6 +245,7 @@ def install(app: Flask) -> None:
         "late": late,
         "avatar_url": avatar_url,
         "folded": FOLDED,
+        "is_listed": is_listed,
         "login_address": login_address,
         "plural": plural,
         "shown_post": shown_post,

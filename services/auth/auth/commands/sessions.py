@@ -41,6 +41,12 @@ OPEN = Locking(
     sa.bindparam("at", type_=Session.created_at.type),
     sa.bindparam("expires_at", type_=Session.expires_at.type),
 )
+# Whoever signs in without end keeps the latest; each that ends is told to all who verify tokens.
+MOST = 100
+END_OLDEST = sa.text(
+    "UPDATE sessions SET revoked_at = :at WHERE sid IN (SELECT sid FROM sessions"
+    " WHERE user_id = :user AND revoked_at IS NULL ORDER BY last_seen DESC, sid LIMIT 1000 OFFSET :most)"
+).bindparams(sa.bindparam("at", type_=Session.revoked_at.type))
 ADD_REFRESH = sa.text(
     "INSERT INTO refresh_tokens (hash, sid, expires_at) VALUES (:hash, :sid, :expires_at)"
 ).bindparams(sa.bindparam("expires_at", type_=RefreshToken.expires_at.type))
@@ -109,6 +115,7 @@ def new_session(
     row |= {name: account[name] for name in ("password_ver", "second_factor")}
     if not db.change(OPEN, row):
         raise Unauthenticated
+    db.change(END_OLDEST, {"user": account["id"], "at": at, "most": MOST})
     return sid
 
 
