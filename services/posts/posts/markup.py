@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from chassis.problems import Invalid
 
 from . import addresses
-from .growth import Growth
+from .growth import Growth, repeated
 
 INLINE = {"a", "abbr", "acronym", "b", "code", "em", "i", "strong"}
 BLOCK = {"blockquote", "h1", "h2", "h3", "li", "ol", "p", "pre", "ul"}
@@ -34,9 +34,10 @@ def _render(body: str, tags: set[str]) -> str:
     """Raises `Invalid` for a text that becomes many times as long."""
     markdown, seen = _markdown(), {}  # type: ignore[var-annotated]
     tokens = markdown.parse(body, seen)
-    if (
-        "<" in body and Growth(tokens).total > LONGEST_HTML
-    ):  # Markdown's own elements all end where they should
+    if "references" in seen and repeated(tokens, LONGEST_HTML) > LONGEST_HTML:
+        raise _too_long()
+    # Markdown's own elements all end where they should.
+    if "<" in body and Growth(tokens, LONGEST_HTML).total > LONGEST_HTML:
         raise _too_long()
     html = nh3.clean(
         markdown.renderer.render(tokens, markdown.options, seen),
