@@ -2,6 +2,7 @@
 POST-19, COM-02).
 """
 
+import re
 from functools import lru_cache
 
 import nh3
@@ -18,8 +19,10 @@ ATTRIBUTES = {"a": {"href", "title"}, "abbr": {"title"}, "acronym": {"title"}}
 GONE_WITH_CONTENT = {"script", "style"}
 SCHEMES = {"http", "https", "mailto"}
 REL = "nofollow noopener noreferrer"
-# Bytes. So a post's event stays below what the bus takes, and a page of posts below what services take.
+# Bytes, at most twice as many in JSON: so a post's event stays below what the bus takes, and a page of posts
+# below what services take.
 LONGEST_HTML = 256 * 1024
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # six bytes in JSON; a text has none, but may name them
 TOO_LONG = "becomes too long when it is shown: leave out some of its markup, and close what you open"
 
 
@@ -47,6 +50,8 @@ def _render(body: str, tags: set[str]) -> str:
         url_schemes=SCHEMES,
         link_rel=REL,
     ).strip()
+    if "&#" in body:  # most become this sign already, by Markdown's own rule
+        html = CONTROL.sub("\N{REPLACEMENT CHARACTER}", html)
     if len(html.encode()) > LONGEST_HTML:
         raise _too_long()
     return html

@@ -49,6 +49,9 @@ REL = 'rel="nofollow noopener noreferrer"'
         ("<b onmouseover=alert(1)>b</b>", "<p><b>b</b></p>"),
         ("<svg><script>x</script></svg>", "<p></p>"),
         ("🦊 שלום", "<p>🦊 שלום</p>"),
+        ("&#1;&#xc;\t<b>&#2;</b>", "<p>��\t<b>�</b></p>"),
+        ("<div><abbr title='&#1;&#10;'>&#x1f;&#9;x</abbr></div>", '<abbr title="�\n">�\tx</abbr>'),
+        ("<a href='&#1;javascript:x'>x</a>", f"<p><a {REL}>x</a></p>"),
         ("<abbr title='<pre><b>'>x</abbr>", '<p><abbr title="&lt;pre&gt;&lt;b&gt;">x</abbr></p>'),
     ],
 )
