@@ -107,7 +107,9 @@ def comments(reader: Actor, asked: shapes.Moderation) -> Any:
     size = settings.comments_per_page
     rows, count = queries.comments(size, asked.offset(size))
     found = [shapes.comment(row, asked.moderate) for row in rows]
-    return collection("comments", found, count=count, page=asked.page, size=size, path="/api/v1/comments/")
+    query = "moderate=true" if asked.moderate else ""
+    path = "/api/v1/comments/"
+    return collection("comments", found, count=count, page=asked.page, size=size, path=path, asked=query)
 
 
 @api.get("/comments/<int:id>")

@@ -96,6 +96,20 @@ def test_moderators_at_work_see_disabled_texts_and_others_may_not(posts):
     assert posts.as_("ann", USER).get(f"{ALL}?moderate=true").status_code == 403
 
 
+def test_moderators_at_work_stay_at_work_on_the_next_page(posts):
+    post, mod = a_post(posts), posts.as_("mod", MODERATOR)
+    for number in range(1, 32):
+        a_comment(posts, post, f"rude {number}")
+    mod.put(f"{ALL}1/disabled")
+    first = mod.get(f"{ALL}?moderate=true").json
+    second = mod.get(first["next"]).json
+    assert (first["next"], second["prev_url"]) == tuple(
+        f"http://localhost:8000{ALL}?moderate=true&page={page}" for page in (2, 1)
+    )
+    assert [comment["body"] for comment in second["comments"]] == ["rude 1"]
+    assert mod.get(ALL).json["next_url"] == f"http://localhost:8000{ALL}?page=2"
+
+
 def test_moderation_twice_is_told_once_and_can_be_undone(posts):
     a_comment(posts, a_post(posts))
     posts.outbox()
