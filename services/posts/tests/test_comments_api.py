@@ -205,3 +205,15 @@ def test_how_many_comments_somebody_has_written_is_told_with_their_posts(posts):
     assert comments_by(posts, "ben") == 3
     posts.as_("ann", USER).delete(f"/api/v1/posts/{second['id']}")
     assert comments_by(posts, "ben") == 1
+
+
+def test_a_comment_sent_again_gets_its_first_answer_even_if_the_post_is_gone(posts):
+    a_post(posts)
+    ben, path = posts.as_("ben", USER), "/api/v1/posts/1/comments/"
+    first = ben.post(path, json={"body": "x"}, headers={"Idempotency-Key": "c"})
+    posts.as_("ann", USER).delete("/api/v1/posts/1")
+    again = ben.post(path, json={"body": "x"}, headers={"Idempotency-Key": "c"})
+    assert (first.status_code, again.status_code, again.data) == (201, 201, first.data)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert ben.post(path, json={"body": "x"}, headers={"Idempotency-Key": "d"}).status_code == 404
+    assert ben.post(path, json={"body": "y"}, headers={"Idempotency-Key": "c"}).status_code == 422
