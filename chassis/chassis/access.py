@@ -5,9 +5,9 @@
     def edit(editor: Actor, id: int, draft: Draft): ...
 
 The declaration checks in this order: credentials, confirmed, permission, then `first` (existence and
-ownership), and only then reads the
-body; the view gets what its annotations ask for (`Actor`, a `Shape` from the body, a `Query` from the query
-string, path values by name).
+ownership), and only then reads the body; the view gets what its annotations ask for (`Actor`, a `Shape` from
+the body, a `Query` from the query string, path values by name). Who sends a request again under its key gets
+the first answer before `first`: what that asks for may be gone by now.
 A route without a declaration stops the service at start.
 """
 
@@ -112,15 +112,15 @@ def _declare(
         @functools.wraps(view)
         def guarded(**path: Any) -> Response:
             actor = _admit(access)
-            if first is not None:
-                first(actor, **path)
-            read = {name: reader.read(actor) for name, reader in readers.items()}
 
             def act() -> Response:
+                if first is not None:
+                    first(actor, **path)
+                read = {name: reader.read(actor) for name, reader in readers.items()}
+                _reach("write.parsed")
                 return respond(view(**path, **read), access.status)
 
             keyed = access.keyed and "Idempotency-Key" in request.headers
-            _reach("write.parsed")
             response = current_app.extensions["once"](actor, act, again) if keyed else act()
             _reach("write.answer")
             if access.fed:

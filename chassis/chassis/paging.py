@@ -27,10 +27,16 @@ class Paging(Query):
         return (self.page - 1) * size
 
 
-def collection(key: str, items: list[Any], *, count: int, page: int, size: int, path: str) -> dict[str, Any]:
-    """One page of a list. `count` is the whole list's length; a page out of range is empty, not an error."""
-    before = f"{absolute(path)}?page={page - 1}" if page > 1 else None
-    after = f"{absolute(path)}?page={page + 1}" if page * size < count else None
+def collection(
+    key: str, items: list[Any], *, count: int, page: int, size: int, path: str, asked: str = ""
+) -> dict[str, Any]:
+    """One page of a list. `count` is the whole list's length; a page out of range is empty, not an error.
+
+    `asked`: what else the query string says of the list, so that its neighbours say it too.
+    """
+    at = f"{absolute(path)}?{asked}&page=" if asked else f"{absolute(path)}?page="
+    before = f"{at}{page - 1}" if page > 1 else None
+    after = f"{at}{page + 1}" if page * size < count else None
     return {key: items, "prev_url": before, "next_url": after, "prev": before, "next": after, "count": count}
 
 

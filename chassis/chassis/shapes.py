@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
-SURROGATE = re.compile("[\ud800-\udfff]")
+UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
 class Shape(BaseModel):
@@ -26,8 +26,10 @@ class Query(Shape):
 
 
 def clean(text: str) -> str:
-    """Refuses what no database or page can hold: NUL and halves of surrogate pairs."""
-    if "\x00" in text or SURROGATE.search(text):
+    """Refuses what no database or page can hold: NUL and halves of surrogate pairs. And what nobody sees, and
+    JSON writes six times as long: control characters other than tabs and ends of lines.
+    """
+    if UNFIT.search(text):
         raise ValueError("contains a character that is not allowed")
     return text
 

@@ -21,6 +21,7 @@ from chassis.testing.service import dispose
         (b'{"label": NaN}', 400, "not valid JSON"),
         (b'{"label": "\\ud800"}', 400, "not valid JSON"),
         (b'{"label": "\\u0000"}', 400, "label contains a character that is not allowed"),
+        (b'{"label": "\\u0001"}', 400, "label contains a character that is not allowed"),
         (b'{"label": "a\\nb"}', 400, "label must be one line of text"),
         (b"{}", 400, "label is missing"),
         (b'{"label": 3}', 400, "label must be text"),

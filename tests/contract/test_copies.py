@@ -38,9 +38,10 @@ def world(auth, posts, social):
         yield doors
 
 
-def deliver(doors):
-    """Everything said reaches everybody who listens, and then a watermark."""
+def deliver(doors, to=""):
+    """Everything said reaches everybody who listens, or one of them, and then a watermark."""
     for source, listeners in LISTENERS.items():
+        listeners = [name for name in listeners if to in ("", name)]
         for event in doors[source].outbox():
             for name in listeners:
                 if event.type in doors[name].app.extensions["consumers"].types:
@@ -168,6 +169,25 @@ def test_a_removed_account_is_not_drift_and_somebody_brought_back_is(world):
             people = door.app.extensions["sqlalchemy"].metadata.tables["people"]
             found = door.app.extensions["sqlalchemy"].row(sa.select(people).where(people.c.id == 1))
         assert (bool(found["removed"]), found["username"], found["name"]) == (True, None, None)
+
+
+def test_a_removed_account_is_not_drift_while_another_service_has_still_to_erase_it(world, caplog):
+    """social keeps nothing of the texts, and posts still tells them."""
+    auth, social = world["auth"], world["social"]
+    ann = auth_states.of(auth).signed_in("ann", "correct horse 7")
+    assert ann.delete("/api/v1/users/me", json={"password": "correct horse 7"}).status_code == 202
+    deliver(world, to="social")
+    forged = ("UPDATE cards SET author_id = 3 WHERE id = 5", "DELETE FROM cards WHERE id = 1")
+    for _ in range(2):
+        found = audit(social)
+        assert (found.exit_code, found.output.count("0 differing, 0 missing, 0 extra, 0 repaired")) == (0, 4)
+        social.job("forget people")
+    blank = rows(social, "cards")
+    for corruption in forged:
+        assert sql(social, corruption)
+        assert audit(social).exit_code == 0
+        assert rows(social, "cards") == blank, corruption
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def settled(world):

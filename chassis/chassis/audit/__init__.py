@@ -45,6 +45,7 @@ class Copy:
             with it rows that are missing here are the business of another copy.
         holds: locks what the handler locks before it locks the row, so that two never block each other.
         drops: removes a row of which the owner knows nothing, with what hangs on it.
+        keeps: what the handler keeps of `as_row` now, if that may be less; asked after `holds` of wrong rows.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Copy:
     absent: Values | None = None
     holds: Callable[[int, Event | None], Any] | None = None
     drops: Callable[[int], Any] | None = None
+    keeps: Callable[[Values], Values] | None = None
 
     @property
     def owner(self) -> str:

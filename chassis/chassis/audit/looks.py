@@ -69,6 +69,12 @@ def wanted(copy: Copy, state: Event | None) -> Values | None:
     return copy.absent if state is None else copy.as_row(state)
 
 
+def kept(copy: Copy, state: Event | None) -> Values | None:
+    """What the columns should be as far as the handler keeps it; the row is locked."""
+    should = wanted(copy, state)
+    return should if state is None or should is None or copy.keeps is None else copy.keeps(should)
+
+
 def differing(copy: Copy, should: Values | None, found: Row | None) -> list[str]:
     """The parts that are not as they should be."""
     if found is None:

@@ -12,7 +12,7 @@ from ..database import database
 from ..events import Event
 from ..metrics import DRIFT
 from . import Copy, Kept, owners
-from .looks import NEVER, Case, Look, differing, row, wanted
+from .looks import NEVER, Case, Look, differing, kept, row, wanted
 
 log = logging.getLogger(__name__)
 WAITS, STUCK = "waits", "stuck"
@@ -66,7 +66,7 @@ def _settle(look: Look, id: int, state: Event | None, there: bool, repair: bool)
         if copy.holds:
             copy.holds(id, state)
         told = wanted(copy, look.states.get(id))
-        case = Case(told, look.rows.get(id), wanted(copy, state), row(copy, id), there)
+        case = Case(told, look.rows.get(id), kept(copy, state), row(copy, id), there)
         parts = differing(copy, case.later, case.found)
         drifted = [part for part in parts if case.is_drift(part)]
         if not drifted:
@@ -99,7 +99,7 @@ def _force(copy: Copy, id: int, state: Event | None, parts: Iterable[str]) -> No
         database.session.flush()
     else:
         database.session.execute(sa.delete(copy.table).where(here))
-    if set(differing(copy, wanted(copy, state), row(copy, id))) & set(parts):
+    if set(differing(copy, kept(copy, state), row(copy, id))) & set(parts):
         raise NotMended(f"{copy.name} {id}")
 
 

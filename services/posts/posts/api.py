@@ -51,15 +51,15 @@ def post(id: int) -> Answer:
 @needs(WRITE, gives=shapes.Post, refuses=(404, 409), first=queries.may_edit_post)
 def edit(id: int, draft: shapes.Draft) -> Answer:
     """Change a post's text; its author, or an administrator."""
-    commands.edit(id, draft.body, expected_version())
+    commands.edit(id, draft.body, expected_versions())
     return tagged(queries.post(id))
 
 
 @api.delete("/posts/<int:id>")
-@needs(status=204, refuses=(404,), first=queries.may_edit_post)
+@needs(status=204, refuses=(404, 409), first=queries.may_edit_post)
 def remove(id: int) -> Answer:
     """Remove a post; its author, or an administrator."""
-    commands.remove(id)
+    commands.remove(id, expected_versions())
     return no_content()
 
 
@@ -107,7 +107,9 @@ def comments(reader: Actor, asked: shapes.Moderation) -> Any:
     size = settings.comments_per_page
     rows, count = queries.comments(size, asked.offset(size))
     found = [shapes.comment(row, asked.moderate) for row in rows]
-    return collection("comments", found, count=count, page=asked.page, size=size, path="/api/v1/comments/")
+    query = "moderate=true" if asked.moderate else ""
+    path = "/api/v1/comments/"
+    return collection("comments", found, count=count, page=asked.page, size=size, path=path, asked=query)
 
 
 @api.get("/comments/<int:id>")
@@ -121,15 +123,15 @@ def comment(id: int) -> Answer:
 @needs(COMMENT, gives=shapes.Comment, refuses=(404, 409), first=queries.may_edit_comment)
 def edit_comment(id: int, remark: shapes.Remark) -> Answer:
     """Change a comment's text; its author, or an administrator."""
-    commands.edit_comment(id, remark.body, expected_version())
+    commands.edit_comment(id, remark.body, expected_versions())
     return tagged_comment(queries.comment(id))
 
 
 @api.delete("/comments/<int:id>")
-@needs(status=204, refuses=(404,), first=queries.may_remove_comment)
+@needs(status=204, refuses=(404, 409), first=queries.may_remove_comment)
 def remove_comment(id: int) -> Answer:
     """Remove a comment; its author, a moderator or an administrator."""
-    commands.remove_comment(id)
+    commands.remove_comment(id, expected_versions())
     return no_content()
 
 
@@ -177,9 +179,9 @@ def with_tag(shown: Any, versions: tuple[int, ...]) -> Answer:
     return Answer(shown, headers=headers)
 
 
-def expected_version() -> int | None:
-    """The version that the caller has read, if the request says so."""
-    tag = request.headers.get("If-Match", "*").removeprefix("W/").strip('"').partition(".")[0]
-    if tag == "*":
+def expected_versions() -> set[int] | None:
+    """The versions of which the caller has read one, if the request says so."""
+    if "If-Match" not in request.headers or request.if_match.star_tag:
         return None
-    return int(tag) if tag.isdecimal() and len(tag) < DIGITS else -1
+    numbers = (tag.partition(".")[0] for tag in request.if_match.as_set(include_weak=True))
+    return {int(number) for number in numbers if number.isdecimal() and len(number) < DIGITS}

@@ -1,4 +1,7 @@
-"""How much longer HTML becomes while it is mended, known before anything is mended.
+"""How much longer a text becomes, known before anything is rendered or mended.
+
+Each use of a reference repeats its address and its title: from "[a]: /x 'ttt…'" and then `![a] ![a] …`,
+64 kB in all, come two hundred megabytes, which are made even though no picture is left in the end.
 
 What is still open where its block ends begins again in the next block (the HTML standard, "reconstruct
 the active formatting elements"): from `<b 1><b 2>…` and then `<p><p>…`, 64 kB in all, come hundreds of
@@ -11,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from markdown_it.common.html_re import HTML_TAG_RE
+from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 
 FORMATTING = frozenset(
@@ -35,14 +39,16 @@ class Tag(NamedTuple):
 
 
 class Growth:
-    """`total`: about so many characters are written again, and hardly more."""
+    """`total`: about so many characters are written again, and hardly more. It stops above `most`."""
 
-    def __init__(self, tokens: Iterable[Token]) -> None:
+    def __init__(self, tokens: Iterable[Token], most: int) -> None:
         self.total, self._plain, self._blocks = 0, True, 0
         self._open: list[tuple[Tag, int]] = []
         self._length = 0
         for tag in tags(tokens):
             self._meet(tag)
+            if self.total > most:
+                return
 
     def _meet(self, tag: Tag) -> None:
         self._plain = self._plain and tag.name in PLAIN
@@ -65,6 +71,24 @@ class Growth:
                 return
 
 
+def repeated(tokens: list[Token], most: int) -> int:
+    """Characters of all attributes as they are written, those of pictures too. It stops above `most`."""
+    total, waiting = 0, [tokens]
+    while waiting:
+        for token in waiting.pop():
+            if token.children:
+                waiting.append(token.children)
+            if token.attrs:
+                total += attributes(token)
+                if total > most:
+                    return total
+    return total
+
+
+def attributes(token: Token) -> int:
+    return sum(len(escapeHtml(str(value))) for value in token.attrs.values())
+
+
 def tags(tokens: Iterable[Token]) -> Iterator[Tag]:
     """Those that people wrote, and those that Markdown makes."""
     for token in tokens:
@@ -73,7 +97,7 @@ def tags(tokens: Iterable[Token]) -> Iterator[Tag]:
         elif token.children is not None:
             yield from tags(token.children)
         elif token.tag:
-            yield Tag(token.tag, token.nesting < 0, sum(len(str(value)) for value in token.attrs.values()))
+            yield Tag(token.tag, token.nesting < 0, attributes(token))
             if token.nesting == 0:
                 yield Tag(token.tag, True, 0)
 

@@ -2,6 +2,7 @@
 POST-19, COM-02).
 """
 
+import re
 from functools import lru_cache
 
 import nh3
@@ -10,7 +11,7 @@ from markdown_it import MarkdownIt
 from chassis.problems import Invalid
 
 from . import addresses
-from .growth import Growth
+from .growth import Growth, repeated
 
 INLINE = {"a", "abbr", "acronym", "b", "code", "em", "i", "strong"}
 BLOCK = {"blockquote", "h1", "h2", "h3", "li", "ol", "p", "pre", "ul"}
@@ -18,8 +19,10 @@ ATTRIBUTES = {"a": {"href", "title"}, "abbr": {"title"}, "acronym": {"title"}}
 GONE_WITH_CONTENT = {"script", "style"}
 SCHEMES = {"http", "https", "mailto"}
 REL = "nofollow noopener noreferrer"
-# Bytes. So a post's event stays below what the bus takes, and a page of posts below what services take.
+# Bytes, at most twice as many in JSON: so a post's event stays below what the bus takes, and a page of posts
+# below what services take.
 LONGEST_HTML = 256 * 1024
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # six bytes in JSON; a text has none, but may name them
 TOO_LONG = "becomes too long when it is shown: leave out some of its markup, and close what you open"
 
 
@@ -34,9 +37,10 @@ def _render(body: str, tags: set[str]) -> str:
     """Raises `Invalid` for a text that becomes many times as long."""
     markdown, seen = _markdown(), {}  # type: ignore[var-annotated]
     tokens = markdown.parse(body, seen)
-    if (
-        "<" in body and Growth(tokens).total > LONGEST_HTML
-    ):  # Markdown's own elements all end where they should
+    if "references" in seen and repeated(tokens, LONGEST_HTML) > LONGEST_HTML:
+        raise _too_long()
+    # Markdown's own elements all end where they should.
+    if "<" in body and Growth(tokens, LONGEST_HTML).total > LONGEST_HTML:
         raise _too_long()
     html = nh3.clean(
         markdown.renderer.render(tokens, markdown.options, seen),
@@ -46,6 +50,8 @@ def _render(body: str, tags: set[str]) -> str:
         url_schemes=SCHEMES,
         link_rel=REL,
     ).strip()
+    if "&#" in body:  # most become this sign already, by Markdown's own rule
+        html = CONTROL.sub("\N{REPLACEMENT CHARACTER}", html)
     if len(html.encode()) > LONGEST_HTML:
         raise _too_long()
     return html

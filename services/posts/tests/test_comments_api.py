@@ -96,6 +96,20 @@ def test_moderators_at_work_see_disabled_texts_and_others_may_not(posts):
     assert posts.as_("ann", USER).get(f"{ALL}?moderate=true").status_code == 403
 
 
+def test_moderators_at_work_stay_at_work_on_the_next_page(posts):
+    post, mod = a_post(posts), posts.as_("mod", MODERATOR)
+    for number in range(1, 32):
+        a_comment(posts, post, f"rude {number}")
+    mod.put(f"{ALL}1/disabled")
+    first = mod.get(f"{ALL}?moderate=true").json
+    second = mod.get(first["next"]).json
+    assert (first["next"], second["prev_url"]) == tuple(
+        f"http://localhost:8000{ALL}?moderate=true&page={page}" for page in (2, 1)
+    )
+    assert [comment["body"] for comment in second["comments"]] == ["rude 1"]
+    assert mod.get(ALL).json["next_url"] == f"http://localhost:8000{ALL}?page=2"
+
+
 def test_moderation_twice_is_told_once_and_can_be_undone(posts):
     a_comment(posts, a_post(posts))
     posts.outbox()
@@ -191,3 +205,15 @@ def test_how_many_comments_somebody_has_written_is_told_with_their_posts(posts):
     assert comments_by(posts, "ben") == 3
     posts.as_("ann", USER).delete(f"/api/v1/posts/{second['id']}")
     assert comments_by(posts, "ben") == 1
+
+
+def test_a_comment_sent_again_gets_its_first_answer_even_if_the_post_is_gone(posts):
+    a_post(posts)
+    ben, path = posts.as_("ben", USER), "/api/v1/posts/1/comments/"
+    first = ben.post(path, json={"body": "x"}, headers={"Idempotency-Key": "c"})
+    posts.as_("ann", USER).delete("/api/v1/posts/1")
+    again = ben.post(path, json={"body": "x"}, headers={"Idempotency-Key": "c"})
+    assert (first.status_code, again.status_code, again.data) == (201, 201, first.data)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert ben.post(path, json={"body": "x"}, headers={"Idempotency-Key": "d"}).status_code == 404
+    assert ben.post(path, json={"body": "y"}, headers={"Idempotency-Key": "c"}).status_code == 422

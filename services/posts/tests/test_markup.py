@@ -49,6 +49,9 @@ REL = 'rel="nofollow noopener noreferrer"'
         ("<b onmouseover=alert(1)>b</b>", "<p><b>b</b></p>"),
         ("<svg><script>x</script></svg>", "<p></p>"),
         ("🦊 שלום", "<p>🦊 שלום</p>"),
+        ("&#1;&#xc;\t<b>&#2;</b>", "<p>��\t<b>�</b></p>"),
+        ("<div><abbr title='&#1;&#10;'>&#x1f;&#9;x</abbr></div>", '<abbr title="�\n">�\tx</abbr>'),
+        ("<a href='&#1;javascript:x'>x</a>", f"<p><a {REL}>x</a></p>"),
         ("<abbr title='<pre><b>'>x</abbr>", '<p><abbr title="&lt;pre&gt;&lt;b&gt;">x</abbr></p>'),
     ],
 )
@@ -76,6 +79,13 @@ def test_comments(body, html):
 UNITS = (
     *("[", "*", "_a_", "> ", "- ", "`", "<b>", "![", "![](", "[[a]", "http://", "a@", "\n#"),
     *("://", "x://a ", "http:// ", "http://a/(", "https://a/{", "a.com/(", "//a.com/("),
+    *("[a]: /x 't'\n", "[a]: /x '\n", "[a]: /x\n\n[a] ![a]\n\n"),
+)
+HALVES = (
+    *(("[a]: /x '", title, "'\n\n", use) for title in ('"', "t", "[a]") for use in ("[a] ", "![a] ")),
+    *(("[a]: </", address, ">\n\n", use) for address in ('"', "é") for use in ("[a] ", "![a] ")),
+    ("x ", "<b>", "", "</i>"),
+    ("<div>", "<b>", "", "</i>"),
 )
 
 
@@ -83,13 +93,23 @@ UNITS = (
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_cost_of_a_text_grows_no_faster_than_its_length(unit):
     """Four times the text may cost about four times as much: a clever one holds nobody up for seconds."""
-    assert cost(unit, 65536) < max(9 * cost(unit, 16384), 2)
+    whole, quarter = ((unit * size)[:size] for size in (65536, 16384))
+    assert cost(whole) < max(9 * cost(quarter), 2)
 
 
-def cost(unit, size):
+@pytest.mark.no_cover
+@pytest.mark.parametrize(("begin", "first", "then", "second"), HALVES)
+@pytest.mark.parametrize("render", [markup.post, markup.comment], ids=["post", "comment"])
+def test_what_half_of_a_text_holds_does_not_make_the_other_half_dear(render, begin, first, then, second):
+    for size, seconds in ((65536, 1.5), (8192, 0.4)):
+        half = size // 2
+        assert cost((begin + first * half)[:half] + then + (second * half)[:half], render) < seconds
+
+
+def cost(body, render=markup.post):
     began = time.process_time()
     with contextlib.suppress(Invalid):  # it may become too long
-        markup.post((unit * size)[:size])
+        render(body)
     return time.process_time() - began
 
 
@@ -111,7 +131,7 @@ def test_addresses_that_are_half_one(body, html):
     assert markup.post(body) == html
 
 
-LONG = "A" * 4000
+LONG, QUOTES = "A" * 4000, '"' * 4000
 
 
 @pytest.mark.parametrize(
@@ -130,8 +150,14 @@ LONG = "A" * 4000
         (f"<a title='{'😀' * 2000}'>{'<p>x' * 100}", ""),
         ("a.com ", "a.com "),
         ("&", "&"),
+        (f"[a]: /x '{LONG}'\n\n", "[a] "),
+        (f"[a]: /x '{LONG}'\n\n", "![a] "),
+        (f"[a]: /x '{QUOTES}'\n\n", "[a] "),
+        (f"[a]: /x '{QUOTES}'\n\n", "![a] "),
+        (f"[a]: /{LONG}\n\n", "> [![a]](/y)\n"),
+        (f"[b]: /x '{QUOTES}'\n\n[a {'<p>x' * 1000}][b]", ""),
     ],
-    ids=range(13),
+    ids=range(19),
 )
 @pytest.mark.no_cover
 @pytest.mark.parametrize("render", [markup.post, markup.comment], ids=["post", "comment"])

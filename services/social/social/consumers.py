@@ -184,6 +184,7 @@ consumers.keeps(
         as_row=card_of,
         holds=hold_card,
         drops=commands.drop_card,
+        keeps=lambda card: commands.kept_of(card["author_id"], dict(card)),
     ),
     Kept("numbers of people", key=Person.id, counted=commands.COUNTED, holds=commands.hold),
 )

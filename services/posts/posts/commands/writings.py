@@ -1,5 +1,6 @@
 """Posts and comments: writing, changing, moderating and removing them."""
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from ..models import Comment, Post, db
 from .people import meet
 from .tallies import bump, bump_posts, bump_total, recount
 
+Versions = Collection[int] | None
 PUBLISH = Locking(
     "INSERT INTO posts (author_id, body, body_html, published_at, version, comment_count,"
     " comment_count_version) SELECT :author_id, :body, :body_html, :published_at, 1, 0, 0"
@@ -39,9 +41,9 @@ def publish(author: Actor, body: str | None) -> int:
     return post.id
 
 
-def edit(id: int, body: str | None, expected: int | None = None) -> None:
-    """Changes a post's text; without one it stays. Raises `Conflict` when the version is not the expected
-    one.
+def edit(id: int, body: str | None, expected: Versions = None) -> None:
+    """Changes a post's text; without one it stays. Raises `Conflict` when the version is none of the
+    expected ones.
     """
     post = held(Post, id)
     as_expected(post, expected)
@@ -52,9 +54,10 @@ def edit(id: int, body: str | None, expected: int | None = None) -> None:
     db.session.commit()
 
 
-def remove(id: int) -> None:
-    """Removes a post with its comments, and leaves tombstones."""
+def remove(id: int, expected: Versions = None) -> None:
+    """Removes a post with its comments, and leaves tombstones. Raises `Conflict` as `edit` does."""
     post = held(Post, id)
+    as_expected(post, expected)
     post.removed_at, post.version = now(), post.version + 1
     post.body = post.body_html = ""
     authors = comment_authors(id)
@@ -84,7 +87,7 @@ def comment(author: Actor, post_id: int, body: str | None) -> Comment:
     return remark
 
 
-def edit_comment(id: int, body: str | None, expected: int | None = None) -> None:
+def edit_comment(id: int, body: str | None, expected: Versions = None) -> None:
     """Changes a comment's text; without one it stays. Raises `Conflict` as `edit` does."""
     remark, post = held_comment(id)
     as_expected(remark, expected)
@@ -105,9 +108,10 @@ def moderate(moderator: Actor, id: int, disabled: bool) -> None:
     db.session.commit()
 
 
-def remove_comment(id: int) -> None:
-    """Removes a comment and leaves a tombstone."""
+def remove_comment(id: int, expected: Versions = None) -> None:
+    """Removes a comment and leaves a tombstone. Raises `Conflict` as `edit` does."""
     remark, post = held_comment(id)
+    as_expected(remark, expected)
     remark.removed_at, remark.version = now(), remark.version + 1
     remark.body = remark.body_html = ""
     recount(post, -1)
@@ -123,9 +127,9 @@ def said(body: str | None, otherwise: str) -> str:
     return body
 
 
-def as_expected(row: Post | Comment, version: int | None) -> None:
-    """Raises `Conflict` when this is not the version that was read; whoever names none has the last word."""
-    if version is not None and row.version != version:
+def as_expected(row: Post | Comment, versions: Versions) -> None:
+    """Raises `Conflict` when none of these is its version; whoever names none has the last word."""
+    if versions is not None and row.version not in versions:
         raise Conflict
 
 

@@ -1,6 +1,6 @@
 """Every write of social: one function, one transaction, its events inside."""
 
-from .cards import keep_card, remove_card
+from .cards import keep_card, kept_of, remove_card
 from .keeping import (
     COUNTED,
     Count,
@@ -32,6 +32,7 @@ __all__ = [
     "keep_card",
     "keep_person",
     "keep_post_count",
+    "kept_of",
     "remove_card",
     "unfollow",
 ]

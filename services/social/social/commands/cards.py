@@ -45,9 +45,14 @@ def keep_card(id: int, author: int, version: int, posts: Count, comments: Count,
 
     Of a text by somebody who is gone nothing is kept, however late it comes.
     """
-    told = BLANK_CARD if is_gone(author) else known | {"removed": False}
+    told = kept_of(author, known | {"removed": False})
     keep(id, author, version, comments, told)
     db.change(AUTHOR, {"author": author} | posts._asdict())
+
+
+def kept_of(author: int, told: dict[str, Any]) -> dict[str, Any]:
+    """What a card keeps of a post: nothing once its author is gone, even while posts still has it."""
+    return told | BLANK_CARD if is_gone(author) else told
 
 
 def remove_card(id: int, author: int, version: int, posts: Count) -> None:
