@@ -14,6 +14,7 @@ Events that wait in a row share a transaction, because the commit is the dearest
 of them fails, nothing of that transaction stays, and it is tried alone.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -31,6 +32,7 @@ from .bus import Away, Delivery
 from .database import database
 from .events import Event, Unreadable, is_watermark, now
 from .handling import Entry, Handler, Known, attempt, attempt_together, hanging, hung
+from .pace import AT_A_TIME
 from .parking import park, put_aside
 from .settings import settings
 from .tables import BigId, Timestamp
@@ -150,15 +152,21 @@ def _guarded(step: Callable[[], Any]) -> Any:
         database.session.remove()
 
 
-def retry_due(app: Flask) -> None:
-    """Tries again what is due. Called about once a second by the worker."""
+def retry_due(app: Flask) -> bool:
+    """Tries again what is due, for a few seconds at most; tells whether it stopped because of that. Called
+    about once a second by the worker, which would take a longer silence for a hanging handler.
+    """
+    until = time.monotonic() + AT_A_TIME
     with app.app_context():
         parked = database.parked
         if not database.value(DUE, {"now": now()}):
-            return
+            return False
         due = sa.select(parked).where(parked.c.next_try_at <= now()).order_by(parked.c.next_try_at).limit(50)
         for row in database.rows(due):
             _guarded(partial(retry, row))
+            if time.monotonic() > until:
+                return True
+        return False
 
 
 def retry(row: Any) -> str:
