@@ -14,7 +14,10 @@ from typing import Any
 import orjson
 
 LARGEST = 1024 * 1024
+SHORT = 200  # characters of a name
 WATERMARK = ".watermark.v1"
+NAMES = ("id", "type", "subject", "source")
+ENVELOPE = (*NAMES, "specversion", "time", "version", "requestid", "about")
 
 
 class Unreadable(ValueError):
@@ -74,9 +77,11 @@ class Event:
         """An event from its envelope's members. Raises `Unreadable`."""
         if not isinstance(members, dict) or members.get("specversion") != "1.0":
             raise Unreadable("not a CloudEvents 1.0 envelope")
-        for name in ("id", "type", "subject", "source"):
-            if not isinstance(members.get(name), str) or not members[name] or len(members[name]) > 200:
+        for name in NAMES:
+            if not members.get(name) or not _is_short(members[name]):
                 raise Unreadable(f"the member {name!r} is missing or not a short text")
+            if not members[name].isprintable():  # no database and no log takes everything that JSON can say
+                raise Unreadable(f"the member {name!r} has characters that cannot be printed")
         version = members.get("version")
         if not isinstance(version, int) or isinstance(version, bool) or version < 0:
             raise Unreadable("the member 'version' is not a whole number")
@@ -85,6 +90,25 @@ class Event:
         named = {name: members[name] for name in ("type", "subject", "version", "data", "source", "id")}
         optional = {name: str(members.get(name) or "") for name in ("time", "traceparent", "requestid")}
         return cls(**named | optional, about=_number(members.get("about")))
+
+
+def envelope(body: bytes) -> tuple[dict[str, Any], int | None]:
+    """What can be read of a message around its data, however large or wrong the rest is; and whom it is
+    about, if it says so.
+    """
+    try:
+        members = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        members = None
+    if not isinstance(members, dict):
+        return {}, None
+    shown = {name: members[name] for name in ENVELOPE if name in members}
+    plain = {name: value for name, value in shown.items() if isinstance(value, int) or _is_short(value)}
+    return plain, _number(members.get("about"))
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= SHORT
 
 
 def _number(value: Any) -> int | None:

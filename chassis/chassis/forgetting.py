@@ -4,7 +4,8 @@
 - Parked ones, which nobody could handle, count as handled: whatever they say, the person is gone.
 - Answers that the person could ask for again by an Idempotency-Key go.
 
-What is still to be sent, or tried again, is waited for: it is handled like any late event.
+What is still to be sent, or tried again, is waited for: it is handled like any late event. What comes after
+all that, and cannot be handled, is found by `settle_late`.
 """
 
 from typing import Any
@@ -30,6 +31,18 @@ def forget(person: int) -> bool:
     keys = database.idempotency_keys
     database.session.execute(sa.delete(keys).where(keys.c.owner == person))
     return not any(_is_left(table, person) for table in (database.outbox, database.parked))
+
+
+def settle_late(forgotten: sa.Select[int]) -> None:
+    """Settles what was given up of people (their numbers) who were forgotten before it came; commits. To be
+    called by the job that forgets.
+    """
+    parked = database.parked
+    given_up = parked.c.about.isnot(None), parked.c.next_try_at.is_(None)
+    late = sa.select(parked.c.about).where(*given_up, parked.c.about.in_(forgotten)).distinct().limit(BATCH)
+    for row in database.rows(late):
+        forget(row["about"])
+        database.session.commit()
 
 
 def _leave_the_file() -> None:

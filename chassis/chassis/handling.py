@@ -84,7 +84,7 @@ def attempt(event: Event, entry: Entry) -> str:
             raise
         FAILED.labels(event.type).inc()
         log.exception("event failed", extra={"event": event.id, "type": event.type})
-        return _reason(error)
+        return reason_of(error)
     finally:
         in_hand(current_app).pop(current_thread().name, None)
 
@@ -158,7 +158,8 @@ def _answers() -> bool:
         return False
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """As a person reads it among the parked."""
     if isinstance(error, ValidationError):
         first = error.errors(include_input=False)[0]
         return f"data.{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -14,6 +14,8 @@ Events that wait in a row share a transaction, because the commit is the dearest
 of them fails, nothing of that transaction stays, and it is tried alone.
 """
 
+import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -30,11 +32,13 @@ from .awaiting import await_events
 from .bus import Away, Delivery
 from .database import database
 from .events import Event, Unreadable, is_watermark, now
-from .handling import Entry, Handler, Known, attempt, attempt_together, hanging, hung
-from .parking import park, put_aside
+from .handling import Entry, Handler, Known, attempt, attempt_together, hanging, hung, reason_of
+from .pace import AT_A_TIME
+from .parking import park, put_aside, stored
 from .settings import settings
 from .tables import BigId, Timestamp
 
+log = logging.getLogger(__name__)
 DUE = (
     sa.text("SELECT id FROM parked WHERE next_try_at <= :now LIMIT 1")
     .bindparams(sa.bindparam("now", type_=Timestamp))
@@ -110,19 +114,32 @@ def _events_in_a_row(deliveries: Sequence[Delivery]) -> list[Known]:
 
 def _receive_one(delivery: Delivery) -> None:
     try:
-        event = _read(delivery)
-        if is_watermark(event.type):
-            _guarded(lambda: freshness.note(event))
-            return
-        entry = _consumers()[event.type]
-    except Unreadable as unreadable:
-        reason = str(unreadable)
-        _guarded(lambda: park(delivery, reason))
+        _handle(delivery)
+    except Away:
+        raise
+    except Exception as error:  # whatever is wrong with one message, the others are not to wait for it
+        reason = str(error) if isinstance(error, Unreadable) else reason_of(error)
+        _give_up(delivery, reason)
+    if not is_watermark(delivery.type):
+        failpoints.reach("consumer.before-ack")
+
+
+def _handle(delivery: Delivery) -> None:
+    event = _read(delivery)
+    if is_watermark(event.type):
+        _guarded(lambda: freshness.note(event))
         return
+    entry = _consumers()[event.type]
     failure = hung(event) or _guarded(lambda: attempt(event, entry))
     if failure:
-        _guarded(lambda: put_aside(event, delivery.body, failure))
-    failpoints.reach("consumer.before-ack")
+        _guarded(lambda: put_aside(delivery, failure))
+
+
+def _give_up(delivery: Delivery, reason: str) -> None:
+    if is_watermark(delivery.type):  # the next one comes soon
+        log.warning("a watermark cannot be kept", extra={"type": delivery.type, "reason": reason})
+    else:
+        _guarded(lambda: park(delivery, reason))
 
 
 def _read(delivery: Delivery) -> Event:
@@ -150,37 +167,56 @@ def _guarded(step: Callable[[], Any]) -> Any:
         database.session.remove()
 
 
-def retry_due(app: Flask) -> None:
-    """Tries again what is due. Called about once a second by the worker."""
+def retry_due(app: Flask) -> bool:
+    """Tries again what is due, for a few seconds at most; tells whether it stopped because of that. Called
+    about once a second by the worker, which would take a longer silence for a hanging handler.
+    """
+    until = time.monotonic() + AT_A_TIME
     with app.app_context():
         parked = database.parked
         if not database.value(DUE, {"now": now()}):
-            return
+            return False
         due = sa.select(parked).where(parked.c.next_try_at <= now()).order_by(parked.c.next_try_at).limit(50)
         for row in database.rows(due):
             _guarded(partial(retry, row))
+            if time.monotonic() > until:
+                return True
+        return False
 
 
 def retry(row: Any) -> str:
     """Tries a parked message once more. Gone when it succeeds; returns why it failed otherwise."""
-    waits = settings.retry_waits if row["next_try_at"] else ()
-    try:
-        event = Event.parse(bytes(row["body"]))
-        failure = hung(event) or attempt(event, _consumers()[event.type])
-    except Unreadable as reason:
-        failure, waits = str(reason), ()  # it will not become readable by itself
+    failure, helps = _tried(row)
+    waits = settings.retry_waits if helps and row["next_try_at"] else ()
     parked = database.parked
     if failure:
         tries = row["tries"] + 1
         again = now() + timedelta(seconds=waits[tries - 1]) if tries <= len(waits) else None
         change: Any = sa.update(parked).values(
-            tries=tries, reason=failure, last_failed_at=now(), next_try_at=again, code_version=__version__
+            tries=tries,
+            reason=stored(failure),
+            last_failed_at=now(),
+            next_try_at=again,
+            code_version=__version__,
         )
     else:
         change = sa.delete(parked)
     database.session.execute(change.where(parked.c.id == row["id"]))
     database.session.commit()
     return failure
+
+
+def _tried(row: Any) -> tuple[str, bool]:
+    """Why it failed again, or nothing; and whether yet another try may help."""
+    try:
+        event = Event.parse(bytes(row["body"]))
+    except Unreadable:
+        return row["reason"], False  # of what was unreadable not all is kept, so that says it best
+    try:
+        entry = _consumers()[event.type]
+    except Unreadable as unknown:
+        return str(unknown), False
+    return hung(event) or attempt(event, entry), True
 
 
 def install(app: Flask, consumers: Consumers) -> None:

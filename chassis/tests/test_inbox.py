@@ -78,7 +78,7 @@ def test_a_message_that_is_not_ours_is_parked_with_its_reason(shop, body, reason
     inbox.receive(shop.app, [Delivery("x", body)])
     [parked] = shop.parked()
     assert reason in parked["reason"]
-    assert (parked["next_try_at"], bytes(parked["body"])) == (None, body[: 1024 * 1024])
+    assert parked["next_try_at"] is None
 
 
 def test_data_that_cannot_be_read_names_the_member(shop):

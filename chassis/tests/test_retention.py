@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from shop.app import MADE, Box, BoxState, db
 
 from chassis import forgetting, outbox, parking, retention
+from chassis.bus import Delivery
 from chassis.events import Event, iso, now
 from chassis.testing.rows import count, fill, finds_by_index, moments, plan
 
@@ -125,7 +126,7 @@ def test_an_event_says_whose_data_is_in_it_and_old_ones_need_not(shop):
 def test_parked_events_of_a_forgotten_person_count_as_handled(shop):
     event = Event(MADE, "1", 1, {"id": 1, "label": "poison"}, "/x", "e1", iso(now()), about=5)
     with shop.app.app_context():
-        parking.put_aside(event, event.to_json(), "why")
+        parking.put_aside(Delivery(MADE, event.to_json()), "why")
     assert not forget(shop, 5)  # it will be tried again
     with shop.app.app_context():
         db.session.execute(sa.update(db.parked).values(next_try_at=None))

@@ -24,7 +24,7 @@ from werkzeug.serving import make_server
 
 from ..bus import Delivery
 from ..events import Event, iso, new_id, now
-from ..inbox import receive
+from ..inbox import receive, retry_due
 from ..schema import upgrade
 from ..settings import Settings
 from .parts import Databases, free_port
@@ -119,11 +119,30 @@ class Doors:
             last = page["next"]
         return found
 
-    def receive(self, type: str, subject: Any, version: int, data: dict[str, Any], id: str = "") -> str:
-        """Delivers an event as the bus would; returns its id."""
-        event = Event(type, str(subject), version, data, "/test", id or new_id(), iso(now()))
-        receive(self.app, [Delivery(type, event.to_json())])
+    def receive(
+        self,
+        type: str,
+        subject: Any,
+        version: int,
+        data: dict[str, Any],
+        id: str = "",
+        *,
+        about: int | None = None,
+        dead: str = "",
+    ) -> str:
+        """Delivers an event as the bus would, or as given up by it; returns its id."""
+        event = Event(type, str(subject), version, data, "/test", id or new_id(), iso(now()), about=about)
+        receive(self.app, [Delivery(type, event.to_json(), dead)])
         return event.id
+
+    def try_again(self) -> None:
+        """Tries what waits, as often as it is tried, without waiting."""
+        db = self.app.extensions["sqlalchemy"]
+        waits = db.parked.c.next_try_at.isnot(None)
+        while [row for row in self.parked() if row["next_try_at"]]:
+            with self.app.app_context(), db.engine.begin() as connection:
+                connection.execute(sa.update(db.parked).where(waits).values(next_try_at=now()))
+            retry_due(self.app)
 
     def parked(self) -> list[Any]:
         """What could not be handled."""

@@ -247,6 +247,16 @@ def test_late_news_bring_nothing_back(auth, susan):
     assert auth.outbox() == []
 
 
+def test_a_late_text_that_nobody_could_handle_goes_too(auth, susan):
+    remove_me(auth)
+    finish(auth, susan["id"])
+    for about in (susan["id"], 99):
+        auth.receive("posts.post_published.v1", 7, 1, {"body": "secret"}, about=about)
+    auth.try_again()
+    auth.job("removals")
+    assert [row["about"] for row in auth.parked()] == [99]
+
+
 def test_everybody_who_asks_later_hears_of_the_tombstone(auth, susan):
     auth.person("john")
     remove_me(auth)

@@ -101,6 +101,7 @@ ONE_COMMENT = COMMENTS.add_columns(Comment.version).where(Comment.id == sa.bindp
 TOTAL = _total(sa.bindparam("kind"))
 
 LEAVERS = sa.select(Person.id).where(LEAVING).order_by(Person.id).limit(20)
+FORGOTTEN = sa.select(Person.id).where(Person.removed, Person.forgotten_at.is_not(None))
 
 
 @cache

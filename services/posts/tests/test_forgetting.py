@@ -147,6 +147,22 @@ def test_a_post_that_is_being_written_is_erased_or_not_written(posts):
     assert "late" not in texts(posts)
 
 
+@pytest.mark.parametrize("given", [{"dead": "given up"}, {}])
+@pytest.mark.parametrize("late", [False, True])
+def test_what_could_not_be_handled_of_them_goes_early_or_late(posts, given, late):
+    if late:
+        remove(posts)
+        forget(posts)
+    for id in (ANN, BEN):
+        unreadable = {"id": id, "username": "secret", "name": 7, "avatar_hash": None}
+        posts.receive("auth.user_changed.v1", id, 1, unreadable, about=id, **given)
+    posts.try_again()
+    if not late:
+        remove(posts)
+    assert types(forget(posts)) == ([] if late else ["user_forgotten"])
+    assert [row["about"] for row in posts.parked()] == [BEN]
+
+
 @pytest.mark.parametrize("version", [1, 8])
 def test_late_news_change_nothing_of_a_forgotten_person(posts, version):
     remove(posts)

@@ -94,6 +94,7 @@ def go_on_removing() -> None:
         finish(id)
     for id in queries.removals_silent(now() - PATIENCE):
         ask_again(id)
+    forgetting.settle_late(queries.FORGOTTEN)
 
 
 def finish(id: int) -> None:

@@ -16,7 +16,7 @@ from .people import (
     users_named,
     users_total,
 )
-from .removals import everybody_removed, removals_ready, removals_silent, removals_waiting
+from .removals import FORGOTTEN, everybody_removed, removals_ready, removals_silent, removals_waiting
 from .rows import Row, Rows, found
 from .sessions import (
     changes,
@@ -30,6 +30,7 @@ from .sessions import (
 )
 
 __all__ = [
+    "FORGOTTEN",
     "Row",
     "Rows",
     "account",

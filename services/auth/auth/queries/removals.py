@@ -19,6 +19,7 @@ REMOVALS_READY = (
     .order_by(Removal.user_id)
     .limit(50)
 )
+FORGOTTEN = sa.select(Removal.user_id).where(Removal.service == "auth", Removal.done_at.is_not(None))
 EVERYBODY_REMOVED = sa.select(User.id).where(User.removed_at.isnot(None))
 REMOVALS_SILENT = (
     sa.select(Removal.user_id)

@@ -67,6 +67,7 @@ def forget_person(id: int, version: int) -> None:
 def go_on_forgetting() -> None:
     """The worker's job: erases for some seconds; the next time it goes on."""
     pace.in_steps(queries.leaving(), forget_more, POSTS)
+    forgetting.settle_late(queries.FORGOTTEN)
 
 
 def forget_more(id: int, most: int = POSTS) -> bool:

@@ -37,6 +37,7 @@ def forget_person(id: int, version: int) -> None:
 def go_on_forgetting() -> None:
     """The worker's job: erases for some seconds; the next time it goes on."""
     pace.in_steps(queries.leaving(), forget_more, ROWS)
+    forgetting.settle_late(queries.FORGOTTEN)
 
 
 def forget_more(id: int, most: int = ROWS) -> bool:

@@ -54,6 +54,7 @@ RELATIONSHIP = (
     .outerjoin(THEIRS, THEY_FOLLOW)
 )
 LEAVERS = sa.select(Person.id).where(LEAVING).order_by(Person.id).limit(20)
+FORGOTTEN = sa.select(Person.id).where(Person.removed, Person.forgotten_at.is_not(None))
 NEW = {"follower_count": 0, "following_count": 0, "since": None, "followed_by": False}
 
 
