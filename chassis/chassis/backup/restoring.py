@@ -40,13 +40,13 @@ def remember(restoring: Restoring, tables: Iterable[str]) -> Memory:
     if tables:
         told |= {*_readable(restoring.remembers, ())}
         for table in giving_ids(current_app.extensions["sqlalchemy"]):
-            known = _readable(partial(newest_id, table, database.value), 0)
+            known = _readable(partial(newest_id, table), 0)
             highest[table.name] = max(known, highest.get(table.name, 0))
     return Memory(sorted(told), highest)
 
 
 def _left() -> Memory:
-    return Memory(**json.loads(database.value(sa.select(unsettled.TABLE.c.memory))))
+    return Memory(**json.loads(database.session.scalar(sa.select(unsettled.TABLE.c.memory))))
 
 
 def _readable(read: Callable[[], Any], otherwise: Any) -> Any:
@@ -84,18 +84,19 @@ def skip_ids(gap: int, known: Mapping[str, int]) -> None:
     was. `known` are the highest that the replaced database has given, by table.
     """
     for table in giving_ids(current_app.extensions["sqlalchemy"]):
-        highest = newest_id(table, database.session.scalar)
+        highest = newest_id(table)
         _continue_at(table, max(highest, known.get(table.name, 0)) + gap)
 
 
-def newest_id(table: sa.Table, ask: Callable[[sa.Select[Any]], Any]) -> int:
+def newest_id(table: sa.Table) -> int:
     """The highest that this table has given; its row may be gone, or was never committed."""
     if database.engine.dialect.name == "sqlite":
         sequences = sa.table("sqlite_sequence", sa.column("name"), sa.column("seq"))
         last = sa.select(sequences.c.seq).where(sequences.c.name == table.name)
     else:
         last = sa.select(sa.func.pg_sequence_last_value(_sequence(table)))
-    return max(ask(sa.select(sa.func.max(table.autoincrement_column))) or 0, ask(last) or 0)
+    present = sa.select(sa.func.max(table.autoincrement_column))
+    return max(database.session.scalar(each) or 0 for each in (present, last))
 
 
 def giving_ids(db: Database) -> list[sa.Table]:
