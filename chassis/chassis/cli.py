@@ -15,6 +15,7 @@ from flask.cli import with_appcontext
 
 from . import openapi, schema
 from .audit.passes import audit
+from .backup import unsettled
 from .bus import Away, Message
 from .database import database
 from .dead import dead
@@ -38,11 +39,21 @@ def prepare(wait: float, phase: str) -> None:
     Upgrading without a gap: `--phase expand` before the new release starts, which only adds;
     `--phase contract` once nothing of the old one runs, which takes away what only that one used.
     """
+    refuse_unsettled()
     deadline = time.monotonic() + wait
     steps = {"all": (schema.upgrade, *_rest()), "expand": (_expand, *_rest()), "contract": (schema.upgrade,)}
     for step in steps[phase]:
         _until_done(step, deadline)
     click.echo(f"{current_app.name}: prepared")
+
+
+def refuse_unsettled() -> None:
+    """Waiting does not help there: somebody has to finish the restore. For what is away one may wait."""
+    try:
+        database.value(sa.text("SELECT 1"))
+    except sa.exc.SQLAlchemyError as error:
+        if reason := unsettled.said(error):
+            raise click.ClickException(f"{current_app.name}: {reason}") from None
 
 
 def _rest() -> list[Callable[[], None]]:
@@ -91,6 +102,7 @@ def _declare() -> None:
 @with_appcontext
 def work() -> None:
     """Send and receive events, and do the periodic jobs, until TERM."""
+    refuse_unsettled()
     Worker(current_app._get_current_object(), current_app.extensions["jobs"]).run()  # type: ignore[attr-defined]
 
 

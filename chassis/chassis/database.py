@@ -23,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from werkzeug.local import LocalProxy
 
 from . import bell, failpoints, problems, reading
+from .backup import unsettled
 from .metrics import RECORDED
 from .reading import Driver
 from .settings import Settings
@@ -206,6 +207,7 @@ def engine_options(url: sa.URL, threads: int, pooled: bool = False) -> dict[str,
 
 
 def _dress(engine: sa.Engine, slow: float, *, writes: bool) -> None:
+    hooks.listen(engine, "connect", partial(unsettled.refuse, engine.dialect.name))
     if engine.dialect.name == "sqlite":
         hooks.listen(engine, "connect", _prepare_sqlite)
         if writes:

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from . import cli, dead, freshness, idempotency, inbox, schema, snapshots
 from . import database as databases
 from .audit.passes import Auditor
+from .backup import unsettled
 from .bus import open_bus
 from .database import Database, database
 from .settings import Settings
@@ -55,8 +56,8 @@ class LateMigrate:
 def database_answers() -> str:
     try:
         database.value(sa.text("SELECT 1"))
-    except sa.exc.SQLAlchemyError:
-        return "the database does not answer"
+    except sa.exc.SQLAlchemyError as error:
+        return unsettled.said(error) or "the database does not answer"
     return ""
 
 

@@ -3,13 +3,16 @@ things.
 """
 
 import json
+import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from shop.app import MADE, PACK, Box, db
 
-from chassis.backup import cli, files
+from chassis.backup import cli, files, restoring
+from chassis.events import now
 from chassis.schema import newest_revision
 
 NEWEST = newest_revision(Path(__file__).parent / "shop" / "migrations")
@@ -212,3 +215,74 @@ def test_its_copies_take_what_it_says_again(shop, saved):
     with shop.app.app_context():
         [state, _] = shop.app.extensions["snapshots"][MADE]("", 10)
     assert state.version > kept["version"]
+
+
+def test_no_id_is_given_twice_though_the_clock_of_the_backup_was_ahead(shop, tmp_path, monkeypatch):
+    make(shop, "one")
+    with monkeypatch.context() as ahead:
+        ahead.setattr(cli, "now", lambda: now() + timedelta(hours=1))
+        assert run(shop, "backup", tmp_path / "shop.backup").exit_code == 0
+    lost = make(shop, "lost")
+    assert run(shop, "restore", tmp_path / "shop.backup", "--force").exit_code == 0
+    assert make(shop, "new") > lost + 1_000_000
+
+
+def test_ids_go_on_behind_what_the_replaced_database_has_given(shop, saved):
+    """By more than the backup's age explains, and though the row is gone."""
+    with shop.app.app_context():
+        db.session.execute(sa.insert(Box).values(id=90_000_000, label="far"))
+        restoring._continue_at(Box.__table__, 90_000_000)
+        db.session.execute(sa.delete(Box).where(Box.id == 90_000_000))
+        db.session.commit()
+    assert run(shop, "restore", saved[0], "--force").exit_code == 0
+    assert make(shop, "new") > 91_000_000
+
+
+@pytest.fixture
+def broken_off(shop, saved, monkeypatch):
+    """A restore that ended right after the database was replaced; a label was to be kept off."""
+    file, _, second = saved
+    with shop.app.app_context():
+        db.session.execute(sa.update(Box).where(Box.id == second).values(label="off:two"))
+        db.session.commit()
+    with monkeypatch.context() as ends:
+        ends.setattr(cli, "upgrade", lambda: sys.exit(1))
+        assert run(shop, "restore", file, "--force").exit_code == 1
+    return file
+
+
+UNUSABLE = "a restore was broken off: run it again"
+
+
+def test_nobody_uses_a_database_whose_restore_was_broken_off(shop, broken_off, tmp_path):
+    ready = shop.anonymous().get("/readyz")
+    assert (ready.status_code, ready.json["checks"]["database"][: len(UNUSABLE)]) == (503, UNUSABLE)
+    assert shop.anonymous().get("/api/v1/slow").status_code == 503
+    new = {"label": "new"}
+    assert shop.as_("ann", PACK).post("/api/v1/boxes/", json=new).status_code == 503
+
+
+@pytest.mark.parametrize("words", [["prepare"], ["work"], ["backup", "another"]])
+def test_commands_refuse_it_too_and_say_why(shop, broken_off, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    answer = run(shop, *words)
+    assert (answer.exit_code, answer.output[: len(UNUSABLE) + 13]) == (1, f"Error: shop: {UNUSABLE}")
+
+
+def test_a_second_restore_finishes_the_job_and_knows_what_the_first_one_knew(shop, broken_off):
+    done = run(shop, "restore", broken_off)
+    assert done.exit_code == 0, done.output
+    assert [label for label, _ in boxes(shop).values()] == ["one", "off:two"]
+    assert all(version > 1_000_000_000_000 for _, version in boxes(shop).values())
+    assert shop.anonymous().get("/readyz").status_code == 200
+    assert make(shop, "new") > 1_000_000
+    assert run(shop, "backup", broken_off.with_name("next")).exit_code == 0
+
+
+def test_broken_off_twice_it_still_knows(shop, broken_off, monkeypatch):
+    with monkeypatch.context() as ends:
+        ends.setattr(restoring, "skip_ids", lambda *_: sys.exit(1))
+        assert run(shop, "restore", broken_off).exit_code == 1
+    assert shop.anonymous().get("/readyz").status_code == 503
+    assert run(shop, "restore", broken_off).exit_code == 0
+    assert [label for label, _ in boxes(shop).values()] == ["one", "off:two"]

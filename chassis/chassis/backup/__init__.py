@@ -12,15 +12,16 @@ Services may be put back to different moments. What makes their copies agree aga
 - `flask resend` says the owner's state again, and audits take away what the owner knows nothing of.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import InstrumentedAttribute
 
 
-def nothing(*_: Any) -> None:
-    """Nothing to do."""
+def nothing(*_: Any) -> tuple[()]:
+    """Nothing to remember, or to do."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,13 @@ class Restoring:
 
     Args:
         owns: the columns in which it keeps the versions of what it owns; not those of copies.
-        remembers: reads from the database that is about to be replaced what must not be forgotten with it.
-        settles: is given that, in the transaction in which the restored database is made fit for use.
+        remembers: reads from the database that is about to be replaced what must not be forgotten with it:
+            numbers or texts. Where that database is too broken, or too old, there is nothing.
+        noted: the same from outside the database. An `OSError` of it refuses the restore.
+        settles: is given all that, in the transaction in which the restored database is made fit for use.
     """
 
     owns: Sequence[InstrumentedAttribute[int]] = ()
-    remembers: Callable[[], Any] = nothing
-    settles: Callable[[Any], None] = nothing
+    remembers: Callable[[], Iterable[Any]] = nothing
+    noted: Callable[[], Iterable[Any]] = nothing
+    settles: Callable[[Sequence[Any]], Any] = nothing

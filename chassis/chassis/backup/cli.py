@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 import sqlalchemy as sa
-from flask import current_app
+from flask import current_app, g
 from flask.cli import with_appcontext
 
 from .. import __version__
@@ -15,9 +15,10 @@ from ..database import Database, database
 from ..events import iso, now
 from ..schema import folder, newest_revision, upgrade
 from ..settings import settings
-from . import Restoring, files, restoring
+from . import Restoring, files, restoring, unsettled
 from .databases import database_at, kind_of
 from .files import Manifest, Position, Refused
+from .unsettled import Memory, Unsettled
 
 
 @contextmanager
@@ -64,6 +65,8 @@ def position_of(connection: sa.Connection) -> Position:
     """How far the service has come, as this connection sees it."""
     db: Database = current_app.extensions["sqlalchemy"]
     outbox, inbox = db.outbox.c, db.inbox.c
+    if sa.inspect(connection).has_table(unsettled.TABLE.name):
+        raise Refused(str(Unsettled()))
     try:
         schema = connection.scalar(sa.text("SELECT max(version_num) FROM alembic_version"))
     except sa.exc.DBAPIError:
@@ -103,15 +106,26 @@ def restore(file: Path, force: bool) -> None:
 def load(file: Path, force: bool) -> Manifest:
     """Raises `Refused`, and has then changed nothing."""
     content = file.with_name(f".{file.name}.{now():%H%M%S%f}.content")
-    with files.opened(file, content) as manifest:
+    with files.opened(file, content) as manifest, passing():
         refuse_others(manifest)
         rules = current_app.extensions["restoring"] or Restoring()
-        remembered = refuse_or_remember(rules, force)
+        memory = refuse_or_remember(rules, force)
         release()
-        database_at(settings.database_url).load(content)
+        database_at(settings.database_url).load(content, unsettled.mark(memory))
         upgrade()
-        restoring.settle(rules, datetime.fromisoformat(manifest.taken_at), remembered)
+        restoring.settle(rules, datetime.fromisoformat(manifest.taken_at), memory)
         return manifest
+
+
+@contextmanager
+def passing() -> Iterator[None]:
+    """We may use a database that nobody else may use yet; our connections end with that."""
+    g.settling = True
+    try:
+        yield
+    finally:
+        g.settling = False
+        release()
 
 
 def refuse_others(manifest: Manifest) -> None:
@@ -125,27 +139,18 @@ def refuse_others(manifest: Manifest) -> None:
         raise Refused(f"its schema is {found}, this code knows only {known}: upgrade first")
 
 
-def refuse_or_remember(rules: Restoring, force: bool) -> object:
-    """What the database that is replaced says must not be forgotten; nothing if there is none."""
+def refuse_or_remember(rules: Restoring, force: bool) -> Memory:
+    """What must not be forgotten. Where a restore was broken off there is nothing to lose."""
     release()
     if database_at(settings.database_url).in_use():
         raise Refused("the database is in use: stop the service and its worker first")
-    if not _has_tables():
-        return None
-    if not force:
+    tables = sa.inspect(database.engine).get_table_names()
+    if tables and not force and unsettled.TABLE.name not in tables:
         raise Refused("the database is not empty: say --force to replace what is in it")
     try:
-        return rules.remembers()
-    except sa.exc.SQLAlchemyError:
-        return None  # too broken, or too old, to remember anything
-    finally:
-        database.session.remove()
-
-
-def _has_tables() -> bool:
-    tables = sa.inspect(database.engine).get_table_names()
-    release()
-    return bool(tables)
+        return restoring.remember(rules, tables)
+    except OSError as error:
+        raise Refused(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
 def release() -> None:

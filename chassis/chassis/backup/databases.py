@@ -58,13 +58,14 @@ class Sqlite:
             except sqlite3.OperationalError:
                 return True
 
-    def load(self, content: Path) -> None:
-        """Replaces everything in one transaction."""
+    def load(self, content: Path, mark: str) -> None:
+        """Replaces everything in one transaction; `mark` is SQL that comes with it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with (
             closing(sqlite3.connect(content)) as source,
             closing(sqlite3.connect(self._path, timeout=BUSY)) as target,
         ):
+            source.executescript(mark)
             source.backup(target)
 
 
@@ -92,13 +93,14 @@ class Postgresql:
         with self._engine().connect() as connection:
             return bool(connection.scalar(sa.text(OTHERS)))
 
-    def load(self, content: Path) -> None:
-        """Replaces everything in one transaction."""
+    def load(self, content: Path, mark: str) -> None:
+        """Replaces everything in one transaction; `mark` is SQL that comes with it."""
         for_older_servers(content)
         strict = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
-        self._run("psql", *strict, f"--command={EMPTY}", f"--file={content}")
+        steps = (f"--command={EMPTY}", "--file=-", f"--file={content}")
+        self._run("psql", *strict, *steps, typed=mark)  # it may be longer than a command line
 
-    def _run(self, name: str, *words: str) -> None:
+    def _run(self, name: str, *words: str, typed: str = "") -> None:
         """The password goes by the environment: others on this machine can read command lines."""
         url = self._url
         given = {
@@ -110,7 +112,12 @@ class Postgresql:
         }
         known = {key: str(value) for key, value in given.items() if value is not None}
         done = subprocess.run(
-            [program(name), *words], env=os.environ | known, capture_output=True, text=True, check=False
+            [program(name), *words],
+            env=os.environ | known,
+            input=typed,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise Refused(f"{name} failed: {' '.join(done.stderr.split())[:300]}")

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -199,8 +200,8 @@ def labels() -> set[str]:
     return {label.removeprefix("off:") for label in off}
 
 
-def keep_off(remembered: set[str] | None) -> None:
-    for label in remembered or ():
+def keep_off(remembered: Sequence[str]) -> None:
+    for label in remembered:
         db.session.execute(sa.update(Box).where(Box.label == label).values(label=f"off:{label}"))
 
 

@@ -3,7 +3,7 @@ was removed since does not come back.
 """
 
 import logging
-from typing import Any
+from collections.abc import Sequence
 
 from chassis.backup import Restoring
 
@@ -14,14 +14,14 @@ from .models import User
 log = logging.getLogger(__name__)
 
 
-def settle(gone: Any) -> None:
+def settle(gone: Sequence[int]) -> None:
     """New keys too: a token may speak for an account of the time that is lost, of which nothing is known.
 
     Args:
-        gone: who was removed, as the database that is replaced knew it; nothing if there was none.
+        gone: who was removed, as the journal and the database that is replaced know it.
     """
     commands.end_the_past()
-    commands.remove_again(journal.known() | set(gone or ()))
+    commands.remove_again(gone)
     try:
         renew_keys()
     except OSError as error:  # a mounted secret, for example
@@ -34,4 +34,6 @@ def renew_keys() -> None:
     keyring().make()
 
 
-RESTORING = Restoring(owns=(User.version,), remembers=queries.everybody_removed, settles=settle)
+RESTORING = Restoring(
+    owns=(User.version,), remembers=queries.everybody_removed, noted=journal.known, settles=settle
+)

@@ -1,10 +1,13 @@
 """After a backup was put back nobody is signed in, no link proves anything, and no mail goes out again."""
 
 import itertools
+import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from auth import commands
 
 from .states import email_of, link_in, password_of
 from .test_removals import finish, receipts, remove_me
@@ -159,3 +162,58 @@ def test_a_line_of_the_journal_that_was_cut_off_says_nothing(auth, restore, jour
     lose(auth, journal, "the journal")
     back()
     assert auth.by_password("susan").status_code == 200
+
+
+def test_a_removal_after_a_line_that_was_cut_off_is_known(auth, restore, journal):
+    john, susan = auth.person("john"), auth.person("susan")
+    back = restore()
+    journal.write_text(f"{john}")
+    assert remove_me(auth, "susan").status_code == 202
+    lose(auth, journal, "the journal")
+    back()
+    assert [row["id"] for row in auth.rows("users", "removed_at IS NOT NULL")] == [susan]
+
+
+def test_a_damaged_journal_says_what_it_still_can(auth, restore, journal):
+    id = auth.person("susan")
+    back = restore()
+    journal.write_bytes(b"\x00\xff\x00 torn\n9999999999999999999999 2026-01-01T00:00:00Z\n")
+    remove_me(auth, "susan")
+    lose(auth, journal, "the journal")
+    back()
+    assert [row["id"] for row in auth.rows("users", "removed_at IS NOT NULL")] == [id]
+
+
+def test_a_journal_that_cannot_be_read_refuses_before_anything_is_changed(auth, restore, journal):
+    auth.person("susan")
+    restore()
+    auth.person("john")
+    journal.mkdir()
+    done = auth.flask("restore", str(journal.with_name("auth.backup")), "--force")
+    assert (done.exit_code, "removals.journal cannot be read" in done.output) == (1, True)
+    assert auth.by_password("john").status_code == 200
+
+
+def test_there_may_be_more_removed_accounts_than_a_statement_takes_values(auth, restore, journal):
+    id = auth.person("susan")
+    back = restore()
+    journal.write_text("".join(f"{number} 2026-01-01T00:00:00Z\n" for number in range(id, 66_001)))
+    back()
+    assert auth.by_password("susan").status_code == 401
+
+
+def test_a_restore_that_was_broken_off_lets_nobody_in_until_it_is_done(auth, restore, journal, monkeypatch):
+    auth.person("susan")
+    back, cookie = restore(), auth.sign_in("susan").json["session"]
+    assert remove_me(auth, "susan").status_code == 202
+    with monkeypatch.context() as ends:
+        ends.setattr(commands, "remove_again", lambda gone: sys.exit(1))
+        with pytest.raises(AssertionError):
+            back()
+    assert auth.anonymous().get("/readyz").status_code == 503
+    assert auth.by_password("susan").status_code == 503
+    journal.unlink()
+    back()
+    assert auth.anonymous().get("/readyz").status_code == 200
+    assert auth.by_password("susan").status_code == 401
+    assert auth.exchange(kind="session", session=cookie).status_code == 401

@@ -7,7 +7,7 @@
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ told = logging.getLogger(__name__)
 OWN = "auth"
 OTHERS = ("posts", "social")
 PATIENCE = timedelta(seconds=30)
+MANY = 1000  # at a time: PostgreSQL takes 65,535 values with a statement
 RESTORE = 0  # by whom it was requested, if it was done before and only a backup has undone it
 NOT_HERE = "Your own account is removed at /users/me, with your password."
 
@@ -73,13 +74,16 @@ def end(user: User, by: int, at: datetime) -> None:
     events.user_removed(user)
 
 
-def remove_again(ids: Iterable[int]) -> None:
+def remove_again(ids: Sequence[int]) -> None:
     """Whom a restored backup has brought back goes once more; nobody is written to for the second time.
     Called within the transaction of a restore.
     """
-    at, back = now(), (User.id.in_(ids), User.removed_at.is_(None))
-    for user in db.session.scalars(sa.select(User).where(*back).execution_options(populate_existing=True)):
-        end(user, RESTORE, at)
+    at = now()
+    for first in range(0, len(ids), MANY):
+        back = (User.id.in_(ids[first : first + MANY]), User.removed_at.is_(None))
+        found = sa.select(User).where(*back).execution_options(populate_existing=True)
+        for user in db.session.scalars(found).all():
+            end(user, RESTORE, at)
 
 
 def note_forgotten(user_id: int, service: str) -> None:
