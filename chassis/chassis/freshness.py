@@ -34,8 +34,9 @@ EVERY = 2.0
 api = Blueprint("freshness", __name__, url_prefix="/internal")
 NOTE = sa.text(
     "INSERT INTO freshness (source, as_of) VALUES (:source, :as_of)"
-    " ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of WHERE freshness.as_of < excluded.as_of"
-).bindparams(sa.bindparam("as_of", type_=Timestamp))
+    " ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of"
+    " WHERE freshness.as_of < excluded.as_of OR freshness.as_of > :now"
+).bindparams(sa.bindparam("as_of", type_=Timestamp), sa.bindparam("now", type_=Timestamp))
 
 
 def sources(types: Iterable[str]) -> list[str]:
@@ -67,13 +68,15 @@ class Teller:
 
 
 def note(event: Event) -> None:
-    """Keeps what a watermark says."""
+    """Keeps what a watermark says. Nothing that lies ahead: a clock that went wrong once would hide what is
+    late until that moment has come.
+    """
     try:
-        as_of = datetime.fromisoformat(event.data["as_of"])
+        as_of = min(datetime.fromisoformat(event.data["as_of"]), now())
     except (KeyError, TypeError, ValueError):
         log.warning("a watermark cannot be read", extra={"source": event.source})
         return
-    database.change(NOTE, {"source": event.subject, "as_of": as_of})
+    database.change(NOTE, {"source": event.subject, "as_of": as_of, "now": now()})
     database.session.commit()
 
 
