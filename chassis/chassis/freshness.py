@@ -4,7 +4,7 @@ The relay of every service says over the bus, about every `EVERY` seconds in whi
 outbox: "everything that I had committed at T has been sent" (a watermark, as in the Dataflow model). A queue
 keeps the order, so whoever handles that message has had everything before it, and notes T. What waits for
 another try has not arrived yet. Watermarks are neither in the outbox nor in the inbox, and what is wrong with
-one is never parked: the next comes soon.
+one is never parked: the next comes soon. Those that waited for a consumer that was away are noted together.
 
 The consumer's worker binds its queue to them, not `prepare`: an older worker that is still running would not
 know what they are.
@@ -34,8 +34,9 @@ EVERY = 2.0
 api = Blueprint("freshness", __name__, url_prefix="/internal")
 NOTE = sa.text(
     "INSERT INTO freshness (source, as_of) VALUES (:source, :as_of)"
-    " ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of WHERE freshness.as_of < excluded.as_of"
-).bindparams(sa.bindparam("as_of", type_=Timestamp))
+    " ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of"
+    " WHERE freshness.as_of < excluded.as_of OR freshness.as_of > :now"
+).bindparams(sa.bindparam("as_of", type_=Timestamp), sa.bindparam("now", type_=Timestamp))
 
 
 def sources(types: Iterable[str]) -> list[str]:
@@ -66,14 +67,20 @@ class Teller:
         publisher.publish([Message(told.id, told.type, told.to_json())])
 
 
-def note(event: Event) -> None:
-    """Keeps what a watermark says."""
-    try:
-        as_of = datetime.fromisoformat(event.data["as_of"])
-    except (KeyError, TypeError, ValueError):
-        log.warning("a watermark cannot be read", extra={"source": event.source})
-        return
-    database.change(NOTE, {"source": event.subject, "as_of": as_of})
+def note(told: Iterable[Event]) -> None:
+    """Keeps what watermarks say: of each source the newest, all in one transaction. Nothing that lies ahead:
+    a clock that went wrong once would hide what is late until that moment has come.
+    """
+    at, newest = now(), dict[str, datetime]()
+    for event in told:
+        try:
+            as_of = min(datetime.fromisoformat(event.data["as_of"]), at)
+        except (KeyError, TypeError, ValueError):
+            log.warning("a watermark cannot be read", extra={"source": event.source})
+        else:
+            newest[event.subject] = max(as_of, newest.get(event.subject, as_of))
+    for source in sorted(newest):  # in one order, because another worker may note the same
+        database.change(NOTE, {"source": source, "as_of": newest[source], "now": at})
     database.session.commit()
 
 

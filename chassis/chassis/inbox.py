@@ -11,7 +11,7 @@ parked at once; what fails is tried again after 1, 5 and 25 s (`RETRY_WAITS`) wh
 parked. Parked means: kept in the table `parked` until a person decides.
 
 Events that wait in a row share a transaction, because the commit is the dearest part of handling one. If one
-of them fails, nothing of that transaction stays, and it is tried alone.
+of them fails, nothing of that transaction stays, and it is tried alone. Watermarks do not part them.
 """
 
 import logging
@@ -89,27 +89,41 @@ def receive(app: Flask, deliveries: Sequence[Delivery]) -> int:
     """
     with app.app_context():
         failpoints.reach("consumer.received")
-        events = _events_in_a_row(deliveries) if len(deliveries) > 1 else []
-        settled = _guarded(lambda: attempt_together(events)) if len(events) > 1 else 0
+        settled = _receive_row(_row(deliveries)) if len(deliveries) > 1 else 0
         if settled:
-            failpoints.reach("consumer.before-ack")
             return settled
         _receive_one(deliveries[0])
         return 1
 
 
-def _events_in_a_row(deliveries: Sequence[Delivery]) -> list[Known]:
-    """As many from the start as are events of which nothing bad is known."""
-    found: list[Known] = []
+def _row(deliveries: Sequence[Delivery]) -> list[Known | Event]:
+    """As many from the start as are watermarks, or events of which nothing bad is known."""
+    found: list[Known | Event] = []
     for delivery in deliveries:
         try:
             event = _read(delivery)
-            if delivery.again or is_watermark(event.type) or event.id in hanging():
+            if delivery.again or event.id in hanging():
                 break
-            found.append((event, _consumers()[event.type]))
+            found.append(event if is_watermark(event.type) else (event, _consumers()[event.type]))
         except Unreadable:
             break
     return found
+
+
+def _receive_row(row: list[Known | Event]) -> int:
+    """Settles a row or the start of it: events together, and then together the watermarks before and between
+    them. Later than its place a watermark is still true; it must only never overtake an event.
+    """
+    places = [place for place, each in enumerate(row) if not isinstance(each, Event)]
+    events = [each for each in row if not isinstance(each, Event)]
+    handled = _guarded(lambda: attempt_together(events)) if len(events) > 1 else 0
+    settled = [*places, len(row)][handled]
+    told = [each for each in row[:settled] if isinstance(each, Event)]
+    if told:
+        _note(told)
+    if handled:
+        failpoints.reach("consumer.before-ack")
+    return settled
 
 
 def _receive_one(delivery: Delivery) -> None:
@@ -127,12 +141,22 @@ def _receive_one(delivery: Delivery) -> None:
 def _handle(delivery: Delivery) -> None:
     event = _read(delivery)
     if is_watermark(event.type):
-        _guarded(lambda: freshness.note(event))
+        _note([event])
         return
     entry = _consumers()[event.type]
     failure = hung(event) or _guarded(lambda: attempt(event, entry))
     if failure:
         _guarded(lambda: put_aside(delivery, failure))
+
+
+def _note(watermarks: list[Event]) -> None:
+    """What of it cannot be kept is not: the next ones come soon."""
+    try:
+        _guarded(lambda: freshness.note(watermarks))
+    except Away:
+        raise
+    except Exception as error:
+        log.warning("watermarks cannot be kept", extra={"reason": reason_of(error)})
 
 
 def _give_up(delivery: Delivery, reason: str) -> None:

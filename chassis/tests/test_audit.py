@@ -52,7 +52,10 @@ def deliver(shop, but=()):
 
 
 def caught_up(shop, at=None):
-    shop.receive("shop.watermark.v1", "shop", 0, {"as_of": iso(at or now() + timedelta(minutes=1))})
+    if at:
+        shop.receive("shop.watermark.v1", "shop", 0, {"as_of": iso(at)})
+    else:
+        shop.heard("shop", now() + timedelta(minutes=1))
 
 
 def sql(shop, statement):

@@ -1,5 +1,6 @@
 """Both buses make the same promises."""
 
+import sqlite3
 import threading
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ from chassis.testing.parts import Vhosts
 from chassis.testing.polling import eventually
 
 MADE, SOLD = "shop.box_made.v1", "shop.box_sold.v1"
+HERE, THERE = "shop.watermark.v1", "ledger.watermark.v1"
 
 
 @pytest.fixture
@@ -238,3 +240,60 @@ def test_a_bus_that_is_there_answers_and_one_that_is_not_does_not(bus, stack):
     assert not nowhere.reachable()
     with pytest.raises(Away):
         publish(nowhere, message(1))
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "bus.sqlite"
+
+
+def test_watermarks_do_not_pile_up_in_the_file_of_a_consumer_that_is_away(file):
+    url, types, got = f"sqlite:///{file}", [MADE, HERE, THERE], []
+    bus = open_bus(url)
+    bus.declare("shop", types)
+    for number, type in enumerate([HERE, THERE, HERE, THERE, MADE, HERE, HERE, MADE, THERE]):
+        publish(bus, message(number, type))
+    with consuming(url, lambda d: got.append(d.type), "shop", types):
+        eventually(lambda: got[-1:] == [THERE])
+    assert got == [HERE, THERE, MADE, HERE, MADE, THERE]
+
+
+def test_settling_costs_the_same_however_much_waits_in_the_file(file, monkeypatch):
+    url, connect, steps, costs = f"sqlite:///{file}", sqlite3.connect, [], []
+
+    def counted(*given, **named):
+        connection = connect(*given, **named)
+        connection.set_progress_handler(lambda: steps.append(1), 100)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", counted)
+    bus = open_bus(url)
+    for queue in ("shop", "ledger"):
+        bus.declare(queue, [MADE])
+    for waiting in (0, 20_000):
+        bus.send("ledger", [message(0)] * waiting)
+        bus.send("shop", [message(number) for number in range(50)])
+        steps.clear()
+        got = []
+        with consuming_some(url, lambda some, got=got: got.extend(some) or len(some)):
+            eventually(lambda got=got: len(got) == 50)
+        costs.append(len(steps))
+    assert costs[1] < 2 * costs[0] + 100
+
+
+def test_what_was_not_reached_is_given_back_as_soon_as_the_file_can_be_written(file):
+    bus, other, tried = open_bus(f"sqlite:///{file}"), [], []
+    bus.declare("shop", [MADE])
+    publish(bus, message(1), message(2))
+
+    def handle(delivery):
+        tried.append(delivery.body)
+        if len(tried) == 1:
+            other.append(sqlite3.connect(file, isolation_level=None, check_same_thread=False))
+            other[0].execute("BEGIN IMMEDIATE")
+            threading.Timer(3, other[0].close).start()  # longer than the bus waits for a lock
+            raise Away("database")
+
+    with consuming(f"sqlite:///{file}", handle):
+        eventually(lambda: len(tried) == 3, 20)
+    assert tried == [b'{"n": 1}', b'{"n": 1}', b'{"n": 2}']

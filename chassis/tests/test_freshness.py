@@ -86,12 +86,28 @@ def test_poison_makes_nothing_older(shop):
 
 
 def test_a_watermark_is_never_parked_nor_counted_as_an_event(shop):
-    for data in ({}, {"as_of": 7}, {"as_of": "yesterday"}):
+    for data in ({}, {"as_of": 7}, {"as_of": "yesterday"}, {"as_of": "2026-01-01T00:00:00"}):
         shop.receive("shop.watermark.v1", "shop", 0, data)
     caught_up(shop, 0)
     with shop.app.app_context():
         handled = db.value(sa.select(sa.func.count()).select_from(db.inbox))
     assert (shop.parked(), handled, shop.outbox()) == ([], 0, [])
+
+
+def test_a_clock_that_went_ahead_hides_nothing_that_is_late(shop, monkeypatch):
+    caught_up(shop, -24 * 3600)
+    monkeypatch.setattr(freshness, "now", lambda: now() + timedelta(hours=3))
+    assert age(shop) >= 3 * 3600
+
+
+def test_what_was_noted_ahead_of_time_is_set_right_by_the_next_watermark(shop):
+    """A release before this one believed such a clock, or this machine's own was wrong."""
+    caught_up(shop, 0)
+    with shop.app.app_context():
+        db.session.execute(sa.update(db.freshness).values(as_of=now() + timedelta(days=1)))
+        db.session.commit()
+    caught_up(shop, 3 * 3600)
+    assert age(shop) >= 3 * 3600
 
 
 def test_the_owner_says_it_only_when_nothing_waits(shop):

@@ -5,12 +5,13 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from shop.app import MADE, PACK, Box, Seen, db
 
-from chassis import handling, inbox
+from chassis import freshness, handling, inbox
 from chassis.bus import Away, Delivery
 from chassis.events import Event, iso, now
 from chassis.testing.polling import eventually
@@ -187,6 +188,38 @@ def test_what_cannot_be_read_among_many_is_parked_alone(shop):
     settle(shop, [*good[:2], strange, *good[2:4], given_up, good[4]])
     assert len(boxes(shop)) == 5
     assert [row["reason"] for row in shop.parked()] == ["not JSON", "given up"]
+
+
+def watermark(seconds_ago):
+    at = iso(now() - timedelta(seconds=seconds_ago))
+    event = Event("shop.watermark.v1", "shop", 0, {"as_of": at}, "/shop", f"w{seconds_ago}", at)
+    return Delivery(event.type, event.to_json())
+
+
+def seconds_behind(shop):
+    with shop.app.app_context():
+        return round((now() - freshness.known()["shop"]).total_seconds(), -1)
+
+
+def test_watermarks_part_no_row_and_share_a_transaction(shop, monkeypatch):
+    monkeypatch.setattr(handling, "TOGETHER_SECONDS", 60)
+    news = told(*((number, 1, "box") for number in range(1, 21)))
+    marks = [watermark(1000 - 10 * number) for number in range(20)]
+    with commits(shop) as seen:
+        assert settle(shop, [each for pair in zip(news, marks, strict=True) for each in pair]) == [40]
+        assert settle(shop, [*marks, watermark(100)]) == [21]
+    assert len(seen) == 3, "of the events, of the watermarks between them, and of those that came alone"
+    assert (len(boxes(shop)), seconds_behind(shop)) == (20, 100)
+
+
+def test_a_watermark_overtakes_no_event(shop, monkeypatch):
+    monkeypatch.setattr(handling, "TOGETHER_SECONDS", -1)
+    first, second, third = told((1, 1, "one"), (2, 1, "two"), (3, 1, "three"))
+    waiting, behind = [watermark(900), first, watermark(600), second, third, watermark(300)], []
+    while waiting:
+        del waiting[: inbox.receive(shop.app, waiting)]
+        behind.append((len(boxes(shop)), seconds_behind(shop)))
+    assert behind == [(1, 600), (2, 600), (3, 600), (3, 300)]
 
 
 def test_what_may_have_ended_a_process_is_tried_alone(shop, monkeypatch):

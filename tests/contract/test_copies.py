@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from chassis.events import iso, now
+from chassis.events import now
 from chassis.testing.service import served
 from services.auth.tests import states as auth_states
 from services.posts.tests.states import USER, a_comment, a_post
@@ -47,8 +47,7 @@ def deliver(doors, to=""):
                 if event.type in doors[name].app.extensions["consumers"].types:
                     doors[name].receive(event.type, event.subject, event.version, event.data, id=event.id)
         for name in listeners:
-            later = {"as_of": iso(now() + timedelta(minutes=1))}
-            doors[name].receive(f"{source}.watermark.v1", source, 0, later)
+            doors[name].heard(source, now() + timedelta(minutes=1))
 
 
 def sql(door, statement):

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 from .. import failpoints, wal
@@ -117,12 +118,23 @@ class EmbeddedBus:
             self._put(connection, queue, messages)
         ring(self._bell(queue))
 
-    @staticmethod
-    def _put(connection: sqlite3.Connection, queue: str, messages: Sequence[Message]) -> None:
+    def _put(self, connection: sqlite3.Connection, queue: str, messages: Sequence[Message]) -> None:
+        if told := {message.type for message in messages if is_watermark(message.type)}:
+            self._forget_older(connection, queue, told)
         connection.executemany(
             "INSERT INTO messages (queue, type, body) VALUES (?, ?, ?)",
             [(queue, message.type, message.body) for message in messages],
         )
+
+    @staticmethod
+    def _forget_older(connection: sqlite3.Connection, queue: str, types: set[str]) -> None:
+        """Watermarks behind which no event has come say less than the next one, and would pile up while their
+        consumer is away. Those before an event stay: while it catches up they say how far it is.
+        """
+        last = "SELECT id, type, claim FROM messages WHERE queue = ? ORDER BY id DESC LIMIT ?"
+        run = takewhile(lambda row: is_watermark(row[1]), connection.execute(last, (queue, PREFETCH)))
+        older = [(id,) for id, type, claim in run if type in types and not claim]
+        connection.executemany("DELETE FROM messages WHERE id = ?", older)
 
     def _bell(self, queue: str) -> Path:
         return Path(f"{self._path}.{queue}.bell")
@@ -188,7 +200,8 @@ class EmbeddedBus:
             try:
                 with self._writing("NORMAL") as connection:
                     connection.execute(
-                        "UPDATE messages SET free_at = 0, claim = '' WHERE queue = ?", (queue,)
+                        "UPDATE messages SET free_at = 0, claim = '' WHERE queue = ? AND claim != ''",
+                        (queue,),
                     )
                 return
             except Away:
@@ -201,6 +214,8 @@ class EmbeddedBus:
         handler counts as its death.
         """
         claimed, done = self._claim(queue, claim), 0
+        if not claimed:
+            return 0
         ids = [id for id, *_ in claimed]
         deliveries = [_delivery(type, body, times) for _, type, body, times in claimed]
         try:
@@ -208,9 +223,9 @@ class EmbeddedBus:
                 beat()
                 done += handle(deliveries[done:])
         except Away:
-            self._settle(claim, ids[:done])
+            self._settle_surely(claim, ids, done, stopping, beat)
             raise
-        self._settle(claim, ids[:done])
+        self._settle_surely(claim, ids, done, stopping, beat)
         return len(claimed)
 
     def _claim(self, queue: str, claim: str) -> list[tuple[int, str, bytes, int]]:
@@ -230,15 +245,31 @@ class EmbeddedBus:
         with self._writing("NORMAL") as connection:
             return sorted(connection.execute(CLAIM_SOME, values).fetchall())
 
-    def _settle(self, claim: str, settled: list[int]) -> None:
+    def _settle_surely(
+        self, claim: str, ids: list[int], done: int, stopping: threading.Event, beat: Callable[[], None]
+    ) -> None:
+        """Nothing else would give back before `CLAIM` is over what was not reached, and later ones would
+        overtake it.
+        """
+        while True:
+            beat()
+            try:
+                return self._settle(claim, ids[:done], ids[done:])
+            except Away:
+                if stopping.wait(0.5):
+                    raise
+
+    def _settle(self, claim: str, settled: list[int], left: list[int]) -> None:
         """Forgets the settled ones, and gives back what was claimed but not reached without counting it as
-        delivered.
+        delivered. Each by its number: a search for claims would read the whole file, and nobody else could
+        write meanwhile.
         """
         with self._writing("NORMAL") as connection:
             connection.executemany("DELETE FROM messages WHERE id = ?", [(id,) for id in settled])
-            connection.execute(
-                "UPDATE messages SET free_at = 0, deliveries = deliveries - 1, claim = '' WHERE claim = ?",
-                (claim,),
+            connection.executemany(
+                "UPDATE messages SET free_at = 0, deliveries = deliveries - 1, claim = ''"
+                " WHERE id = ? AND claim = ?",
+                [(id, claim) for id in left],
             )
 
 

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,13 @@ class Doors:
             with self.app.app_context(), db.engine.begin() as connection:
                 connection.execute(sa.update(db.parked).where(waits).values(next_try_at=now()))
             retry_due(self.app)
+
+    def heard(self, source: str, until: datetime) -> None:
+        """As if all that a source says until then had come. (A watermark is not believed ahead of time.)"""
+        kept = self.app.extensions["sqlalchemy"].freshness
+        with self.app.app_context(), self.app.extensions["sqlalchemy"].engine.begin() as connection:
+            connection.execute(sa.delete(kept).where(kept.c.source == source))
+            connection.execute(sa.insert(kept).values(source=source, as_of=until))
 
     def parked(self) -> list[Any]:
         """What could not be handled."""
