@@ -69,7 +69,7 @@ def page(status: int, message: str = "", headers: dict[str, str] | None = None) 
 
 
 def typed() -> dict[str, str]:
-    """The fields of a form that is to be shown again, passwords empty. None if there is nothing to lose."""
+    """The fields of a form that is to be shown again, passwords empty; none, if there is nothing to lose."""
     sent = {name: text for name, text in request.form.items() if name not in NOT_KEPT}
     fields = {name: "" if "password" in name else text for name, text in sent.items()}
     worth = any(text.strip() for name, text in fields.items() if name not in NOT_SHOWN)
