@@ -123,7 +123,7 @@ def test_no_secret_is_to_be_seen_in_a_container_or_an_image(site):
     ]
     assert not [secret for secret in secrets for text in shown if secret in text]
     files = site.inside("web", "ls", "/run/secrets").stdout.split()
-    assert files == ["internal_secret", "web_secret_key"]
+    assert files == ["internal_secret", "mail_password", "web_secret_key"]
 
 
 def test_only_the_gateway_and_the_mails_page_are_published(site):
