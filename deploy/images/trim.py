@@ -31,9 +31,12 @@ UNUSED = (
     "pydantic/mypy.py",
     "gunicorn/asgi",  # kinds of workers that nothing chooses
     "gunicorn/dirty",
+    "gunicorn/http2/connection.py",  # HTTP/2, which nobody is offered
+    "gunicorn/http2/async_connection.py",
     "werkzeug/debug",  # a debugger in the browser
     "alembic/templates",  # of projects that are begun
     "pika/adapters/twisted_connection.py",  # event loops of others
+    "pika/adapters/asyncio_connection.py",
     "pika/adapters/tornado_connection.py",
     "pika/adapters/gevent_connection.py",
     "urllib3/contrib/emscripten",
