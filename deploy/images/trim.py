@@ -36,7 +36,6 @@ UNUSED = (
     "werkzeug/debug",  # a debugger in the browser
     "alembic/templates",  # of projects that are begun
     "pika/adapters/twisted_connection.py",  # event loops of others
-    "pika/adapters/asyncio_connection.py",
     "pika/adapters/tornado_connection.py",
     "pika/adapters/gevent_connection.py",
     "urllib3/contrib/emscripten",
