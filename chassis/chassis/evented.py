@@ -93,7 +93,7 @@ def taken_in_time(response: Any) -> Any:
     """A kind of answers of which not too much waits for clients that are slow: of too much the oldest go."""
     from .framing import LARGE
 
-    waiting: dict[Any, int] = {}
+    waiting: dict[Any, int] = {}  # bytes by connection, the oldest first
 
     class Taken(response):
         def _emit_body(self, data: bytes) -> None:
@@ -126,14 +126,14 @@ def read_rest(body: Any) -> None:
 
 
 def end_of_input(client: Any) -> None:
-    """The waiting read gets what has come already, then an end; an answer under way is still written.
-
-    On a twin of the socket, because gevent would make the waiting read fail instead.
-    """
+    """The waiting read gets what has come already, then an end; an answer under way is still written."""
     end(client, socket.SHUT_RD)
 
 
 def end(client: Any, how: int) -> None:
+    """Shuts a direction down, or both. On a twin of the socket, because gevent would make who waits for it
+    fail instead.
+    """
     plain = monkey.get_original("socket", "socket")
     with contextlib.suppress(OSError), plain(fileno=os.dup(client.fileno())) as twin:
         twin.shutdown(how)

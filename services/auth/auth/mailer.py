@@ -36,7 +36,7 @@ def deliver_one(mail: Outgoing) -> None:
     except (OSError, smtplib.SMTPException) as error:
         log.warning("mail not sent", extra={"mail": mail.id, "reason": type(error).__name__})
         commands.mail_failed(mail.id, f"{type(error).__name__}: {error}", for_good=refused_for_good(error))
-    except Exception as error:
+    except Exception as error:  # whatever is wrong with one, the others are not to wait for it
         log.exception("mail cannot be written", extra={"mail": mail.id})
         commands.mail_failed(mail.id, f"{type(error).__name__}: {error}", for_good=True)
     else:

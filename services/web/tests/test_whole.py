@@ -10,6 +10,7 @@ import pytest
 
 from chassis.problems import Unauthenticated
 from web import app as web
+from web import showing
 from web.forms import PostForm
 from web.pager import Pager, last_page
 from web.showing import BUILD
@@ -454,3 +455,19 @@ def test_production_wants_a_secret_of_its_own(monkeypatch):
     monkeypatch.setenv("INTERNAL_SECRET", "kN3v-7sPq_xT2wLzR9dYb")
     with pytest.raises(SystemExit, match="WEB_SECRET_KEY is missing or well known"):
         web.Settings.load("web")
+
+
+def test_kept_pages_are_bounded_in_bytes_and_large_ones_are_not_kept(site, ann, monkeypatch):
+    """Anybody chooses addresses, and each is a page of its own."""
+    ann.publish("shelved")
+    stranger, small = site.stranger(), showing.Shelf(200_000)
+    monkeypatch.setattr(showing, "shelf", small)
+    for number in range(40):
+        assert stranger.get(f"/?y={number}").status_code == 200
+    assert 100_000 < small._pages.currsize <= 200_000
+    monkeypatch.setattr(showing, "LARGE", 1000)
+    monkeypatch.setattr(showing, "shelf", showing.Shelf(200_000))
+    whole = stranger.get("/")
+    packed = stranger.get("/", headers={"Accept-Encoding": "gzip"})
+    assert gzip.decompress(packed.data) == whole.data
+    assert showing.shelf._pages.currsize == 0
