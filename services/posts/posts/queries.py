@@ -41,11 +41,22 @@ COMMENTS = (
     .outerjoin(Person, Person.id == Comment.author_id)
     .where(Comment.removed_at.is_(None))
 )
+Order = tuple[sa.ColumnElement[Any] | sa.orm.InstrumentedAttribute[Any], ...]
 PAGE = {"size": sa.bindparam("size", type_=sa.Integer), "offset": sa.bindparam("offset", type_=sa.Integer)}
 
 
 def _paged(statement: sa.Select) -> sa.Select:  # type: ignore[type-arg]
     return statement.limit(PAGE["size"]).offset(PAGE["offset"])
+
+
+def _pages(statement: sa.Select, *which: Any, order: Order) -> tuple[sa.Select, sa.Select]:  # type: ignore[type-arg]
+    """The first page, and any later one: that is cut by the index alone, or the texts and names of all that
+    come before it would be read, too.
+    """
+    id = statement.selected_columns.id
+    cut = sa.select(id).where(id.table.c.removed_at.is_(None), *which).order_by(*order)
+    later = statement.where(id.in_(_paged(cut).correlate(None))).order_by(*order)
+    return _paged(statement.where(*which).order_by(*order)), later
 
 
 def _counting(statement: sa.Select, **counts: sa.Select) -> sa.Select:  # type: ignore[type-arg]
@@ -74,28 +85,31 @@ COUNTS_OF = (
     .outerjoin(*OF_COMMENTS)
     .where(Person.id == sa.bindparam("author"), Person.removed.is_(False))
 )
-BY_AUTHOR = _counting(
-    _paged(
-        POSTS.where(Post.author_id == sa.bindparam("author")).order_by(
-            Post.published_at.desc(), Post.id.desc()
-        )
+BY_AUTHOR = _pages(
+    _counting(
+        POSTS,
+        posts=COUNTS_OF.with_only_columns(WRITTEN),
+        comments=COUNTS_OF.with_only_columns(SAID),
     ),
-    posts=COUNTS_OF.with_only_columns(WRITTEN),
-    comments=COUNTS_OF.with_only_columns(SAID),
+    Post.author_id == sa.bindparam("author"),
+    order=(Post.published_at.desc(), Post.id.desc()),
 )
 ONE = POSTS.where(Post.id == sa.bindparam("id"))
 EVERYBODYS = {
-    "posts": _counting(POSTS.order_by(Post.published_at.desc(), Post.id.desc()), total=_total("posts")),
-    "comments": _counting(
-        COMMENTS.order_by(Comment.published_at.desc(), Comment.id.desc()), total=_total("comments")
+    "posts": _pages(
+        _counting(POSTS, total=_total("posts")), order=(Post.published_at.desc(), Post.id.desc())
+    ),
+    "comments": _pages(
+        _counting(COMMENTS, total=_total("comments")), order=(Comment.published_at.desc(), Comment.id.desc())
     ),
 }
-LATER = {kind: _paged(statement) for kind, statement in EVERYBODYS.items()}
-OF_POST = _counting(
-    _paged(
-        COMMENTS.where(Comment.post_id == sa.bindparam("post")).order_by(Comment.published_at, Comment.id)
+OF_POST = _pages(
+    _counting(
+        COMMENTS,
+        total=sa.select(Post.comment_count).where(Post.id == sa.bindparam("post"), LIVE_POSTS),
     ),
-    total=sa.select(Post.comment_count).where(Post.id == sa.bindparam("post"), LIVE_POSTS),
+    Comment.post_id == sa.bindparam("post"),
+    order=(Comment.published_at, Comment.id),
 )
 ONE_COMMENT = COMMENTS.add_columns(Comment.version).where(Comment.id == sa.bindparam("id"))
 TOTAL = _total(sa.bindparam("kind"))
@@ -109,7 +123,7 @@ def beginning(kind: str, size: int) -> sa.Select:  # type: ignore[type-arg]
     """The first page of all there is, for which most ask. It says its length in its text: with the length and
     the place as values PostgreSQL plans such a list each time, which takes longer than to read it.
     """
-    return EVERYBODYS[kind].limit(sa.literal_column(str(size)))
+    return EVERYBODYS[kind][0].offset(None).limit(sa.literal_column(str(size)))
 
 
 def posts(size: int, offset: int) -> tuple[Rows, int]:
@@ -119,7 +133,7 @@ def posts(size: int, offset: int) -> tuple[Rows, int]:
 
 def posts_of(author: int, reader: Actor, size: int, offset: int) -> tuple[Rows, int, int]:
     """One person's, newest first; and how many posts and comments they have written. Raises `NotFound`."""
-    rows = db.rows(BY_AUTHOR, {"author": author, "size": size, "offset": offset})
+    rows = db.rows(BY_AUTHOR[offset > 0], {"author": author, "size": size, "offset": offset})
     if rows and rows[0]["posts"] is not None:
         return rows, int(rows[0]["posts"]), int(rows[0]["comments"])
     return rows, *counts_of(author, reader)
@@ -137,7 +151,7 @@ def comments(size: int, offset: int) -> tuple[Rows, int]:
 
 def comments_of(id: int, size: int, offset: int) -> tuple[Rows, int]:
     """The comments of a post, oldest first; and how many it has. Raises `NotFound`."""
-    rows = db.rows(OF_POST, {"post": id, "size": size, "offset": offset})
+    rows = db.rows(OF_POST[offset > 0], {"post": id, "size": size, "offset": offset})
     total = rows[0]["total"] if rows else None
     return rows, int(post(id)["comment_count"] if total is None else total)
 
@@ -155,7 +169,7 @@ def leaving() -> list[int]:
 def _everybodys(kind: str, size: int, offset: int) -> tuple[Rows, int]:
     """A page on which nothing is does not tell how many there are."""
     if offset:
-        rows = db.rows(LATER[kind], {"size": size, "offset": offset})
+        rows = db.rows(EVERYBODYS[kind][1], {"size": size, "offset": offset})
     else:
         rows = db.rows(beginning(kind, size))
     return rows, int(rows[0]["total"] if rows else db.value(TOTAL, {"kind": kind}))

@@ -127,15 +127,34 @@ def test_an_error_in_the_middle_leaves_nothing(posts, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["posts", "comments"])
-@pytest.mark.parametrize("page", [1, 2])
-def test_lists_read_in_the_order_of_their_index(posts, stack, kind, page):
-    statement = queries.beginning(kind, 20) if page == 1 else queries.LATER[kind].params(size=20, offset=20)
-    with posts.app.app_context():
-        text = statement.compile(db.engine, compile_kwargs={"literal_binds": True})
-        plan = sqlite_plan(text) if stack == "embedded" else postgresql_plan(text)
-    assert "newest" in plan
+def test_lists_are_read_in_the_order_of_their_index(posts, stack, kind):
+    plan = planned(posts, stack, queries.beginning(kind, 20))
+    assert f"ix_{kind}_newest" in plan
     assert "TEMP B-TREE" not in plan
     assert "Sort" not in plan
+
+
+@pytest.mark.parametrize(
+    ("index", "pages"),
+    [
+        ("ix_posts_newest", queries.EVERYBODYS["posts"]),
+        ("ix_comments_newest", queries.EVERYBODYS["comments"]),
+        ("ix_posts_author", queries.BY_AUTHOR),
+        ("ix_comments_post", queries.OF_POST),
+    ],
+)
+def test_a_later_page_is_cut_by_its_index_before_anything_else_is_read(posts, stack, index, pages):
+    plan = planned(posts, stack, pages[1].params(size=20, offset=20, author=1, post=1))
+    if stack == "embedded":
+        texts, cut = plan.split("LIST SUBQUERY", 1)
+        assert "INTEGER PRIMARY KEY" in texts
+        assert cut.split("people")[0].count(f"USING INDEX {index}") == 1
+        assert plan.count("TEMP B-TREE") == 1  # that of the twenty which are left
+    else:
+        cut = plan.split("Limit")[1].split("->")[1]
+        assert cut.strip().startswith("Index Only Scan")
+        assert index in cut
+        assert plan.count("Sort Key") == 1
 
 
 @pytest.mark.only_real  # SQLite keeps what it has planned in any case
@@ -148,6 +167,12 @@ def test_the_first_page_of_all_is_not_planned_each_time(posts):
             assert len(queries.posts(20, 0)[0]) == 20
         [plans] = db.rows(sa.text(PLANS))
     assert plans["generic"] > plans["custom"]
+
+
+def planned(posts, stack, statement):
+    with posts.app.app_context():
+        text = statement.compile(db.engine, compile_kwargs={"literal_binds": True})
+        return sqlite_plan(text) if stack == "embedded" else postgresql_plan(text)
 
 
 def sqlite_plan(text):
