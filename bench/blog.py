@@ -23,7 +23,7 @@ UNLIMITED = {f"LIMIT_{name}": "100000000/minute" for name in LIMITS}  # one mach
 @dataclass
 class Bench:
     """`resting` is the CPU that it spends each second while nobody asks, in seconds; `signed_in` how many
-    have had their turn to sign in.
+    have had their turn to sign in; `yardstick` how fast the machine was in each round.
     """
 
     stack: Stack
@@ -32,6 +32,7 @@ class Bench:
     servers: dict[int, str] = field(default_factory=dict)
     resting: float = 0.0
     signed_in: int = 0
+    yardstick: list[float] = field(default_factory=list)
 
     @property
     def name(self) -> str:

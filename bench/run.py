@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -69,10 +70,26 @@ def floor_of(bench: Bench, ask: Ask, folder: Path) -> Iterator[tuple[str, Meter]
     """A server that gives the same bytes and does nothing else."""
     answer = requests.get(f"{bench.stack.url}{ask.path}", headers=ask.headers, timeout=10)
     answer.raise_for_status()
-    (folder / "floor").write_bytes(answer.content)
+    with trivial(
+        answer.content, answer.headers["Content-Type"], folder, "-c", "python:chassis.gunicorn"
+    ) as found:
+        yield found
+
+
+def yardstick(folder: Path) -> float:
+    """How fast this machine is: CPU of an empty view under gunicorn's own gevent worker, which was measured
+    where the aims were, too.
+    """
+    with trivial(b"", "text/plain", folder, "-k", "gevent") as (url, meter):
+        return cpu_per_request(meter, url, [Ask("/")], 1, folder)[0]
+
+
+@contextmanager
+def trivial(content: bytes, kind: str, folder: Path, *served: str) -> Iterator[tuple[str, Meter]]:
+    (folder / "floor").write_bytes(content)
     port = free_port()
-    given = {"PORT": str(port), "FLOOR": str(folder / "floor"), "FLOOR_TYPE": answer.headers["Content-Type"]}
-    words = [sys.executable, "-m", "gunicorn", "-c", "python:chassis.gunicorn", "bench.floor:create_app()"]
+    given = {"PORT": str(port), "FLOOR": str(folder / "floor"), "FLOOR_TYPE": kind}
+    words = [sys.executable, "-m", "gunicorn", *served, "bench.floor:create_app()"]
     server = subprocess.Popen(words, env=os.environ | given, cwd=ROOT, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -89,7 +106,7 @@ def floor_of(bench: Bench, ask: Ask, folder: Path) -> Iterator[tuple[str, Meter]
 def answers(url: str) -> bool:
     try:
         return requests.get(url, timeout=1).ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 
@@ -124,8 +141,15 @@ def said(child: "subprocess.Popen[str]", told: object) -> str:
     return child.stdout.readline().strip()  # type: ignore[union-attr]
 
 
-def statements(bench: Bench, ask: Ask) -> int:
-    """How many SQL statements one request makes in all services together, from their logs."""
+def statements(bench: Bench, asks: list[Ask]) -> int:
+    """How many SQL statements one request makes in all services together: the median of three, because one
+    may meet a connection that is new.
+    """
+    return statistics.median_low(made(bench, asks[-1 - turn % len(asks)]) for turn in range(3))
+
+
+def made(bench: Bench, ask: Ask) -> int:
+    """The statements of one request, from the services' logs."""
     marked = ask.headers | {"X-Request-Id": secrets.token_hex(12)}
     requests.request(
         ask.method, f"{bench.stack.url}{ask.path}", headers=marked, data=ask.body or None, timeout=10
@@ -144,16 +168,17 @@ def logged(bench: Bench, request_id: str) -> list[int]:
 
 
 def measured(bench: Bench, rounds: int, seconds: float, folder: Path, brief: bool) -> dict[str, Figures]:
-    """`brief`: without floors and waiting times."""
+    """`brief`: without floors, waiting times, and how fast the machine is."""
     found = {line.name: Figures() for line in LINES}
     asked = {line.name: line.asks(bench) for line in LINES}
     for line in LINES:  # warm
         wrk(bench.stack.url, asked[line.name], 1, folder, line.connections)
-        found[line.name].statements = statements(bench, asked[line.name][-1])
+        found[line.name].statements = statements(bench, asked[line.name])
     bench.resting = idle(bench.meter, IDLE_SECONDS)
     reads = {line.name: asked[line.name][0] for line in LINES if line.floor}
     with nullcontext() if brief else alone(bench, reads) as cost:
         for _ in range(rounds):
+            bench.yardstick += [] if brief else [yardstick(folder)]
             for line in LINES:
                 asks = line.asks(bench) if line.fresh else asked[line.name]
                 one_round(bench, line, asks, found[line.name], seconds, folder, brief)
@@ -222,7 +247,17 @@ def whole(bench: Bench, rounds: int, seconds: float, folder: Path) -> Run:
     ages = arrivals(bench)
     arrival = 1000 * quantile(ages, 0.5), 1000 * quantile(ages, 0.99)
     busy = sum(bench.meter.memory().values())
-    return Run(machine(), megabytes, busy, bench.resting, rows, arrival, burst(bench, folder), servers)
+    return Run(
+        machine(),
+        megabytes,
+        busy,
+        bench.resting,
+        rows,
+        arrival,
+        burst(bench, folder),
+        servers,
+        bench.yardstick,
+    )
 
 
 if __name__ == "__main__":
