@@ -61,7 +61,7 @@ def _rest() -> list[Callable[[], None]]:
 
 
 def _until_done(step: Callable[[], None], deadline: float) -> None:
-    """OPS-20: every outside thing may be late; say so and try again."""
+    """Every outside thing may be late: says so, and tries again."""
     while True:
         try:
             return step()

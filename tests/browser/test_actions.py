@@ -16,7 +16,7 @@ YEAR = 365 * 24 * 3600
 
 
 def test_admin_home_page(open_as, crowd):
-    """The book's browser scenario (TST-12)."""
+    """The book's browser scenario."""
     page = open_as()
     titled(page, "Hello, Stranger!")
     page.get_by_role("link", name="Log In", exact=True).click()
@@ -28,7 +28,7 @@ def test_admin_home_page(open_as, crowd):
 
 
 def test_register_and_login(open_as, site, scripts):
-    """The book's new user (TST-07), with the link from the mail."""
+    """The book's new user, with the link from the mail."""
     name = f"newcomer.{'scripts' if scripts else 'plain'}"
     address = f"{name}@example.com"
     page = open_as(path="/auth/login")

@@ -51,7 +51,7 @@ def test_a_token_cannot_get_a_token(blog):
 
 
 def test_the_books_walk_through(blog):
-    """API-30: list, create with `*command line*`, get a token, list with the token."""
+    """List, create with `*command line*`, get a token, list with the token."""
     ann = blog.member("ann")
     listed = ann.get("/posts/", auth=(ann.email, PASSWORD))
     assert set(listed.json()) == {"posts", "prev_url", "next_url", "prev", "next", "count"}

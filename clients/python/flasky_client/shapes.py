@@ -72,7 +72,7 @@ class Confirmation(TypedDict):
 
 
 class Draft(TypedDict):
-    """A post's text in Markdown. Everything else in the body is ignored (API-21)."""
+    """A post's text in Markdown. Everything else in the body is ignored."""
 
     body: NotRequired[str | None]
 

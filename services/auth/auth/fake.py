@@ -68,7 +68,7 @@ class Crowd:
         self.people.append(person)
 
     def _registered(self) -> tuple[Person, str]:
-        """POST-10: where a name is taken, another is tried until the person exists."""
+        """Where a name is taken, another is tried until the person exists."""
         blog = at(self.url)
         while True:
             name = f"{self.faker.user_name()}{self.random.randrange(100):02d}"

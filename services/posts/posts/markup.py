@@ -1,6 +1,4 @@
-"""Markdown to the HTML that readers get: rendered first, then sanitised with an allow-list (POST-17 to
-POST-19, COM-02).
-"""
+"""Markdown to the HTML that readers get: rendered first, then sanitised with an allow-list."""
 
 import re
 from functools import lru_cache

@@ -13,7 +13,7 @@ CommentText = Annotated[str, AfterValidator(clean), at_most(8 * 1024)]
 
 
 class Draft(Shape):
-    """A post's text in Markdown. Everything else in the body is ignored (API-21)."""
+    """A post's text in Markdown. Everything else in the body is ignored."""
 
     body: PostText | None = None
 

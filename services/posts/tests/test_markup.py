@@ -1,4 +1,4 @@
-"""The sanitiser's golden cases (POST-18, POST-19, COM-02, decision 13)."""
+"""The sanitiser's golden cases."""
 
 import contextlib
 import time

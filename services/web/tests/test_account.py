@@ -8,7 +8,6 @@ from web.visitors import safe_path
 
 
 def test_the_new_users_scenario(site):
-    """TST-07."""
     stranger = site.stranger()
     stranger.name, stranger.email = "john", "john@example.com"
     answer = stranger.register()

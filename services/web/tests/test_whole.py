@@ -407,7 +407,6 @@ def numbers(page, pages):
 
 
 def test_the_numbers_of_a_pager():
-    """POST-12."""
     assert numbers(50, 100) == [1, 2, None, 48, 49, 50, 51, 52, 53, 54, 55, None, 99, 100]
     assert numbers(1, 3) == [1, 2, 3]
     assert numbers(1, 1) == [1]

@@ -52,7 +52,7 @@ PASSWORDS = "Passwords are never kept: enter them again."
 
 
 def wants_page() -> bool:
-    """API-08: a problem body only for programs that take JSON and not HTML."""
+    """A problem body only for programs that take JSON and not HTML."""
     accepted = request.accept_mimetypes
     return accepted.accept_html or not accepted.accept_json
 

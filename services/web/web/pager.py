@@ -11,7 +11,7 @@ LAST = 1_000_000
 
 
 def asked_page(name: str = "page") -> int:
-    """`?page=N`; what is not a page means the first one (POST-11)."""
+    """`?page=N`; what is not a page means the first one."""
     try:
         return min(max(int(request.args.get(name, "1")), 1), LAST)
     except ValueError:
@@ -19,7 +19,7 @@ def asked_page(name: str = "page") -> int:
 
 
 def last_page(count: int, size: int) -> int:
-    """COM-05: the page with the newest of a list that grows at its end."""
+    """The page with the newest of a list that grows at its end."""
     return max((count - 1) // size + 1, 1)
 
 
@@ -32,7 +32,7 @@ class Listed(Protocol):
 
 @dataclass(frozen=True)
 class Pager:
-    """POST-12.
+    """One page of a list, and the way to its neighbours.
 
     Args:
         path: address of the list; `fragment` goes behind the page number.

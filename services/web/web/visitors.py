@@ -107,7 +107,7 @@ def _recognise() -> None:
 
 
 def _gate() -> Response | None:
-    """CNF-08: an account that is not confirmed sees only its own management. No such address: 404 as ever."""
+    """An account that is not confirmed sees only its own management. No such address: 404 as ever."""
     actor = visitor()
     if actor is None or actor.confirmed or request.endpoint is None:
         return None

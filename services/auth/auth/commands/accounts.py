@@ -191,7 +191,7 @@ def count_posts(author: int, count: int, version: int) -> None:
 
 
 def seed_roles() -> None:
-    """ROL-05: makes the roles and sets their bits; only User is the default. Repeatable, removes none."""
+    """Makes the roles and sets their bits; only User is the default. Repeatable, removes none."""
     rows = [
         {"name": name, "permissions": int(permissions), "default": name == USER}
         for name, permissions in ROLES.items()

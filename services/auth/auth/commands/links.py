@@ -32,7 +32,7 @@ def send_confirmation(actor: Actor) -> None:
 
 
 def confirm(token: str, by: Actor | None = None) -> int:
-    """Confirms the account that the link was mailed to, never another person's (CNF-05). Returns its id."""
+    """Confirms the account that the link was mailed to, never another person's. Returns its id."""
     user = used(token, letters.CONFIRM)
     if by is not None and by.id != user.id:
         raise bad_link()

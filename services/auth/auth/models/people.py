@@ -127,7 +127,7 @@ sa.Index("ix_removals_waiting", Removal.asked_at, postgresql_where=WAITING, sqli
 
 
 def avatar_hash(email: str) -> str:
-    """MD5 of the address, because Gravatar knows pictures by that (AVA-01); it protects nothing."""
+    """MD5 of the address, because Gravatar knows pictures by that; it protects nothing."""
     return md5(email.lower().encode(), usedforsecurity=False).hexdigest()
 
 

@@ -85,7 +85,7 @@ def taken(email: str, username: str, but: int = 0) -> dict[str, str]:
 
 
 def by_password(actor: Actor, **_: Any) -> None:
-    """Refuses whoever did not show the password itself (API-16: tokens cannot renew themselves for ever)."""
+    """Refuses whoever did not show the password itself: tokens cannot renew themselves for ever."""
     if "pwd" not in actor.methods:
         raise Unauthenticated
 

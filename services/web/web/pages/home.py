@@ -49,7 +49,7 @@ def _home(form: PostForm | None, status: int = 200, preview: str = "") -> Respon
 
 
 def shows_followed() -> bool:
-    """SOC-14: only for people who are signed in; strangers always see all."""
+    """Only for people who are signed in; strangers always see all."""
     return visitor() is not None and bool(request.cookies.get(FOLLOWED))
 
 

@@ -67,7 +67,7 @@ def _everything(person: Person, page: int) -> Everything:
 
 
 def _profile(person: Person) -> Profile:
-    """PRO-04: administrators see the address too."""
+    """Administrators see the address too."""
     return auth.account(person.id) if may(ADMIN) else auth.profile(person.id)
 
 

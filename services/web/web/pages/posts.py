@@ -49,7 +49,7 @@ def _post(id: int, form: CommentForm | None, status: int = 200, preview: str = "
 
 
 def _read(id: int) -> tuple[Post, int, Page[Comment]]:
-    """The post and one page of its comments; `page=-1` is the last one (COM-05)."""
+    """The post and one page of its comments; `page=-1` is the last one."""
     if request.args.get("page") == LAST:
         shown = posts.post(id).post
         page = last_page(shown.comment_count, settings.comments_per_page)

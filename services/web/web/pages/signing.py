@@ -74,7 +74,7 @@ def _device() -> str:
 
 
 def _set_device(response: Response, value: str) -> None:
-    """It opens nothing; it only keeps others from locking the owner of this browser out (decision 6)."""
+    """It opens nothing; it only keeps others from locking the owner of this browser out."""
     response.set_cookie(
         settings.device_cookie, value, DEVICE_SECONDS, secure=settings.https, httponly=True, samesite="Lax"
     )
