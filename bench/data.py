@@ -41,7 +41,6 @@ WORDS = [
 PER_POST = 3
 BUSY_POST_COMMENTS = 30
 BATCH = 5000
-Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -200,7 +199,7 @@ class Content:
             yield self.person(id) | counted
 
 
-def fill(urls: dict[str, str], size: Size) -> Content:
+def fill(urls: dict[str, str], size: Size) -> None:
     """Into databases that are prepared and empty; `urls` by service."""
     content = Content(size)
     tables: dict[str, dict[str, Iterable[dict[str, Any]]]] = {
@@ -216,7 +215,6 @@ def fill(urls: dict[str, str], size: Size) -> Content:
     for service, filled in tables.items():
         copy = copy_postgres if urls[service].startswith("postgresql") else copy_sqlite
         copy(urls[service], filled)
-    return content
 
 
 def copy_postgres(url: str, tables: dict[str, Iterable[dict[str, Any]]]) -> None:

@@ -10,12 +10,9 @@ import select
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sqlalchemy.engine import URL, make_url
-
-if TYPE_CHECKING:
-    pass
 
 CHANNEL = "outbox"
 

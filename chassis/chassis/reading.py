@@ -37,11 +37,11 @@ def _without_lock(text: Locking, compiler: Any, **given: Any) -> str:
 class Prepared:
     """One statement, ready for the driver of one engine."""
 
-    __slots__ = ("_converted", "_dialect", "_named", "_names", "_values", "text")
+    __slots__ = ("_converted", "_named", "_names", "_values", "text")
 
     def __init__(self, statement: Any, dialect: sa.Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
-        self._dialect, self.text = dialect, str(compiled)
+        self.text = str(compiled)
         kinds = {name: bind.type.dialect_impl(dialect) for bind, name in compiled.bind_names.items()}
         order = compiled.positiontup or list(compiled.bind_names.values())
         self._values = [

@@ -90,13 +90,6 @@ class Card(db.Model):
     comment_count_version: Mapped[int] = mapped_column(BigId, server_default="0")
     removed: Mapped[bool] = mapped_column(server_default=sa.false())
 
-    def keep(self, version: int, known: dict[str, Any]) -> None:
-        """Takes over what posts says, unless something newer is known."""
-        if version >= self.version:
-            self.version = version
-            for field, value in known.items():
-                setattr(self, field, value)
-
     def keep_comment_count(self, count: int, version: int) -> None:
         if version >= self.comment_count_version:
             self.comment_count, self.comment_count_version = count, version
