@@ -1,10 +1,8 @@
 """The database of a service: two engines on one schema.
 
 Commands use the session (one transaction, ended by one commit). Queries use `rows`, `row` and `value`: Core
-statements on an
-engine in autocommit mode, which spares two round trips a read. SQLite's writing transactions begin with
-BEGIN IMMEDIATE; with a plain
-BEGIN two processes that read and then write refuse each other.
+statements on an engine in autocommit mode, which spares two round trips a read. SQLite's writing transactions
+begin with BEGIN IMMEDIATE; with a plain BEGIN two processes that read and then write refuse each other.
 """
 
 import logging

@@ -26,11 +26,11 @@ from . import wal
 from .database import Database
 from .events import now
 from .metrics import FORGOTTEN
+from .pace import AT_A_TIME
 from .settings import settings
 
 log = logging.getLogger(__name__)
 BATCH = 500
-AT_A_TIME = 5.0  # seconds of removing before the worker is told that we are alive
 PAUSE = 0.01  # between two batches: SQLite has one writer at a time
 DAY = timedelta(days=1)
 

@@ -1,8 +1,7 @@
 """The bus: events go from each service's outbox to every queue that is bound to their type, at least once.
 
 Two buses with the same promises: RabbitMQ (`amqp://…`), and the embedded one in an SQLite file
-(`sqlite:///…`) for development and
-one-machine sites.
+(`sqlite:///…`) for development and one-machine sites.
 """
 
 import logging

@@ -2,11 +2,12 @@
 that are published when every queue has confirmed them, manual acknowledgement.
 
 Shape: `events` (topic) → `<queue>` (quorum, explicit delivery limit) → `<queue>.dead` (quorum). A message
-that the broker gives up because
-its consumer died on it again and again comes from the dead-letter queue, and is settled like any other that
-cannot be handled.
+that the broker gives up because its consumer died on it again and again comes from the dead-letter queue, and
+is settled like any other that cannot be handled.
+
 Every connection declares what it needs, so a broker that comes back empty is whole again. One connection
 belongs to one thread.
+
 See the RabbitMQ guides on quorum queues, consumer acknowledgements, publisher confirms, and on transactions.
 """
 

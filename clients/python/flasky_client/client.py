@@ -1,6 +1,6 @@
 """The blog's operations as methods; what they give are the API's own objects, typed (see `shapes`)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Self
 
 import requests
@@ -151,9 +151,8 @@ class Flasky:
 
     def _all(self, path: str, items: str) -> Iterator[Any]:
         """Every item of a collection, page after page by its `next` links."""
-        ask: Callable[[str], Any] = lambda at: self._ask("GET", at)  # noqa: E731
         at: str | None = path
         while at:
-            page = ask(at)
+            page: Any = self._ask("GET", at)
             yield from page[items]
             at = page["next"]

@@ -99,11 +99,8 @@ OWNS = (Follow.version,)
 """The versions that are given out here."""
 
 SHOWN = sa.text("published_at IS NOT NULL")
-ACTIVE = sa.text(
-    "active"
-)  # as text, because SQLAlchemy says "active = 1" to SQLite, which is another condition
-
-
+# As text: to SQLite SQLAlchemy would say "active = 1", which is not the condition of the indexes below.
+ACTIVE = sa.text("active")
 LEAVING = sa.text("removed AND forgotten_at IS NULL")
 
 

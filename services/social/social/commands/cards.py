@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from chassis.tables import Timestamp
 
 from ..models import Person, db
-from .keeping import BLANK_CARD, EXPECT, Count
+from .keeping import BLANK_CARD, EXPECT, SET_LATEST, Count
 
 HOLD = sa.select(Person.removed).where(Person.id == sa.bindparam("id")).with_for_update()
-TOLD = ("author_id", "body", "body_html", "published_at", "edited_at", "removed", "version")
-COUNTED = ("comment_count", "comment_count_version")
+OF_POST = ("author_id", "body", "body_html", "published_at", "edited_at", "removed", "version")
+OF_COMMENTS = ("comment_count", "comment_count_version")
 
 
 def newer(columns: tuple[str, ...]) -> str:
@@ -26,15 +26,13 @@ INSERT = (
     " comment_count, comment_count_version) VALUES (:id, :author_id, :body, :body_html, :published_at,"
     " :edited_at, :removed, :version, :comment_count, :comment_count_version) ON CONFLICT (id) DO UPDATE SET"
 )
-KEEP = sa.text(f"{INSERT} {newer(TOLD)}, {newer(COUNTED)}").bindparams(  # habit: the constants above
+KEEP = sa.text(f"{INSERT} {newer(OF_POST)}, {newer(OF_COMMENTS)}").bindparams(  # habit: the constants above
     sa.bindparam("published_at", type_=Timestamp),
     sa.bindparam("edited_at", type_=Timestamp),
     sa.bindparam("removed", type_=sa.Boolean),
 )
 AUTHOR = sa.text(
-    "UPDATE people SET (latest_at, latest_id) = (SELECT published_at, id FROM cards"
-    " WHERE author_id = :author AND published_at IS NOT NULL ORDER BY published_at DESC, id DESC LIMIT 1),"
-    " post_count = CASE WHEN post_count_version <= :version THEN :n ELSE post_count END,"
+    f"{SET_LATEST}, post_count = CASE WHEN post_count_version <= :version THEN :n ELSE post_count END,"
     " post_count_version = CASE WHEN post_count_version <= :version THEN :version ELSE post_count_version END"
     " WHERE id = :author"
 )

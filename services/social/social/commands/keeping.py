@@ -30,11 +30,11 @@ EXPECT = {
     Person: sa.text("INSERT INTO people (id) VALUES (:id) ON CONFLICT (id) DO NOTHING"),
     Card: sa.text("INSERT INTO cards (id) VALUES (:id) ON CONFLICT (id) DO NOTHING"),
 }
-LATEST = sa.text(
+SET_LATEST = (
     "UPDATE people SET (latest_at, latest_id) = (SELECT published_at, id FROM cards"
     " WHERE author_id = :author AND published_at IS NOT NULL ORDER BY published_at DESC, id DESC LIMIT 1)"
-    " WHERE id = :author"
 )
+LATEST = sa.text(f"{SET_LATEST} WHERE id = :author")
 NEWEST = (
     sa.select(Card)
     .where(Card.author_id == Person.id, Card.published_at.is_not(None))

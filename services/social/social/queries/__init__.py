@@ -12,15 +12,15 @@ from chassis.tokens import Actor
 from ..models import ACTIVE, LEAVING, Follow, Person, db
 from .merging import PAGE_OF
 
-FORMER: sa.BindParameter[int] = sa.bindparam("reader")
-LATTER: sa.BindParameter[int] = sa.bindparam("person")
+READER_ID: sa.BindParameter[int] = sa.bindparam("reader")
+PERSON_ID: sa.BindParameter[int] = sa.bindparam("person")
 
 
 def _ties(whose: Any, whom: Any) -> sa.Select:  # type: ignore[type-arg]
     """One page of a person's ties, cut before names are looked up."""
     ties = (
         sa.select(whom.label("person_id"), Follow.since)
-        .where(whose == sa.bindparam("person"), ACTIVE)
+        .where(whose == PERSON_ID, ACTIVE)
         .order_by(Follow.since, whom)
         .limit(sa.bindparam("size"))
         .offset(sa.bindparam("offset"))
@@ -38,10 +38,10 @@ def _tie(follower: Any, followed: Any) -> Any:
     return tie, sa.and_(tie.follower_id == follower, tie.followed_id == followed, tie.active)
 
 
-MINE, I_FOLLOW = _tie(FORMER, Person.id)
-THEIRS, THEY_FOLLOW = _tie(Person.id, FORMER)
+MINE, I_FOLLOW = _tie(READER_ID, Person.id)
+THEIRS, THEY_FOLLOW = _tie(Person.id, READER_ID)
 PERSON = sa.select(Person.follower_count, Person.following_count).where(
-    Person.id == LATTER, Person.removed.is_(False)
+    Person.id == PERSON_ID, Person.removed.is_(False)
 )
 FOLLOWERS = _ties(Follow.followed_id, Follow.follower_id)
 FOLLOWING = _ties(Follow.follower_id, Follow.followed_id)
