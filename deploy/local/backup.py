@@ -1,6 +1,5 @@
 """`make backup`, `make restore` and `make converge`: each service's own command, for all services in turn."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -8,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dotenv import dotenv_values
-
-from .stack import ROOT, SERVICES, Stack
+from .stack import SERVICES, Stack, StackError
 
 
 class Failed(RuntimeError):
@@ -18,11 +15,10 @@ class Failed(RuntimeError):
 
 
 def main() -> int:
-    given = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
-    stack = Stack(int(given.get("PORT") or "8000"), given.get("DATA") or ".run", given)
     try:
-        COMMANDS[sys.argv[1]](stack, given)
-    except Failed as failed:
+        stack = Stack.asked_for()
+        COMMANDS[sys.argv[1]](stack, stack.given)
+    except (Failed, StackError) as failed:
         print(f"make {sys.argv[1]}: {failed}", file=sys.stderr)
         return 1
     return 0

@@ -13,11 +13,12 @@ from chassis.testing.parts import PartMissing, Postgres, RabbitMQ, Server
 from chassis.testing.parts.pgbouncer import PgBouncer
 
 SERVERS = {part.package: part for part in (Postgres, RabbitMQ, PgBouncer)}
-# Programs that check what other systems are given: manifests, rules of alarms. By their packages.
-PROGRAMS = {"kubernetes-client": "kubectl", "prometheus": "promtool"}
 BROWSER = "chromium-headless-shell"  # a third less CPU than the whole Chromium
 BROWSERS = (BROWSER, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-TOOLS = {
+CHECKS = ("kubernetes-client", "prometheus")  # of what other systems are given: manifests, rules of alarms
+PROGRAMS = {
+    "kubernetes-client": "kubectl",
+    "prometheus": "promtool",
     "docker.io": "dockerd",
     "docker-compose": "docker-compose",
     "debootstrap": "debootstrap",
@@ -27,7 +28,7 @@ FONTS = ("fonts-dejavu-core", "fonts-noto-color-emoji")
 
 
 def main(*wanted: str) -> str | None:
-    missing = [part for part in wanted or (*SERVERS, *PROGRAMS, BROWSER) if not installed(part)]
+    missing = [part for part in wanted or (*SERVERS, *CHECKS, BROWSER) if not installed(part)]
     if not missing:
         return None
     extras = {BROWSER: FONTS, "docker.io": ("iptables",)}
@@ -45,8 +46,6 @@ def installed(package: str) -> bool:
         return browser() is not None
     if package in PROGRAMS:
         return shutil.which(PROGRAMS[package]) is not None
-    if package in TOOLS:
-        return shutil.which(TOOLS[package]) is not None
     part: type[Server] = SERVERS[package]
     try:
         part.require()

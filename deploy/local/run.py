@@ -14,7 +14,6 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from dotenv import dotenv_values
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
@@ -23,7 +22,6 @@ from auth.fake import PASSWORD_OF_ALL
 from . import seed
 from .stack import ADDRESS, ROOT, Stack, StackError
 
-LAST_PORT = 65_535
 LULL, LONGEST_PAUSE = 60.0, 30.0  # seconds
 LOG_BYTES, OLDER_LOGS = 10_000_000, 4
 
@@ -139,23 +137,16 @@ def remarkable(line: bytes | str) -> bool:
 
 def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    given = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
     try:
-        stack = Stack(port_from(given.get("PORT") or "8000"), given.get("DATA") or ".run", given)
+        stack = Stack.asked_for()
         check_ports(stack)
         stack.prepare()
-        return run(stack, seeded=given.get("SEED", "1") != "0")
+        return run(stack, seeded=stack.given.get("SEED", "1") != "0")
     except StackError as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-
-
-def port_from(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT - 20:
-        raise StackError(f"PORT={text} is not a port number between 1 and {LAST_PORT - 20}")
-    return int(text)
 
 
 def check_ports(stack: Stack) -> None:

@@ -22,6 +22,7 @@ from .supervisor import Process, Supervisor
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("auth", "posts", "social")
 ADDRESS = "127.0.0.1"
+LAST_PORT = 65_535
 # What each process listens on, counted from PORT; on this machine alone, unless BIND says otherwise.
 OFFSETS = {
     "gateway": 0,
@@ -58,6 +59,13 @@ class Stack(Supervisor):
         self.given = dict(os.environ if env is None else env)
         self.ports = {name: port + offset for name, offset in OFFSETS.items()}
         self.trees: dict[str, Path] = {}  # services whose code is not this tree's
+
+    @classmethod
+    def asked_for(cls) -> Self:
+        """The one that the caller means, by `.env` and the environment, which wins. Raises `StackError`."""
+        file = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value}
+        given = file | os.environ
+        return cls(port_from(given.get("PORT") or "8000"), given.get("DATA") or ".run", given)
 
     def __enter__(self) -> Self:
         self.prepare()
@@ -211,6 +219,12 @@ class Stack(Supervisor):
                 raise StackError(f"not ready after {timeout:.0f} s: {reasons} (logs: {self.logs})")
             if waiting:
                 time.sleep(POLL)
+
+
+def port_from(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT - 20:
+        raise StackError(f"PORT={text} is not a port number between 1 and {LAST_PORT - 20}")
+    return int(text)
 
 
 def code_of(tree: Path) -> dict[str, str]:

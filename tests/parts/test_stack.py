@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import run
-from deploy.local.stack import Stack, StackError
+from deploy.local.stack import Stack, StackError, port_from
 
 PORT = 18_700
 
@@ -87,7 +87,7 @@ def test_a_busy_port_is_told_in_one_line(blog: Stack, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("port", ["", "web", "0", "65530", "-1", "8000.5"])
 def test_a_port_that_is_none_is_told(port: str):
     with pytest.raises(StackError, match="is not a port number"):
-        run.port_from(port)
+        port_from(port)
 
 
 def test_a_data_folder_that_cannot_be_made_is_told(tmp_path: Path):
