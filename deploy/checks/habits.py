@@ -6,7 +6,8 @@ An exception stands at its place with its reason: `# habit: why this one is righ
 import ast
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+
+from .syntax import Finding, called, is_exactly, keyword
 
 MARK = re.compile(r"#\s*habit:\s*\S+")
 BARE_EXCEPTION = re.compile(r"#\s*(?:noqa:\s*S\d+(?:,\s*S\d+)*|nosec(?:\s+B\d+)*)\s*$")
@@ -23,11 +24,6 @@ TEMPLATE_RULES = (
     ),
     (re.compile(r"\son[a-z]+\s*=", re.I), "an event handler in an attribute: the CSP refuses it"),
 )
-
-
-class Finding(NamedTuple):
-    line: int
-    said: str
 
 
 Rule = Callable[[ast.AST], Iterator[Finding]]
@@ -50,22 +46,6 @@ def template_findings(source: str) -> list[Finding]:
     ]
 
 
-def _name(call: ast.AST) -> str:
-    """The last part of what is called."""
-    function = call.func if isinstance(call, ast.Call) else call
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
-
-
-def _keyword(call: ast.Call, name: str) -> ast.expr | None:
-    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
-
-
-def _is(value: ast.expr | None, constant: object) -> bool:
-    return isinstance(value, ast.Constant) and value.value is constant
-
-
 def _is_constant(value: ast.expr) -> bool:
     """Text, or a name in capitals: a constant of a module."""
     name = value.attr if isinstance(value, ast.Attribute) else value.id if isinstance(value, ast.Name) else ""
@@ -80,32 +60,32 @@ def _is_built(value: ast.expr) -> bool:
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mod | ast.Add):
         return any(not _is_constant(side) and (not isinstance(side, ast.BinOp) or _is_built(side))
                    for side in (value.left, value.right))  # fmt: skip
-    return isinstance(value, ast.Call) and _name(value) in ("format", "join", "replace")
+    return isinstance(value, ast.Call) and called(value) in ("format", "join", "replace")
 
 
 def _raw_sql(node: ast.AST) -> Iterator[Finding]:
-    if isinstance(node, ast.Call) and _name(node) in SQL_CALLS and node.args and _is_built(node.args[0]):
+    if isinstance(node, ast.Call) and called(node) in SQL_CALLS and node.args and _is_built(node.args[0]):
         yield Finding(
             node.lineno, "SQL put together from parts: bind the values, choose names from constants"
         )
 
 
 def _markup(node: ast.AST) -> Iterator[Finding]:
-    if isinstance(node, ast.Call) and _name(node) == "Markup":
+    if isinstance(node, ast.Call) and called(node) == "Markup":
         constant = node.args and isinstance(node.args[0], ast.Constant)
         if not constant:
             yield Finding(node.lineno, "Markup of something that is not a constant")
-    if isinstance(node, ast.Call) and _name(node) == "render_template_string":
+    if isinstance(node, ast.Call) and called(node) == "render_template_string":
         yield Finding(node.lineno, "a template from a string")
 
 
 def _unverified(node: ast.AST) -> Iterator[Finding]:
     if isinstance(node, ast.Call) and (
-        _is(_keyword(node, "verify"), False) or _is(_keyword(node, "check_hostname"), False)
+        is_exactly(keyword(node, "verify"), False) or is_exactly(keyword(node, "check_hostname"), False)
     ):
         yield Finding(node.lineno, "a connection whose certificate is not verified")
-    if isinstance(node, ast.Call) and _name(node) == "decode":
-        options = _keyword(node, "options")
+    if isinstance(node, ast.Call) and called(node) == "decode":
+        options = keyword(node, "options")
         if isinstance(options, ast.Dict):
             names = [key.value for key in options.keys if isinstance(key, ast.Constant)]
             if any(str(name).startswith("verify_") for name in names):
@@ -127,30 +107,30 @@ def _unpickled(node: ast.AST) -> Iterator[Finding]:
         "yaml.load_all",
         "yaml.unsafe_load",
     ):
-        loader = _keyword(node, "Loader") or (node.args[1] if len(node.args) > 1 else None)
-        if loader is None or _name(loader) not in SAFE_LOADERS:
+        loader = keyword(node, "Loader") or (node.args[1] if len(node.args) > 1 else None)
+        if loader is None or called(loader) not in SAFE_LOADERS:
             yield Finding(node.lineno, "YAML that may make any object: yaml.safe_load")
 
 
 def _run(node: ast.AST) -> Iterator[Finding]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec"):
         yield Finding(node.lineno, "code from a string")
-    if isinstance(node, ast.Call) and _is(_keyword(node, "shell"), True):
+    if isinstance(node, ast.Call) and is_exactly(keyword(node, "shell"), True):
         yield Finding(node.lineno, "a command line for a shell")
 
 
 def _acknowledged(node: ast.AST) -> Iterator[Finding]:
     """An event is acknowledged after what it causes has been committed."""
     if isinstance(node, ast.Call) and (
-        _is(_keyword(node, "auto_ack"), True) or _is(_keyword(node, "no_ack"), True)
+        is_exactly(keyword(node, "auto_ack"), True) or is_exactly(keyword(node, "no_ack"), True)
     ):
         yield Finding(node.lineno, "acknowledged before it is handled: auto_ack")
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return
     calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
-    endings = [call.lineno for call in calls if _name(call) in ENDINGS]
+    endings = [call.lineno for call in calls if called(call) in ENDINGS]
     for call in calls:
-        if _name(call) == "basic_ack" and any(line > call.lineno for line in endings):
+        if called(call) == "basic_ack" and any(line > call.lineno for line in endings):
             yield Finding(call.lineno, "acknowledged before the commit")
 
 
@@ -159,13 +139,13 @@ def _unconfirmed(tree: ast.AST) -> Iterator[Finding]:
     what no queue took.
     """
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    confirms = any(_name(call) in ("confirm_delivery", "tx_commit") for call in calls)
+    confirms = any(called(call) in ("confirm_delivery", "tx_commit") for call in calls)
     for call in calls:
-        if _name(call) != "basic_publish":
+        if called(call) != "basic_publish":
             continue
         if not confirms:
             yield Finding(call.lineno, "published without the broker's confirm")
-        elif not _is(_keyword(call, "mandatory"), True) and len(call.args) < 5:
+        elif not is_exactly(keyword(call, "mandatory"), True) and len(call.args) < 5:
             yield Finding(call.lineno, "published without `mandatory`: what no queue takes is lost silently")
 
 

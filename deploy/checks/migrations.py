@@ -9,7 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from .habits import Finding, _is, _keyword, _name
+from .syntax import Finding, called, is_exactly, keyword
 
 MARK = re.compile(r"#\s*blocks:\s*\S+")
 NEVER = {
@@ -41,7 +41,7 @@ def findings(source: str) -> list[Finding]:
     if any(isinstance(node, ast.Assign) and ast.unparse(node) == "phase = 'contract'" for node in tree.body):
         return []  # it waits until nothing older runs
     calls = [node for node in ast.walk(upgrade) if isinstance(node, ast.Call)]
-    new = {name for call in calls if _name(call) == "create_table" and (name := _text(call, 0))}
+    new = {name for call in calls if called(call) == "create_table" and (name := _text(call, 0))}
     batches = {id(call): table for table, call in _in_batches(upgrade)}
     found = [finding for call in calls for finding in _blocks(call, new, batches.get(id(call), ""))]
     return sorted(each for each in found if not MARK.search(lines[each.line - 1]))
@@ -51,7 +51,7 @@ def _in_batches(upgrade: ast.AST) -> Iterator[tuple[str, ast.Call]]:
     """The operations inside `with op.batch_alter_table("table")`, which do not name the table again."""
     for block in ast.walk(upgrade):
         opened = block.items[0].context_expr if isinstance(block, ast.With) else None
-        if isinstance(opened, ast.Call) and _name(opened) == "batch_alter_table":
+        if isinstance(opened, ast.Call) and called(opened) == "batch_alter_table":
             yield from ((_text(opened, 0), call) for call in ast.walk(block) if isinstance(call, ast.Call))
 
 
@@ -61,17 +61,17 @@ def _text(call: ast.Call, place: int) -> str:
 
 
 def _blocks(call: ast.Call, new: set[str], batch: str) -> Iterator[Finding]:
-    name = _name(call)
+    name = called(call)
     table = batch or _text(call, 1 if name in NAMED_FIRST else 0)
     if table in new:
         return
     if name in NEVER:
         yield Finding(call.lineno, f"{name}: {NEVER[name]}")
-    elif name == "alter_column" and any(_keyword(call, change) is not None for change in CHANGES):
+    elif name == "alter_column" and any(keyword(call, change) is not None for change in CHANGES):
         yield Finding(
             call.lineno, "alter_column: rewrites or scans the table under a lock, or old code breaks"
         )
-    elif name == "create_index" and not _is(_keyword(call, "postgresql_concurrently"), True):
+    elif name == "create_index" and not is_exactly(keyword(call, "postgresql_concurrently"), True):
         yield Finding(
             call.lineno, "create_index: stops writers while it is built; postgresql_concurrently=True"
         )
@@ -85,8 +85,8 @@ def _added(call: ast.Call, place: int) -> Iterator[Finding]:
     for column in call.args[place : place + 1]:
         if (
             isinstance(column, ast.Call)
-            and _is(_keyword(column, "nullable"), False)
-            and _keyword(column, "server_default") is None
+            and is_exactly(keyword(column, "nullable"), False)
+            and keyword(column, "server_default") is None
         ):
             yield Finding(
                 call.lineno, "add_column: NOT NULL without a server default; old code does not write it"
