@@ -1,4 +1,4 @@
-"""How the mail fares, for the scrape of `/metrics`."""
+"""How mails and removals fare, for the scrape of `/metrics`."""
 
 from collections.abc import Iterable
 

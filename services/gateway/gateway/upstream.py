@@ -168,7 +168,3 @@ class Upstream:
                 return connection
             connection.close()
         return None
-
-    def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()

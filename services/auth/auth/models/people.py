@@ -5,7 +5,7 @@ from enum import IntFlag
 from hashlib import md5
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from chassis.tables import BigId, Timestamp
 
@@ -76,8 +76,6 @@ class User(db.Model):
     post_count: Mapped[int] = mapped_column(BigId, default=0)
     post_count_version: Mapped[int] = mapped_column(BigId, default=0)
     removed_at: Mapped[datetime | None] = mapped_column(Timestamp)
-
-    role: Mapped[Role] = relationship()
 
     def call(self, username: str) -> None:
         """Names the account: shown as typed, unique without regard to case."""

@@ -1,7 +1,7 @@
 """Every read of auth. One statement each; a second one only by primary key."""
 
 from .factors import challenge, has_factor_now, has_totp, passkeys, recovery_codes_left
-from .log import detail, log_entries
+from .log import log_entries
 from .mails import account_by_mail_token, mails_due, mails_failed, mails_waiting_since
 from .people import (
     account,
@@ -40,7 +40,6 @@ __all__ = [
     "by_password",
     "challenge",
     "changes",
-    "detail",
     "everybody_removed",
     "found",
     "good",

@@ -1,16 +1,9 @@
 """Reads of the audit log."""
 
-import json
-from typing import Any
-
 import sqlalchemy as sa
 
-from ..models import (
-    Entry,
-    User,
-    db,
-)
-from .rows import Row, Rows
+from ..models import Entry, User, db
+from .rows import Rows
 
 OWNER, ACTOR = sa.orm.aliased(User), sa.orm.aliased(User)
 ENTRIES = (
@@ -34,7 +27,3 @@ def log_entries(size: int, *, user: int | None = None, kind: str = "", before: i
     if before is not None:
         query = query.where(Entry.id < before)
     return db.rows(query)
-
-
-def detail(row: Row) -> dict[str, Any]:
-    return json.loads(row["detail"])
