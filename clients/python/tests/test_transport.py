@@ -161,3 +161,22 @@ def test_the_types_are_those_of_the_api_document():
     exec(compile(GENERATOR.read_text(), GENERATOR, "exec"), written)
     document = json.loads(written["DOCUMENT"].read_text())
     assert written["shapes"](document) == Path(shapes.__file__).read_text(), "run `make openapi`"
+
+
+def test_a_name_finds_one_person_or_nobody(serving):
+    server = serving((200, {"users": [{"id": 1}]}), (200, {"users": []}))
+    client = server.client()
+    assert client.user_named("ann") == {"id": 1}
+    assert client.user_named("nobody") is None
+    assert server.asked[0][1] == "/api/v1/users/?username=ann"
+
+
+def test_a_moderator_hides_a_comment_and_shows_it_again(serving):
+    server = serving((200, {"disabled": True}), (200, {"disabled": False}))
+    client = server.client()
+    assert client.disable_comment(5) == {"disabled": True}
+    assert client.enable_comment(5) == {"disabled": False}
+    assert [(method, path) for method, path, _, _ in server.asked] == [
+        ("PUT", "/api/v1/comments/5/disabled"),
+        ("DELETE", "/api/v1/comments/5/disabled"),
+    ]
