@@ -151,10 +151,11 @@ def install(app: Flask, db: Database, settings: Settings) -> None:
     app.extensions["reader"] = sa.create_engine(
         reads, isolation_level="AUTOCOMMIT", **engine_options(reads, threads, pooled)
     )
+    slow = settings.slow_query_time
     with app.app_context():
-        _dress(db.engine, settings.slow_query_time, writes=True)
-    _dress(app.extensions["reader"], settings.slow_query_time, writes=False)
-    app.extensions["driver"] = Driver(app.extensions["reader"], partial(_told, settings.slow_query_time))
+        _add_hooks(db.engine, slow, writes=True)
+    _add_hooks(app.extensions["reader"], slow, writes=False)
+    app.extensions["driver"] = Driver(app.extensions["reader"], partial(_note_statement, slow))
     app.register_error_handler(sa.exc.SQLAlchemyError, _unavailable)
     app.extensions["bell"] = bell.pipe_beside(settings.database_url)
 
@@ -204,7 +205,7 @@ def engine_options(url: sa.URL, threads: int, pooled: bool = False) -> dict[str,
     return options
 
 
-def _dress(engine: sa.Engine, slow: float, *, writes: bool) -> None:
+def _add_hooks(engine: sa.Engine, slow: float, *, writes: bool) -> None:
     hooks.listen(engine, "connect", partial(unsettled.refuse, engine.dialect.name))
     if engine.dialect.name == "sqlite":
         hooks.listen(engine, "connect", _prepare_sqlite)
@@ -241,10 +242,10 @@ def _started(connection: sa.Connection, *_: Any) -> None:
 
 
 def _finished(slow: float, connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
-    _told(slow, statement, time.perf_counter() - connection.info["started"])
+    _note_statement(slow, statement, time.perf_counter() - connection.info["started"])
 
 
-def _told(slow: float, statement: str, took: float) -> None:
+def _note_statement(slow: float, statement: str, took: float) -> None:
     """Counts the statement for the request's log line; a slow one is a warning, without its values (they
     may be secret).
     """

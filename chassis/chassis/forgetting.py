@@ -48,7 +48,7 @@ def settle_late(forgotten: sa.Select[int]) -> None:
 def _leave_the_file() -> None:
     url = database.engine.url
     if url.get_backend_name() == "sqlite" and url.database:
-        wal.rewrite_later(url.database)
+        wal.ask_for_vacuum(url.database)
 
 
 def _blank_events(person: int) -> None:

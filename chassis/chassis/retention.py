@@ -103,5 +103,5 @@ def overwrite(app: Flask) -> None:
     """What was deleted from a database that is a file leaves the file."""
     url = app.extensions["reader"].url
     if url.get_backend_name() == "sqlite":
-        wal.rewrite_if_asked(url.database)
-        wal.bring_in(url.database)
+        wal.vacuum_if_asked(url.database)
+        wal.checkpoint(url.database)

@@ -6,13 +6,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event as hooks
 
-# Seconds. A transaction takes a few milliseconds; whoever has waited so long looks for the lock itself.
-IN_LINE = 0.1
+IN_QUEUE = 0.1  # seconds; a transaction takes a few milliseconds, and whoever has waited so long just looks
 
 
 class Turns:
-    """SQLite has no line for its lock: who looks at the right moment has it, and one of many may look in vain
-    for seconds. So the threads of a process stand in line before they look, for a moment at most.
+    """SQLite has no queue for its lock: who looks at the right moment has it, and one of many may look in
+    vain for seconds. So the threads of a process queue up before they look, for a moment at most.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -25,7 +24,7 @@ class Turns:
         """Except where each statement is to be a transaction of its own, as in a migration's batches."""
         if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
             if not connection.info.get("turn"):
-                connection.info["turn"] = self._lock.acquire(timeout=IN_LINE)
+                connection.info["turn"] = self._lock.acquire(timeout=IN_QUEUE)
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def end(self, _: Any, record: Any, *__: Any) -> None:

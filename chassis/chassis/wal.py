@@ -1,7 +1,9 @@
-"""SQLite's write-ahead log. What is deleted is written over in the log first, and stays readable in the file
-until the log is brought into it, which SQLite by itself does after so many pages, however long that takes.
+"""SQLite's write-ahead log, and what was deleted. `secure_delete` overwrites it, but in the log at first: it
+stays readable in the file until a checkpoint copies the log there, which SQLite by itself does after so many
+pages, however long that takes.
+
 What was moved from one page to another before it was deleted can stay on the first, `secure_delete` or not:
-only a file that is written anew is sure to be without it.
+only a file that is written anew (VACUUM) is sure to be without it.
 """
 
 import logging
@@ -15,15 +17,15 @@ PATIENCE = 0.05  # seconds: while it waits for readers, nobody can write
 LARGEST = 64_000_000  # bytes of a file that is written anew at once: nobody can write meanwhile
 
 
-def bring_in(path: str | Path) -> None:
-    """Empties the log into the file; not this time if somebody is at it."""
+def checkpoint(path: str | Path) -> None:
+    """Copies the log into the file and empties it; not this time if somebody is at it."""
     if not Path(path).exists():
         return
     with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def rewrite_later(path: str | Path) -> None:
+def ask_for_vacuum(path: str | Path) -> None:
     """Asks for it within the transaction that erases: it is not forgotten if we die, nor done too early,
     because whoever rewrites waits for whoever writes.
     """
@@ -32,7 +34,7 @@ def rewrite_later(path: str | Path) -> None:
         log.warning("erased words may stay in this file until VACUUM is run", extra={"file": str(path)})
 
 
-def rewrite_if_asked(path: str | Path) -> None:
+def vacuum_if_asked(path: str | Path) -> None:
     """Writes the file anew when somebody was erased from it since; another time if it is in use.
 
     A file over `LARGEST` is left to its keeper, at a quiet hour: docs/decisions/0013.

@@ -21,7 +21,7 @@ PUT = sa.text("INSERT INTO things (name) VALUES (:name)")
 @pytest.fixture
 def engine(tmp_path, monkeypatch):
     """A file with one table, whose writers would wait for each other nearly for ever."""
-    monkeypatch.setattr(chassis.turns, "IN_LINE", 10 * LIMIT)
+    monkeypatch.setattr(chassis.turns, "IN_QUEUE", 10 * LIMIT)
     monkeypatch.setattr(chassis.database, "BUSY_MS", 500)
     url = sa.make_url(f"sqlite:///{tmp_path}/things.sqlite")
     engine = sa.create_engine(url, **engine_options(url, threads=8))
@@ -124,7 +124,7 @@ def test_a_turn_ends_with_its_transaction_whatever_ends_that(engine, ended):
 
 def test_whoever_has_stood_in_line_for_long_looks_for_itself(engine, monkeypatch):
     """As beside a transaction that erases very much."""
-    monkeypatch.setattr(chassis.turns, "IN_LINE", 0.01)
+    monkeypatch.setattr(chassis.turns, "IN_QUEUE", 0.01)
     with ThreadPoolExecutor(1) as them, engine.connect() as first:
         first.execute(PUT, {"name": "first"})
         second = them.submit(put, engine, "second")

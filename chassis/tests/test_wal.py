@@ -37,18 +37,18 @@ def test_somebody_who_reads_is_not_disturbed_and_it_is_done_the_next_time(tmp_pa
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM texts").fetchall()
         writer.execute("DELETE FROM texts")
-        wal.bring_in(file)
+        wal.checkpoint(file)
         assert reader.execute("SELECT text FROM texts").fetchall() == [(SECRET,)]
         reader.execute("COMMIT")
-        wal.bring_in(file)
+        wal.checkpoint(file)
         assert not held(tmp_path)
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path):
-    wal.bring_in(tmp_path / "none.sqlite")
-    wal.rewrite_if_asked(tmp_path / "none.sqlite")
+    wal.checkpoint(tmp_path / "none.sqlite")
+    wal.vacuum_if_asked(tmp_path / "none.sqlite")
     wal.mark_of(tmp_path / "none.sqlite").touch()
-    wal.rewrite_if_asked(tmp_path / "none.sqlite")
+    wal.vacuum_if_asked(tmp_path / "none.sqlite")
     assert list(tmp_path.iterdir()) == [wal.mark_of(tmp_path / "none.sqlite")]
 
 
@@ -57,13 +57,13 @@ def test_what_stayed_behind_on_a_page_leaves_with_the_rewriting(tmp_path):
     file = tmp_path / "some.sqlite"
     with closing(opened(file)) as writer:
         remnant(writer)
-        wal.bring_in(file)
+        wal.checkpoint(file)
         assert held(tmp_path), "SQLite leaves nothing behind any more: rewriting is not needed"
-        wal.rewrite_if_asked(file)
+        wal.vacuum_if_asked(file)
         assert held(tmp_path), "nobody has asked"
-        wal.rewrite_later(file)
-        wal.rewrite_if_asked(file)
-        wal.bring_in(file)
+        wal.ask_for_vacuum(file)
+        wal.vacuum_if_asked(file)
+        wal.checkpoint(file)
         assert not held(tmp_path)
         assert not wal.mark_of(file).exists()
 
@@ -73,11 +73,11 @@ def test_while_somebody_writes_the_rewriting_waits(tmp_path):
     with closing(opened(file)) as writer:
         writer.execute("CREATE TABLE texts (text)")
         writer.execute("BEGIN IMMEDIATE")
-        wal.rewrite_later(file)
-        wal.rewrite_if_asked(file)
+        wal.ask_for_vacuum(file)
+        wal.vacuum_if_asked(file)
         assert wal.mark_of(file).exists()
         writer.execute("COMMIT")
-        wal.rewrite_if_asked(file)
+        wal.vacuum_if_asked(file)
         assert not wal.mark_of(file).exists()
 
 
@@ -87,9 +87,9 @@ def test_a_large_file_is_left_to_its_keeper_who_is_told(tmp_path, monkeypatch, c
     monkeypatch.setattr(wal, "LARGEST", 100)
     with closing(opened(file)) as writer:
         writer.execute("CREATE TABLE texts (text)")
-        wal.bring_in(file)
-        wal.rewrite_later(file)
-        wal.rewrite_if_asked(file)
+        wal.checkpoint(file)
+        wal.ask_for_vacuum(file)
+        wal.vacuum_if_asked(file)
         assert wal.mark_of(file).exists()
     assert ["VACUUM" in record.getMessage() for record in caplog.records] == [True]
 

@@ -40,7 +40,7 @@ class EmbeddedBus:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._local = threading.local()
-        self._bring_in_at = 0.0
+        self._checkpoint_at = 0.0
 
     def _connection(self, synchronous: str = "FULL") -> sqlite3.Connection:
         """One connection a thread. A settled delivery need not survive a power cut (it would only come
@@ -141,9 +141,9 @@ class EmbeddedBus:
 
     def idle(self) -> None:
         """Now and then what was settled leaves the file."""
-        if time.monotonic() > self._bring_in_at:
-            self._bring_in_at = time.monotonic() + wal.EVERY
-            wal.bring_in(self._path)
+        if time.monotonic() > self._checkpoint_at:
+            self._checkpoint_at = time.monotonic() + wal.EVERY
+            wal.checkpoint(self._path)
 
     def close(self) -> None:
         for kept in vars(self._local).values():
