@@ -126,8 +126,8 @@ class Keys:
 
     @property
     def complete(self) -> bool:
-        """Whether a key that is not among them is none: what was published meanwhile is not known while the
-        issuer is away.
+        """Whether a key that is not among these does not exist. While the issuer is away, nobody here can
+        tell: it may have published one since.
         """
         return bool(self._keys) and not self._away
 

@@ -9,7 +9,7 @@ from chassis.database import Row, Rows
 from chassis.problems import NotAllowed, NotFound
 from chassis.tokens import Actor
 
-from .models import LEAVING, LIVE_POSTS, Comment, Permission, Person, Post, Tally, db
+from .models import LEAVING, LIVE_COMMENTS, LIVE_POSTS, Comment, Permission, Person, Post, Tally, db
 
 AUTHOR = (Person.username, Person.avatar_hash, Person.version.label("person_version"))
 POSTS = (
@@ -25,7 +25,7 @@ POSTS = (
         *AUTHOR,
     )
     .outerjoin(Person, Person.id == Post.author_id)
-    .where(Post.removed_at.is_(None))
+    .where(LIVE_POSTS)
 )
 COMMENTS = (
     sa.select(
@@ -39,7 +39,7 @@ COMMENTS = (
         *AUTHOR,
     )
     .outerjoin(Person, Person.id == Comment.author_id)
-    .where(Comment.removed_at.is_(None))
+    .where(LIVE_COMMENTS)
 )
 Order = tuple[sa.ColumnElement[Any] | sa.orm.InstrumentedAttribute[Any], ...]
 PAGE = {"size": sa.bindparam("size", type_=sa.Integer), "offset": sa.bindparam("offset", type_=sa.Integer)}

@@ -12,7 +12,7 @@ from chassis.tables import Timestamp
 from chassis.tokens import Actor
 
 from .. import events
-from ..models import Comment, Post, db
+from ..models import LIVE_COMMENTS, Comment, Post, db
 from .people import meet
 from .tallies import bump, bump_posts, bump_total, recount
 
@@ -61,7 +61,7 @@ def remove(id: int, expected: Versions = None) -> None:
     post.removed_at, post.version = now(), post.version + 1
     post.body = post.body_html = ""
     authors = comment_authors(id)
-    gone = sa.update(Comment).where(Comment.post_id == id, Comment.removed_at.is_(None))
+    gone = sa.update(Comment).where(Comment.post_id == id, LIVE_COMMENTS)
     change = {"removed_at": now(), "version": Comment.version + 1, "body": "", "body_html": ""}
     counted: Any = db.session.execute(gone.values(change).execution_options(synchronize_session=False))
     bump_total("posts", -1)
@@ -135,7 +135,7 @@ def as_expected(row: Post | Comment, versions: Versions) -> None:
 
 def comment_authors(post: int) -> list[tuple[int, int]]:
     """Who has commented on a post, and how often; always in one order, so that two never block."""
-    live = (Comment.post_id == post, Comment.removed_at.is_(None))
+    live = (Comment.post_id == post, LIVE_COMMENTS)
     counted = sa.select(Comment.author_id, sa.func.count()).where(*live).group_by(Comment.author_id)
     return [(row[0], row[1]) for row in db.session.execute(counted.order_by(Comment.author_id))]
 
