@@ -49,8 +49,8 @@ def merged(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
             "title": "Flasky API",
             "version": "v1",
             "description": "Reads, too, need a signed-in, confirmed account. Errors are RFC 9457 problems."
-            " Every answer has an `X-Request-Id`, and says in `RateLimit-Limit`, `-Remaining`, `-Reset` and"
-            " `-Policy` how many requests of its kind are left.",
+            " Every answer has an `X-Request-Id`; `RateLimit-Limit`, `-Remaining`, `-Reset` and `-Policy` say"
+            " how many requests of its kind are left.",
         },
         "servers": [{"url": "/"}],
         "tags": [{"name": service} for service in documents],
