@@ -145,8 +145,7 @@ def service(name: str) -> list[Panel]:
         ),
         panel("Open files", "short", (of_all("process_open_fds", of), "{{process}} {{instance}}")),
     ]
-    special = {"gateway": upstreams, "web": list, "auth": lambda: data(name) + duties()}
-    return own + special.get(name, lambda: data(name))()
+    return own + {"gateway": upstreams(), "web": [], "auth": data(name) + duties()}.get(name, data(name))
 
 
 def data(name: str) -> list[Panel]:
