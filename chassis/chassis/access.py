@@ -51,6 +51,8 @@ class Access:
     asks: type[Query] | None = None
     fed: tuple[str, ...] = ()
     keyed: bool = False
+    tagged: bool = False
+    located: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
         lacking: also with a token that lacks a second step, which is done there.
         fed: services of whose events the answer is made; it then says its age in `X-Freshness`, and waits for
             nobody else's (see `awaiting`).
+        tagged: what it reads or changes has an `ETag`, and it honours `If-None-Match`, or `If-Match`.
+        located: its answer names the new thing in `Location`; one with `again` does anyway.
         first: called with the actor and the path values before the body is read; refuses by raising.
     """
     return _declare("signed in", functools.reduce(int.__or__, bits, 0), **declared)

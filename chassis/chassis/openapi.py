@@ -25,6 +25,7 @@ WORDS = {
     503: "Not available right now",
 }
 EMPTY = (202, 204)
+COME_AGAIN = (429, 503)
 GOOD = {200: "Done", 201: "Made", 202: "Accepted", 204: "Done; nothing to say"}
 
 
@@ -73,21 +74,46 @@ def document(app: Flask, version: str) -> dict[str, Any]:
     }
 
 
-FRESHNESS = {
-    "X-Freshness": {
-        "description": "Seconds since everything that this answer is made of was last known to have arrived."
-        " Absent while nothing is known.",
-        "schema": {"type": "integer", "minimum": 0},
-    }
-}
-KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "Any text of one's own, such as a UUID: the same request with it again gives the first"
+def header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """One that an answer has."""
+    return {name: {"description": description, "schema": {"type": "string"} | schema}}
+
+
+def asked_by(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """A header that a request may have."""
+    [told] = header(name, description, **schema).values()
+    return {"name": name, "in": "header", "required": False} | told
+
+
+FRESHNESS = header(
+    "X-Freshness",
+    "Seconds since everything that this answer is made of was last known to have arrived."
+    " Absent while nothing is known.",
+    type="integer",
+    minimum=0,
+)
+TAG = header("ETag", "Names exactly this state.")
+LOCATION = header("Location", "The address of what was made.")
+REPLAYED = header(
+    "Idempotency-Replayed",
+    "`true` where the key was known: this is the first answer again.",
+    enum=["true"],
+)
+RETRY = header("Retry-After", "Seconds to wait before the next try.", type="integer", minimum=0)
+KEY = asked_by(
+    "Idempotency-Key",
+    "Any text of one's own, such as a UUID: the same request with it again gives the first"
     " answer again, for a day, and makes nothing twice.",
-    "schema": {"type": "string", "pattern": r"^[\x21-\x7e]{1,128}$"},
-}
+    pattern=r"^[\x21-\x7e]{1,128}$",
+)
+IF_NONE_MATCH = asked_by(
+    "If-None-Match", "An `ETag` that was read: 304, without a body, while it is the same."
+)
+IF_MATCH = asked_by(
+    "If-Match",
+    "The `ETag` that was read: 409 if somebody has changed it meanwhile. Without it the last change wins.",
+)
+READS = ("GET", "HEAD")
 SECURITY = {
     "basic": {
         "type": "http",
@@ -121,11 +147,11 @@ def operation(rule: Rule, method: str, view: Any, access: Access, refs: Any) -> 
     told: dict[str, Any] = {
         "operationId": f"{rule.endpoint.split('.')[-1]}" if method != "HEAD" else "",
         "summary": (view.__doc__ or view.__name__.replace("_", " ").capitalize()).strip().splitlines()[0],
-        "responses": responses(access, refs),
+        "responses": responses(method, access, refs),
     }
     if access.who == "signed in":
         told["security"] = [{"basic": []}, {"bearer": []}]
-    if parameters := [*path_parameters(rule), *query_parameters(access), *([KEY] if access.keyed else [])]:
+    if parameters := [*path_parameters(rule), *query_parameters(access), *header_parameters(method, access)]:
         told["parameters"] = parameters
     if access.takes:
         content = {"application/json": {"schema": refs[(access.takes, "validation")]}}
@@ -158,18 +184,37 @@ def query_parameters(access: Access) -> list[dict[str, Any]]:
     ]
 
 
-def responses(access: Access, refs: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {"headers": FRESHNESS} if access.fed else {}
+def header_parameters(method: str, access: Access) -> list[dict[str, Any]]:
+    tag = IF_NONE_MATCH if method in READS else IF_MATCH
+    return [*([KEY] if access.keyed else []), *([tag] if access.tagged else [])]
+
+
+def responses(method: str, access: Access, refs: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {"headers": headers} if (headers := answer_headers(access)) else {}
     if access.gives:
         given["content"] = {"application/json": {"schema": refs[(access.gives, "serialization")]}}
     told = {
         str(status): {"description": GOOD.get(status, "Done"), **({} if status in EMPTY else given)}
         for status in (access.status, *access.also)
     }
+    if access.tagged and method in READS:
+        told["304"] = {"description": "As it was read before", "headers": TAG}
     problem = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
     for status in sorted(refusals(access)):
         told[str(status)] = {"description": WORDS.get(status, "Refused"), "content": problem}
+        if status in COME_AGAIN:
+            told[str(status)]["headers"] = RETRY
     return told
+
+
+def answer_headers(access: Access) -> dict[str, Any]:
+    """Of a good answer."""
+    found: dict[str, Any] = FRESHNESS if access.fed else {}
+    if access.tagged:
+        found = found | TAG
+    if access.keyed or access.located:
+        found = found | LOCATION
+    return found | REPLAYED if access.keyed else found
 
 
 def refusals(access: Access) -> set[int]:

@@ -20,8 +20,8 @@ random() { head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 for name in postgres_password internal_secret secret_key web_secret_key grafana_password; do
     random | keep "$name"
 done
-# The password of a mail server comes from whoever runs it; put it in here.
-printf '' | keep mail_password
+# The password of a mail server comes from whoever runs it, who writes it in here.
+[ -e mail_password ] || { printf '' | keep mail_password && chmod 644 mail_password; }
 
 random | keep redis_password
 printf 'requirepass %s\nsave ""\nappendonly no\nmaxmemory 48mb\nmaxmemory-policy volatile-ttl\ndir /tmp\n' "$(cat redis_password)" | keep redis.conf

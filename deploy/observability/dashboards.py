@@ -145,7 +145,7 @@ def service(name: str) -> list[Panel]:
         ),
         panel("Open files", "short", (of_all("process_open_fds", of), "{{process}} {{instance}}")),
     ]
-    return own + (upstreams() if name == "gateway" else data(name) if name != "web" else [])
+    return own + {"gateway": upstreams(), "web": [], "auth": data(name) + duties()}.get(name, data(name))
 
 
 def data(name: str) -> list[Panel]:
@@ -167,6 +167,19 @@ def data(name: str) -> list[Panel]:
         ),
         panel("Database answers", "short", (f"min by (instance) (database_up{{{of}}})", "{{instance}}")),
         panel("What happened", "short", (rate("events_recorded_total", of, "type"), "{{type}}")),
+        panel(
+            "Rows whose time to be kept was over",
+            "short",
+            (rate("rows_forgotten_total", of, "table"), "{{table}}"),
+        ),
+    ]
+
+
+def duties() -> list[Panel]:
+    """What auth owes people."""
+    return [
+        panel("Mails given up in two hours", "short", ("max(mails_failed)", "given up")),
+        panel("Accounts being removed", "short", ("max(removals_waiting)", "waiting")),
     ]
 
 
@@ -184,6 +197,9 @@ def upstreams() -> list[Panel]:
             "Time to a service's answer, 95 %",
             "s",
             (quantile("0.95", "gateway_upstream_seconds", "upstream, ", ""), "{{upstream}}"),
+        ),
+        panel(
+            "Refused for want of room", "reqps", (rate("gateway_shed_total", "", "upstream"), "{{upstream}}")
         ),
         panel("Left alone", "short", ("max by (upstream) (gateway_breaker_open)", "{{upstream}}")),
         panel(
@@ -237,6 +253,11 @@ def events() -> list[Panel]:
             "Rows of copies that were wrong",
             "short",
             (rate("audit_drift_total", "", "service, copy, kind"), "{{service}} {{copy}} {{kind}}"),
+        ),
+        panel(
+            "Since copies were last compared whole",
+            "s",
+            ("max by (service, of) (audit_last_pass_age_seconds)", "{{service}}: {{of}}"),
         ),
         panel(
             "Loops",

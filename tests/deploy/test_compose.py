@@ -238,7 +238,6 @@ def test_every_secret_that_is_mounted_is_made(secrets):
 
 
 def test_secrets_are_made_once_and_never_overwritten(secrets):
-    (secrets / "mail_password").chmod(0o644)
     (secrets / "mail_password").write_text("of our mail server")
     before = {path.name: path.read_bytes() for path in secrets.iterdir()}
     (secrets / "internal_secret").unlink()
@@ -255,7 +254,9 @@ def test_secrets_are_strong_all_different_and_closed_to_others_of_the_machine(se
     ]
     assert len(single) == len(set(single)) == 12
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in secrets.iterdir()} == {0o444}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in secrets.iterdir()}
+    assert modes.pop("mail_password") == 0o644, "the one that a person writes"
+    assert set(modes.values()) == {0o444}
 
 
 def test_the_addresses_of_databases_and_bus_hold_the_passwords_of_their_own_service(secrets):

@@ -5,13 +5,16 @@ import re
 import pytest
 import requests
 import yaml
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
+import chassis.metrics
+import gateway.metrics
 from deploy.local.stack import OFFSETS
 from deploy.observability import build, dashboards
 
-# Prometheus makes it itself of every scrape.
-ITS_OWN = {"up"}
+# Prometheus makes it itself of every scrape, and gives all that it scrapes these labels; buckets have `le`.
+ITS_OWN, GIVEN = {"up"}, {"service", "process", "instance", "le"}
 
 
 def queries() -> list[str]:
@@ -38,17 +41,36 @@ def scrape(blog, process) -> str:
 
 @pytest.fixture
 def families(blog):
-    """All metrics of all processes: by their names the labels that their samples have."""
+    """All metrics of all processes: by their names the labels that they have."""
     ann = blog.member("ann")
     assert ann.post("/posts/", body="counted").status_code == 201
     found: dict[str, set[str]] = {}
     for process in OFFSETS.keys() - {"gateway-ops"}:
-        for line in scrape(blog, process).splitlines():
-            if line.startswith("# TYPE "):
-                _, _, name, kind = line.split()
-                for end in ("_bucket", "_count", "_sum") if kind == "histogram" else ("",):
-                    found.setdefault(name + end, set())
+        for family in text_string_to_metric_families(scrape(blog, process)):
+            for name in names(family.name, family.type):
+                found.setdefault(name, set()).update(declared(family.name))
+            for sample in family.samples:
+                found.setdefault(sample.name, set()).update(sample.labels)
     return found
+
+
+def names(family: str, type: str) -> list[str]:
+    ends = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("_total",)}.get(type, ("",))
+    return [family + end for end in ends]
+
+
+def declared(family: str) -> tuple[str, ...]:
+    """Labels of what has not been counted yet and so has no sample."""
+    known = [vars(module).values() for module in (chassis.metrics, gateway.metrics)]
+    ours = [each for values in known for each in values if isinstance(each, MetricWrapperBase)]
+    return next((each._labelnames for each in ours if each._name == family), ())
+
+
+def labels(query: str) -> set[str]:
+    """Those that a query sums by, or chooses by."""
+    summed = re.findall(r"\b(?:by|on|without|ignoring) \(([^)]*)\)", query)
+    chosen = re.findall(r"[{,]\s*(\w+)\s*(?:=|!)", query)
+    return {name for names in summed for name in names.replace(" ", "").split(",") if name} | set(chosen)
 
 
 def test_names_of_metrics_are_found_in_queries():
@@ -60,6 +82,21 @@ def test_every_metric_of_alarms_and_dashboards_is_in_a_scrape(families):
     wanted = set().union(*map(asked_for, queries()))
     assert len(wanted) > 25
     assert wanted - ITS_OWN <= families.keys()
+
+
+def test_the_labels_of_alarms_and_dashboards_are_those_of_their_metrics(families):
+    for query in queries():
+        there = set().union(*(families.get(name, set()) for name in asked_for(query)))
+        assert labels(query) <= there | GIVEN, query
+
+
+def test_every_metric_of_ours_is_in_an_alarm_or_on_a_dashboard(families):
+    wanted = set().union(*map(asked_for, queries()))
+    seen, there = (
+        {re.sub(r"_(bucket|count|sum)$", "", name) for name in some} for some in (wanted, families)
+    )
+    ours = {name for name in there if not re.match("python_|process_|.*_created$", name)}
+    assert ours - seen == set()
 
 
 def test_names_follow_the_convention(families):

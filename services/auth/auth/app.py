@@ -33,7 +33,7 @@ class Settings(chassis.settings.Settings):
     password_memory: int = Field(19456, ge=8)
     password_rounds: int = Field(2, ge=1)
     password_guesses: int = Field(10, ge=1, le=10)
-    guess_minutes: float = Field(15.0, ge=15)
+    guess_minutes: float = Field(15.0, ge=15, le=60)  # tries are kept for an hour
     mails_per_hour: int = Field(5, ge=1)
     code_guesses: int = Field(5, ge=1, le=10)
     admin_second_factor: bool = False

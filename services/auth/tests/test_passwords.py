@@ -224,6 +224,13 @@ def test_guesses_are_forgotten_after_a_quarter_of_an_hour(auth):
     assert auth.by_password("susan").status_code == 200
 
 
+@pytest.mark.parametrize("minutes", [14, 61])
+def test_a_window_is_never_longer_than_its_tries_are_kept(minutes):
+    """They go when the last of them is an hour old: whoever waited that long would have ten new ones."""
+    with pytest.raises(ValueError, match="guess_minutes"):
+        Settings(guess_minutes=minutes)
+
+
 def test_a_signed_in_person_is_throttled_too(auth):
     auth.newcomer("susan")
     susan = auth.signed_in("susan")

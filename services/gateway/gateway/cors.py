@@ -14,7 +14,7 @@ REQUEST_HEADERS = (
     "If-Match, If-None-Match, Idempotency-Key, X-Request-Id"
 )
 EXPOSED = (
-    "Location, ETag, Link, Retry-After, X-Request-Id, WWW-Authenticate, "
+    "Location, ETag, Link, Retry-After, Idempotency-Replayed, X-Request-Id, WWW-Authenticate, "
     "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy, X-Freshness"
 )
 MAX_AGE = "600"

@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chassis.openapi import COME_AGAIN, RETRY
+
 SERVICES = ("auth", "posts", "social")
 HERE = Path(__file__).parent
 MERGED = HERE / "static" / "openapi.json"
 CONTRACTS = HERE.parents[1]
 EDGE = {
     "400": "The request is not well formed",
+    "408": "The body took too long to arrive",
     "413": "Too large",
     "415": "Not as it is: encoded",
     "429": "Too many requests",
@@ -45,7 +48,9 @@ def merged(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         "info": {
             "title": "Flasky API",
             "version": "v1",
-            "description": "Reads, too, need a signed-in, confirmed account. Errors are RFC 9457 problems.",
+            "description": "Reads, too, need a signed-in, confirmed account. Errors are RFC 9457 problems."
+            " Every answer has an `X-Request-Id`; `RateLimit-Limit`, `-Remaining`, `-Reset` and `-Policy` say"
+            " how many requests of its kind are left.",
         },
         "servers": [{"url": "/"}],
         "tags": [{"name": service} for service in documents],
@@ -73,6 +78,8 @@ def _at_the_edge(operation: Any) -> Any:
         return operation
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     own = {status: {"description": words, "content": problem} for status, words in EDGE.items()}
+    for status in map(str, COME_AGAIN):
+        own[status] |= {"headers": RETRY}
     return operation | {"responses": own | operation.get("responses", {})}
 
 

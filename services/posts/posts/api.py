@@ -41,14 +41,14 @@ def publish(author: Actor, draft: shapes.Draft) -> Answer:
 
 
 @api.get("/posts/<int:id>")
-@needs(strangers=True, gives=shapes.Post, refuses=(404,), fed=("auth",))
+@needs(strangers=True, gives=shapes.Post, refuses=(404,), fed=("auth",), tagged=True)
 def post(id: int) -> Answer:
     """One post."""
     return tagged(queries.post(id))
 
 
 @api.put("/posts/<int:id>")
-@needs(WRITE, gives=shapes.Post, refuses=(404, 409), first=queries.may_edit_post)
+@needs(WRITE, gives=shapes.Post, refuses=(404, 409), first=queries.may_edit_post, tagged=True)
 def edit(id: int, draft: shapes.Draft) -> Answer:
     """Change a post's text; its author, or an administrator."""
     commands.edit(id, draft.body, expected_versions())
@@ -56,7 +56,7 @@ def edit(id: int, draft: shapes.Draft) -> Answer:
 
 
 @api.delete("/posts/<int:id>")
-@needs(status=204, refuses=(404, 409), first=queries.may_edit_post)
+@needs(status=204, refuses=(404, 409), first=queries.may_edit_post, tagged=True)
 def remove(id: int) -> Answer:
     """Remove a post; its author, or an administrator."""
     commands.remove(id, expected_versions())
@@ -113,14 +113,14 @@ def comments(reader: Actor, asked: shapes.Moderation) -> Any:
 
 
 @api.get("/comments/<int:id>")
-@needs(gives=shapes.Comment, refuses=(404,), fed=("auth",))
+@needs(gives=shapes.Comment, refuses=(404,), fed=("auth",), tagged=True)
 def comment(id: int) -> Answer:
     """One comment."""
     return tagged_comment(queries.comment(id))
 
 
 @api.put("/comments/<int:id>")
-@needs(COMMENT, gives=shapes.Comment, refuses=(404, 409), first=queries.may_edit_comment)
+@needs(COMMENT, gives=shapes.Comment, refuses=(404, 409), first=queries.may_edit_comment, tagged=True)
 def edit_comment(id: int, remark: shapes.Remark) -> Answer:
     """Change a comment's text; its author, or an administrator."""
     commands.edit_comment(id, remark.body, expected_versions())
@@ -128,7 +128,7 @@ def edit_comment(id: int, remark: shapes.Remark) -> Answer:
 
 
 @api.delete("/comments/<int:id>")
-@needs(status=204, refuses=(404, 409), first=queries.may_remove_comment)
+@needs(status=204, refuses=(404, 409), first=queries.may_remove_comment, tagged=True)
 def remove_comment(id: int) -> Answer:
     """Remove a comment; its author, a moderator or an administrator."""
     commands.remove_comment(id, expected_versions())

@@ -22,6 +22,7 @@ MERGED = Path(__file__).parents[3] / "services/gateway/gateway/static/openapi.js
 MOST_GROWTH = 128.0  # megabytes of one process: code that is used first, large bodies, two hashes at once
 PROBLEM = {"type", "title", "status", "detail", "instance", "request_id", "error", "message"}
 TRIES = 3
+CERTAIN = {"ETag", "Location", "Retry-After"}  # there, and told of, at every answer or none of a status
 INSIDES = (b"Traceback", b"sqlalchemy", b"SELECT ", b"psycopg", b"sqlite3", b"site-packages")
 
 
@@ -40,13 +41,16 @@ class Operation:
     def said(self, door: str) -> dict[str, Any]:
         return promised(door)["paths"][self.path][self.method.lower()]
 
-    def statuses(self, door: str) -> set[int]:
-        return {int(status) for status in self.said(door)["responses"]}
+    def headers(self, door: str) -> dict[int, set[str]]:
+        """By each status that it may answer the headers that come with it."""
+        answers = self.said(door)["responses"].items()
+        return {int(status): answer.get("headers", {}).keys() & CERTAIN for status, answer in answers}
 
     @property
     def modes(self) -> tuple[GenerationMode, ...]:
-        """What needs nothing cannot be asked for wrongly."""
-        anything = "parameters" in self.said(self.service) or self.takes
+        """What needs nothing cannot be asked for wrongly; any text may be in a header."""
+        parameters = self.said(self.service).get("parameters", ())
+        anything = any(each["in"] != "header" for each in parameters) or self.takes
         return tuple(GenerationMode) if anything else (GenerationMode.POSITIVE,)
 
     @property
@@ -98,7 +102,7 @@ class Judge:
                 operation.method, f"http://127.0.0.1:{self.site.doors[door]}{path}", headers, options
             )
             self.sent[operation.service] += 1
-            for complaint in complaints(operation.statuses(door), answer):
+            for complaint in complaints(operation.headers(door), answer):
                 self.wrong.append(f"{door} {operation} {path[:200]!r} {str(options)[:500]}: {complaint}")
             yield answer
 
@@ -122,13 +126,17 @@ class Judge:
         return answer
 
 
-def complaints(statuses: set[int], answer: requests.Response) -> Iterator[str]:
-    """No server error, no status that is not documented, problems as problems, nothing of the inside."""
+def complaints(documented: dict[int, set[str]], answer: requests.Response) -> Iterator[str]:
+    """No server error, no status that is not documented, the headers that are, problems as problems, nothing
+    of the inside.
+    """
     status, body = answer.status_code, answer.content
     if status >= 500:
         yield f"{status} {body[:300]!r}"
-    elif status not in statuses:
+    elif status not in documented:
         yield f"{status} is not documented {body[:300]!r}"
+    elif (given := {name for name in CERTAIN if name in answer.headers}) != documented[status]:
+        yield f"{status} has {sorted(given)}, documented are {sorted(documented[status])}"
     if status >= 400 and not is_problem(answer):
         yield f"{status} is no problem body {body[:300]!r}"
     if status >= 400 and any(word in body for word in INSIDES):

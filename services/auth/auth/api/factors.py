@@ -68,7 +68,7 @@ def begin_passkey(owner: Actor, wish: shapes.Confirmation) -> Answer:
 
 
 @api.post("/passkeys/")
-@needs(status=201, gives=shapes.MadePasskey, refuses=(409,))
+@needs(status=201, gives=shapes.MadePasskey, refuses=(409,), located=True)
 def add_passkey(owner: Actor, new: shapes.NewPasskey) -> Answer:
     """Keep the passkey that the browser made. With the first factor come recovery codes."""
     id, codes = commands.add_passkey(owner, new.pending, new.name, new.credential)

@@ -41,7 +41,7 @@ def refresh(held: shapes.Refresh) -> Answer:
 
 
 @api.get("/.well-known/jwks.json")
-@public()
+@public(tagged=True)
 def jwks() -> Any:
     """The keys that tokens are verified with (RFC 7517). Everybody who verifies asks every second."""
     answer = respond(keys.keyring().document())
