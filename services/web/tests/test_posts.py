@@ -162,9 +162,9 @@ def test_moderation(site, ann, ben, post):
     page = moderator.text("/moderate")
     assert "<title>Flasky - Comment Moderation</title>" in page
     assert "something <em>rude</em>" in page
-    assert f'href="/post/{post}?page=-1#comment-{comment}">on this post</a>' in page
+    assert f'href="/comment/{comment}">on this post</a>' in page
     answer = moderator.post(f"/moderate/disable/{comment}?page=2")
-    assert answer.headers["Location"] == "/moderate?page=2"
+    assert answer.headers["Location"] == f"/moderate?page=2#comment-{comment}"
     for who in (site.stranger(), ben, moderator):
         shown = who.text(f"/post/{post}")
         assert "This comment has been disabled by a moderator." in shown
@@ -186,6 +186,33 @@ def test_moderation_by_get_only_asks(site, ann, post):
     assert "fine" in moderator.text(f"/post/{post}")
 
 
+@pytest.mark.parametrize("gone", [[], [0, 4, 5]], ids=["all", "some are gone"])
+def test_a_comment_is_found_on_whatever_page_it_stands(site, ben, post, gone):
+    said = [ben.comment(post, f"comment {number}") for number in range(11)]
+    for number in gone:
+        ben.submit(f"/comment/{said[number]}/delete")
+        assert ben.get(f"/comment/{said[number]}").status_code == 404
+    left = [comment for number, comment in enumerate(said) if number not in gone]
+    for number, comment in enumerate(left):
+        there = ben.get(f"/comment/{comment}").headers["Location"]
+        assert there == f"/post/{post}?page={number // 3 + 1}#comment-{comment}"
+        assert f'id="comment-{comment}"' in ben.text(there.partition("#")[0])
+    path = f"/comment/{left[0]}"
+    assert site.stranger().get(path).headers["Location"] == f"/auth/login?next={path}"
+
+
+def test_what_was_done_to_a_comment_is_said_where_the_comments_are(ben, post):
+    answer = ben.post(f"/post/{post}", body="read me")
+    page = ben.text(answer.headers["Location"])
+    comment = re.search(r'id="comment-(\d+)"', page)[1]
+    assert answer.headers["Location"] == f"/post/{post}?page=-1#comment-{comment}"
+    changed = ben.submit(f"/comment/{comment}/edit", body="read me, please")
+    for shown, said in ((page, "has been published."), (changed, "has been updated.")):
+        assert shown.count("Your comment " + said) == 1
+        assert shown.index('id="comments"') < shown.index(said)
+    assert f'action="/post/{post}#comment-form"' in ben.post(f"/post/{post}", body="").text
+
+
 @pytest.mark.parametrize("path", ["/moderate", "/moderate/enable/1", "/moderate/disable/1"])
 def test_who_may_moderate(site, ann, path):
     assert site.stranger().get(path).headers["Location"] == f"/auth/login?next={path}"
@@ -194,8 +221,20 @@ def test_who_may_moderate(site, ann, path):
 
 
 def test_a_moderator_deletes_comments_of_others(site, ann, post):
-    comment = ann.comment(post, "bad")
-    assert "The comment has been deleted." in site.moderator().submit(f"/comment/{comment}/delete")
+    comment, moderator = ann.comment(post, "bad"), site.moderator()
+    path = f"/comment/{comment}/delete?moderate=1"
+    assert f'href="{path}"' in moderator.text("/moderate")
+    asked = moderator.text(path)
+    assert re.search(r"<blockquote[^>]*>bad</blockquote>", asked)
+    assert 'href="/moderate?page=1">Cancel' in asked
+    answer = moderator.post(path)
+    assert answer.headers["Location"] == "/moderate?page=1"
+    assert "The comment has been deleted." in moderator.text("/moderate")
+
+
+def test_nobody_else_is_led_to_moderation(ann, post):
+    path = f"/comment/{ann.comment(post, 'mine')}/delete?moderate=1"
+    assert ann.post(path).headers["Location"] == f"/post/{post}?page=1#comments"
 
 
 def test_long_posts_are_shown_and_not_kept(site, ann):

@@ -30,7 +30,7 @@ SENTENCES = {
     403: "You may not see this page or do this.",
     404: "There is nothing at this address. It may have been removed, or the link may have a mistake in it.",
     405: "This address exists, but it does not answer this kind of request.",
-    413: "What you sent is larger than this site takes.",
+    413: "What you sent is larger than this site takes. Go back, make it shorter, then send it again.",
     500: "Something went wrong on our side. It has been logged, and we will look at it.",
 }
 NOT_KEPT, NOT_SHOWN = ("csrf_token", "submit", "preview"), ("key", "version", "id", "remember_me", "shown")
@@ -76,7 +76,9 @@ def typed() -> dict[str, str]:
     return fields if worth and len(fields) <= MOST_KEPT and not ONE_TIME & fields.keys() else {}
 
 
-def kept(status: int, message: str, below: str, headers: dict[str, str] | None = None) -> Response:
+def kept(
+    status: int, message: str, below: str, headers: dict[str, str] | None = None, title: str = ""
+) -> Response:
     """A page with what was typed, in a form that sends it again; never a password. `below` says so."""
     fields = typed()
     if not wants_page() or not fields:
@@ -84,7 +86,7 @@ def kept(status: int, message: str, below: str, headers: dict[str, str] | None =
     entered = any("password" in name for name in fields)
     said = f"{message} {below} {PASSWORDS}" if entered else f"{message} {below}"
     shown: dict[str, Any] = {"not_shown": NOT_SHOWN, "target": request.full_path, "code": status}
-    title = TITLES.get(status) or HTTPStatus(status).phrase
+    title = title or TITLES.get(status) or HTTPStatus(status).phrase
     response = show("kept.html", status, title=title, message=said, fields=fields, **shown)
     response.headers.update(headers or {})
     return response
@@ -103,7 +105,7 @@ def _sign_in_first(_: Exception) -> Response:
     if request.method in ("GET", "HEAD") or not typed():
         flash("Please log in to access this page.")
         return redirect(login_address(), 302 if request.method in ("GET", "HEAD") else 303)  # type: ignore[return-value]
-    return kept(403, SIGNED_OUT, COME_BACK)
+    return kept(403, SIGNED_OUT, COME_BACK, title="Please log in again")
 
 
 def _refused(error: Refusal) -> Response:
