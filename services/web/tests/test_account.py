@@ -148,6 +148,17 @@ def test_an_unconfirmed_account_sees_only_its_own_management(site, ann):
     assert newcomer.get("/static/site.css").status_code == 200
 
 
+def test_who_waits_for_a_mail_sees_where_it_went(site):
+    newcomer = site.newcomer()
+    page = newcomer.text("/auth/unconfirmed")
+    assert f"<b>{newcomer.email}</b>" in page
+    assert 'Is that not your address? <a href="/auth/change-email">' in page
+    token = newcomer.token()
+    site.parts["auth"].stop()
+    answer = newcomer.http.get("/auth/unconfirmed", headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status_code, newcomer.email in answer.text) == (200, False)
+
+
 def test_who_is_not_unconfirmed_has_nothing_to_see_there(site, ann):
     assert ann.get("/auth/unconfirmed").headers["Location"] == "/"
     assert site.stranger().get("/auth/unconfirmed").headers["Location"] == "/"

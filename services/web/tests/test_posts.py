@@ -213,6 +213,18 @@ def test_what_was_done_to_a_comment_is_said_where_the_comments_are(ben, post):
     assert f'action="/post/{post}#comment-form"' in ben.post(f"/post/{post}", body="").text
 
 
+def test_a_comment_that_is_refused_leaves_one_on_the_page_that_one_read(ben, post):
+    *_, last = [ben.comment(post, f"comment {number}") for number in range(4)]
+    action = f"/post/{post}?page=2"
+    for page in (
+        ben.text(action),
+        ben.post(action, body="").text,
+        ben.post(action, body="x", preview="1").text,
+    ):
+        assert f'action="{action}#comment-form"' in page
+        assert f'id="comment-{last}"' in page
+
+
 @pytest.mark.parametrize("path", ["/moderate", "/moderate/enable/1", "/moderate/disable/1"])
 def test_who_may_moderate(site, ann, path):
     assert site.stranger().get(path).headers["Location"] == f"/auth/login?next={path}"
