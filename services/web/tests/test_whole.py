@@ -135,6 +135,19 @@ def test_a_button_alone_has_nothing_to_keep(ann, ben):
     assert "reload that page" in answer.text
 
 
+def test_a_text_outlives_logging_out_in_another_tab(ann):
+    """The other tab has ended what the form's token belongs to, too."""
+    token = ann.csrf()
+    ann.submit("/auth/logout")
+    answer = ann.open("POST", "/", data={"csrf_token": token, "body": "a long text"})
+    assert answer.status_code == 403
+    assert '<h1 class="page-title">Please log in again</h1>' in answer.text
+    assert "a long text</textarea>" in answer.text
+    token = TOKEN.findall(answer.text)[-1]
+    ann.log_in()
+    assert ann.open("POST", "/", data={"csrf_token": token, "body": "a long text"}).status_code == 303
+
+
 def test_a_profile_that_was_typed_outlives_its_session(site):
     fields = {"name": "Ann", "location": "Bonn", "about_me": "a long text", "shown": "{}"}
     answer = site.stranger().post("/edit-profile", **fields)
@@ -285,7 +298,8 @@ def test_without_posts(site, ann):
     assert 'name="preview" value="1"' in looked
     assert "may have arrived" not in looked
     assert "below" not in site.administrator().post("/moderate/disable/1").text
-    assert ann.get("/post/1").status_code == 503
+    gone = ann.get("/post/1?page=2")
+    assert (gone.status_code, 'href="/post/1?page=2">Try again</a>' in gone.text) == (503, True)
     assert ann.get("/newer?after=1").json == {"newer": 0}
     assert site.moderator().get("/moderate").status_code == 200
 

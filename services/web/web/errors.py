@@ -12,7 +12,7 @@ from chassis import problems
 from chassis.problems import Conflict, Invalid, Refusal, TooLarge, TooMany, Unauthenticated, Unavailable
 
 from .showing import show
-from .visitors import SignInFirst, login_address
+from .visitors import NOT_COME_BACK_TO, SignInFirst, login_address, safe_path, visitor
 
 log = logging.getLogger(__name__)
 TITLES = {
@@ -63,7 +63,9 @@ def page(status: int, message: str = "", headers: dict[str, str] | None = None) 
         return problems.answer(status, message or SENTENCES.get(status, HTTPStatus(status).phrase), headers)
     title = TITLES.get(status) or HTTPStatus(status).phrase
     said = SENTENCES.get(status) or message or problems.SENTENCES.get(status, "")
-    response = show("error.html", status, title=title, message=said)
+    soon = request.method == "GET" and status in (429, 503)
+    again = safe_path(request.full_path.rstrip("?")) if soon else ""
+    response = show("error.html", status, title=title, message=said, again=again)
     response.headers.update(headers or {})
     return response
 
@@ -93,6 +95,8 @@ def kept(
 
 
 def _csrf(error: CSRFError) -> Response:
+    if visitor() is None and request.endpoint not in NOT_COME_BACK_TO:
+        return _sign_in_first(error)  # who logs out, in another tab perhaps, loses the secret of these forms
     if typed():
         return kept(400, EXPIRED, CHECK)
     if any("password" in name or name in ONE_TIME for name in request.form):
