@@ -266,6 +266,13 @@ def test_ending_the_session_one_is_in_is_logging_out(ann):
     assert "You have been logged out." in ann.submit("/auth/sessions", id=sid)
 
 
+def test_logging_out_ends_the_session_and_not_only_its_cookie(site, ann):
+    kept = {"kind": "session", "session": ann.http.get_cookie("session").value}
+    assert site.internal("/internal/exchange", **kept).status_code == 200
+    ann.submit("/auth/logout")
+    assert site.internal("/internal/exchange", **kept).status_code == 401
+
+
 def test_logging_out_by_get_only_asks(site, ann):
     assert 'id="confirm-form"' in ann.text("/auth/logout")
     assert f"Hello, {ann.name}!" in ann.text("/")

@@ -185,6 +185,29 @@ def test_flashes_are_shown_once(ann, ben):
     assert 'class="alert alert-warning flash"' not in ann.text("/")
 
 
+def test_a_message_to_one_stranger_is_not_on_the_page_of_others(ann, site):
+    """All of them get the same page, except who has been told something."""
+    page = site.stranger().get("/")
+    leaving = ann.post("/auth/logout")
+    told = ann.get(leaving.headers["Location"])
+    assert "You have been logged out." in told.text
+    assert told.headers["Cache-Control"] == "no-store"
+    for again in (site.stranger().get("/"), ann.get("/")):
+        assert (again.data, again.headers["ETag"]) == (page.data, page.headers["ETag"])
+
+
+def test_no_form_at_all_is_taken_without_its_token(site, ben):
+    root, parts = site.administrator(), {"<username>": ben.name, "<token>": "abc", "<int:id>": str(ben.id)}
+    rules = [rule.rule for rule in site.app.url_map.iter_rules() if "POST" in rule.methods]
+    assert len(rules) > 25
+    for path in rules:
+        for name, value in parts.items():
+            path = path.replace(name, value)
+        answer = root.open("POST", path)
+        assert (path, answer.status_code) == (path, 400)
+        assert "so nothing has been changed" in answer.text
+
+
 # --- headers ---
 
 
@@ -454,8 +477,16 @@ def test_on_https_cookies_are_for_this_host_and_https_alone(site, ann):
     assert "__Host-flasky=" in page.headers["Set-Cookie"]
     fields = {"csrf_token": token, "email": ann.email, "password": "correct horse 7"}
     answer = client.post("/auth/login", data=fields, base_url="https://blog.example")
-    [cookie] = [text for text in answer.headers.getlist("Set-Cookie") if text.startswith("__Host-session=")]
-    assert "; Secure; HttpOnly; Path=/; SameSite=Lax" in cookie
+    cookies = page.headers.getlist("Set-Cookie") + answer.headers.getlist("Set-Cookie")
+    assert {text.partition("=")[0] for text in cookies} == {
+        "__Host-flasky",
+        "__Host-session",
+        "__Host-device",
+    }
+    for cookie in cookies:
+        assert "; Secure; HttpOnly; " in cookie
+        assert "; Path=/; SameSite=Lax" in cookie
+        assert "Domain" not in cookie
 
 
 def test_gravatar_is_the_only_other_site_and_only_if_it_is_chosen(site, ann):
