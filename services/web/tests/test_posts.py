@@ -4,6 +4,7 @@ import html
 import re
 
 import pytest
+import sqlalchemy as sa
 
 
 @pytest.fixture
@@ -177,6 +178,21 @@ def test_moderation(site, ann, ben, post):
     assert "rude" in site.stranger().text(f"/post/{post}")
 
 
+def test_a_moderator_disables_a_comment_where_it_is_read(site, ben, post):
+    *_, comment = [ben.comment(post, f"number {number}") for number in range(4)]
+    moderator, there = site.moderator(), f"/post/{post}?page=2"
+    for what, other in (("disable", "enable"), ("enable", "disable")):
+        path = f"/moderate/{what}/{comment}?post={post}"
+        page = moderator.text(there)
+        assert f'href="{path}">{what.capitalize()}</a>' in page
+        assert f"/moderate/{other}/" not in page
+        assert "/moderate/" not in ben.text(there)
+        assert f'href="/comment/{comment}">Cancel</a>' in moderator.text(path)
+        answer = moderator.post(path)
+        assert answer.headers["Location"] == f"/comment/{comment}"
+        assert moderator.get(answer.headers["Location"]).headers["Location"] == f"{there}#comment-{comment}"
+
+
 def test_moderation_by_get_only_asks(site, ann, post):
     comment, moderator = ann.comment(post, "fine"), site.moderator()
     for what in ("enable", "disable"):
@@ -199,6 +215,16 @@ def test_a_comment_is_found_on_whatever_page_it_stands(site, ben, post, gone):
         assert f'id="comment-{comment}"' in ben.text(there.partition("#")[0])
     path = f"/comment/{left[0]}"
     assert site.stranger().get(path).headers["Location"] == f"/auth/login?next={path}"
+
+
+def test_a_comment_is_found_while_others_are_being_erased(site, ben, post):
+    """Pages that were full when they were counted may be empty when they are looked at."""
+    comment = ben.comment(post, "still here")
+    with site.parts["posts"].app.app_context():
+        db = site.parts["posts"].app.extensions["sqlalchemy"]
+        db.session.execute(sa.text("UPDATE posts SET comment_count = 50 WHERE id = :id"), {"id": post})
+        db.session.commit()
+    assert ben.get(f"/comment/{comment}").headers["Location"] == f"/post/{post}?page=1#comment-{comment}"
 
 
 def test_what_was_done_to_a_comment_is_said_where_the_comments_are(ben, post):
