@@ -273,6 +273,15 @@ def test_logging_out_ends_the_session_and_not_only_its_cookie(site, ann):
     assert site.internal("/internal/exchange", **kept).status_code == 401
 
 
+def test_whoever_comes_next_at_a_browser_has_nothing_of_the_one_before(ann):
+    before = ann.csrf()
+    ann.submit("/auth/logout")
+    fields = {"csrf_token": before, "email": ann.email, "password": "correct horse 7"}
+    answer = ann.open("POST", "/auth/login", data=fields)
+    assert answer.status_code == 400
+    assert "so nothing has been changed" in answer.text
+
+
 def test_logging_out_by_get_only_asks(site, ann):
     assert 'id="confirm-form"' in ann.text("/auth/logout")
     assert f"Hello, {ann.name}!" in ann.text("/")

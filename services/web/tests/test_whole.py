@@ -287,13 +287,32 @@ def test_what_the_services_tell_the_gateway_goes_on_to_it(ann, site):
     assert ann.post("/auth/sessions", id="all").headers["Identity-Changed"] == str(ann.id)
 
 
+def test_services_learn_for_whom_they_are_asked_and_until_when(site, ann, monkeypatch):
+    """What auth writes into its log, what a page that comes after a write must show, and when to give up."""
+    told = {"X-Forwarded-For": "192.0.2.7", "User-Agent": "A browser", "Await-Events": "posts.x.v1:1"}
+    app, asked = site.parts["posts"].app, []
+
+    def noting(environ, start):
+        asked.append({name: value for name, value in environ.items() if name.startswith("HTTP_")})
+        return app(environ, start)
+
+    monkeypatch.setattr(site.parts["posts"].server, "app", noting)
+    answer = ann.get("/", headers={**told, "X-Deadline-Ms": "900"})
+    heard = next(headers for headers in asked if headers.get("HTTP_AWAIT_EVENTS"))
+    assert told == {name: heard["HTTP_" + name.upper().replace("-", "_")] for name in told}
+    assert heard["HTTP_X_REQUEST_ID"] == answer.headers["X-Request-Id"]
+    assert 0 < int(heard["HTTP_X_DEADLINE_MS"]) <= 900
+
+
 # --- services that are away ---
 
 
 def test_without_social(site, ann, ben):
     post = ben.publish("still here")
     site.parts["social"].stop()
-    page = site.stranger().text(f"/user/{ben.name}")
+    answer = site.stranger().get(f"/user/{ben.name}")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    page = answer.text
     assert "Followers are not available right now" in page
     assert "still here" in page
     assert "still here" in ann.text(f"/post/{post}")
@@ -308,6 +327,7 @@ def test_without_posts(site, ann):
     site.parts["posts"].stop()
     for who in (site.stranger(), ann):
         assert "Posts are not available right now" in who.text("/")
+        assert who.get("/").headers["Cache-Control"] == "no-store"
     page = ann.text(f"/user/{ann.name}")
     assert "Posts are not available right now" in page
     assert "0 blog posts." in page
@@ -334,6 +354,8 @@ def test_without_auth(site, ann):
     stranger = site.stranger()
     assert "reading goes on" in stranger.text("/")
     assert "reading goes on" in stranger.text(f"/user/{ann.name}")
+    for path in (f"/user/{ann.name}", "/explore"):
+        assert stranger.get(path).headers["Cache-Control"] == "no-store"
     assert "People are not available right now" in stranger.text("/explore")
     assert stranger.get("/user/never.seen").status_code == 503
     answer = stranger.post("/auth/login", email="a@example.com", password="x")
