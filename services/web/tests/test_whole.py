@@ -214,7 +214,7 @@ def test_no_form_at_all_is_taken_without_its_token(site, ben):
 def test_every_answer_has_a_strict_policy(site, ann):
     for path in ("/", "/nowhere", "/auth/login", "/robots.txt", "/static/site.css", "/newer?after=1"):
         policy = site.stranger().get(path).headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy
+        assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
         assert "unsafe" not in policy
         assert "http" not in policy
 
