@@ -7,7 +7,7 @@ from tests.system.people import PASSWORD
 
 def says(page: Page, sentence: str) -> None:
     """A flash message, which is not there any more when the page is opened again."""
-    expect(page.locator("#flashes")).to_contain_text(sentence)
+    expect(page.locator("#flashes, #comments + [role=status]").filter(has_text=sentence)).to_be_visible()
 
 
 def titled(page: Page, heading: str) -> None:

@@ -213,6 +213,9 @@ def test_disable_and_enable_a_comment(open_as, crowd):
     expect(reading.locator(".comment")).not_to_contain_text("Something rude")
     entry.get_by_role("button", name="Enable").click()
     expect(entry.get_by_role("button", name="Disable")).to_be_visible()
+    entry.get_by_role("link", name="on this post").click()
+    assert page.url.endswith(f"/post/{post}?page=1#comment-{rude}")
+    expect(page.locator(f"#comment-{rude}")).to_be_in_viewport()
     reading.reload()
     expect(reading.locator(".comment")).to_contain_text("Something rude")
 

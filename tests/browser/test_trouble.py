@@ -98,6 +98,13 @@ def test_white_space_is_not_a_post_and_not_a_comment(open_as, crowd):
         expect(complaint(page, "body")).to_have_text("Please fill in this field.")
 
 
+def test_a_comment_that_is_refused_says_so_where_one_looks(open_as, crowd):
+    """Below the post and all its comments."""
+    page = open_as(crowd.susan, f"/post/{crowd.posts['huge']}")
+    send(page, body=" ")
+    expect(complaint(page, "body")).to_be_in_viewport()
+
+
 def test_two_people_edit_one_post(open_as, member, crowd):
     author = member("torn")
     post = publish(author, "as it was")

@@ -122,6 +122,7 @@ ROUTES = tuple(
         ("/post/<int>",                         "web",     OPTIONAL),
         ("/edit/<int>",                         "web",     OPTIONAL),
         ("/delete/<int>",                       "web",     OPTIONAL),
+        ("/comment/<int>",                      "web",     OPTIONAL),
         ("/comment/<int>/edit",                 "web",     OPTIONAL),
         ("/comment/<int>/delete",               "web",     OPTIONAL),
         ("/moderate",                           "web",     OPTIONAL),

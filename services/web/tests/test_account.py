@@ -147,6 +147,17 @@ def test_an_unconfirmed_account_sees_only_its_own_management(site, ann):
     assert newcomer.get("/static/site.css").status_code == 200
 
 
+def test_who_waits_for_a_mail_sees_where_it_went(site):
+    newcomer = site.newcomer()
+    page = newcomer.text("/auth/unconfirmed")
+    assert f"<b>{newcomer.email}</b>" in page
+    assert 'Is that not your address? <a href="/auth/change-email">' in page
+    token = newcomer.token()
+    site.parts["auth"].stop()
+    answer = newcomer.http.get("/auth/unconfirmed", headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status_code, newcomer.email in answer.text) == (200, False)
+
+
 def test_who_is_not_unconfirmed_has_nothing_to_see_there(site, ann):
     assert ann.get("/auth/unconfirmed").headers["Location"] == "/"
     assert site.stranger().get("/auth/unconfirmed").headers["Location"] == "/"
@@ -252,6 +263,22 @@ def test_ending_the_session_one_is_in_is_logging_out(ann):
     item = next(part for part in page.split("<li ") if "This one." in part)
     sid = re.search(r'name="id" value="([0-9a-f]+)"', item)[1]
     assert "You have been logged out." in ann.submit("/auth/sessions", id=sid)
+
+
+def test_logging_out_ends_the_session_and_not_only_its_cookie(site, ann):
+    kept = {"kind": "session", "session": ann.http.get_cookie("session").value}
+    assert site.internal("/internal/exchange", **kept).status_code == 200
+    ann.submit("/auth/logout")
+    assert site.internal("/internal/exchange", **kept).status_code == 401
+
+
+def test_whoever_comes_next_at_a_browser_has_nothing_of_the_one_before(ann):
+    before = ann.csrf()
+    ann.submit("/auth/logout")
+    fields = {"csrf_token": before, "email": ann.email, "password": "correct horse 7"}
+    answer = ann.open("POST", "/auth/login", data=fields)
+    assert answer.status_code == 400
+    assert "so nothing has been changed" in answer.text
 
 
 def test_logging_out_by_get_only_asks(site, ann):

@@ -4,6 +4,7 @@ import html
 import re
 
 import pytest
+import sqlalchemy as sa
 
 
 @pytest.fixture
@@ -162,9 +163,9 @@ def test_moderation(site, ann, ben, post):
     page = moderator.text("/moderate")
     assert "<title>Flasky - Comment Moderation</title>" in page
     assert "something <em>rude</em>" in page
-    assert f'href="/post/{post}?page=-1#comment-{comment}">on this post</a>' in page
+    assert f'href="/comment/{comment}">on this post</a>' in page
     answer = moderator.post(f"/moderate/disable/{comment}?page=2")
-    assert answer.headers["Location"] == "/moderate?page=2"
+    assert answer.headers["Location"] == f"/moderate?page=2#comment-{comment}"
     for who in (site.stranger(), ben, moderator):
         shown = who.text(f"/post/{post}")
         assert "This comment has been disabled by a moderator." in shown
@@ -177,6 +178,21 @@ def test_moderation(site, ann, ben, post):
     assert "rude" in site.stranger().text(f"/post/{post}")
 
 
+def test_a_moderator_disables_a_comment_where_it_is_read(site, ben, post):
+    *_, comment = [ben.comment(post, f"number {number}") for number in range(4)]
+    moderator, there = site.moderator(), f"/post/{post}?page=2"
+    for what, other in (("disable", "enable"), ("enable", "disable")):
+        path = f"/moderate/{what}/{comment}?post={post}"
+        page = moderator.text(there)
+        assert f'href="{path}">{what.capitalize()}</a>' in page
+        assert f"/moderate/{other}/" not in page
+        assert "/moderate/" not in ben.text(there)
+        assert f'href="/comment/{comment}">Cancel</a>' in moderator.text(path)
+        answer = moderator.post(path)
+        assert answer.headers["Location"] == f"/comment/{comment}"
+        assert moderator.get(answer.headers["Location"]).headers["Location"] == f"{there}#comment-{comment}"
+
+
 def test_moderation_by_get_only_asks(site, ann, post):
     comment, moderator = ann.comment(post, "fine"), site.moderator()
     for what in ("enable", "disable"):
@@ -184,6 +200,55 @@ def test_moderation_by_get_only_asks(site, ann, post):
         assert moderator.get(f"/moderate/{what}/999999").status_code == 404
         assert moderator.post(f"/moderate/{what}/999999").status_code == 404
     assert "fine" in moderator.text(f"/post/{post}")
+
+
+@pytest.mark.parametrize("gone", [[], [0, 4, 5]], ids=["all", "some are gone"])
+def test_a_comment_is_found_on_whatever_page_it_stands(site, ben, post, gone):
+    said = [ben.comment(post, f"comment {number}") for number in range(11)]
+    for number in gone:
+        ben.submit(f"/comment/{said[number]}/delete")
+        assert ben.get(f"/comment/{said[number]}").status_code == 404
+    left = [comment for number, comment in enumerate(said) if number not in gone]
+    for number, comment in enumerate(left):
+        there = ben.get(f"/comment/{comment}").headers["Location"]
+        assert there == f"/post/{post}?page={number // 3 + 1}#comment-{comment}"
+        assert f'id="comment-{comment}"' in ben.text(there.partition("#")[0])
+    path = f"/comment/{left[0]}"
+    assert site.stranger().get(path).headers["Location"] == f"/auth/login?next={path}"
+
+
+def test_a_comment_is_found_while_others_are_being_erased(site, ben, post):
+    """Pages that were full when they were counted may be empty when they are looked at."""
+    comment = ben.comment(post, "still here")
+    with site.parts["posts"].app.app_context():
+        db = site.parts["posts"].app.extensions["sqlalchemy"]
+        db.session.execute(sa.text("UPDATE posts SET comment_count = 50 WHERE id = :id"), {"id": post})
+        db.session.commit()
+    assert ben.get(f"/comment/{comment}").headers["Location"] == f"/post/{post}?page=1#comment-{comment}"
+
+
+def test_what_was_done_to_a_comment_is_said_where_the_comments_are(ben, post):
+    answer = ben.post(f"/post/{post}", body="read me")
+    page = ben.text(answer.headers["Location"])
+    comment = re.search(r'id="comment-(\d+)"', page)[1]
+    assert answer.headers["Location"] == f"/post/{post}?page=-1#comment-{comment}"
+    changed = ben.submit(f"/comment/{comment}/edit", body="read me, please")
+    for shown, said in ((page, "has been published."), (changed, "has been updated.")):
+        assert shown.count("Your comment " + said) == 1
+        assert shown.index('id="comments"') < shown.index(said)
+    assert f'action="/post/{post}#comment-form"' in ben.post(f"/post/{post}", body="").text
+
+
+def test_a_comment_that_is_refused_leaves_one_on_the_page_that_one_read(ben, post):
+    *_, last = [ben.comment(post, f"comment {number}") for number in range(4)]
+    action = f"/post/{post}?page=2"
+    for page in (
+        ben.text(action),
+        ben.post(action, body="").text,
+        ben.post(action, body="x", preview="1").text,
+    ):
+        assert f'action="{action}#comment-form"' in page
+        assert f'id="comment-{last}"' in page
 
 
 @pytest.mark.parametrize("path", ["/moderate", "/moderate/enable/1", "/moderate/disable/1"])
@@ -194,8 +259,20 @@ def test_who_may_moderate(site, ann, path):
 
 
 def test_a_moderator_deletes_comments_of_others(site, ann, post):
-    comment = ann.comment(post, "bad")
-    assert "The comment has been deleted." in site.moderator().submit(f"/comment/{comment}/delete")
+    comment, moderator = ann.comment(post, "bad"), site.moderator()
+    path = f"/comment/{comment}/delete?moderate=1"
+    assert f'href="{path}"' in moderator.text("/moderate")
+    asked = moderator.text(path)
+    assert re.search(r"<blockquote[^>]*>bad</blockquote>", asked)
+    assert 'href="/moderate?page=1">Cancel' in asked
+    answer = moderator.post(path)
+    assert answer.headers["Location"] == "/moderate?page=1"
+    assert "The comment has been deleted." in moderator.text("/moderate")
+
+
+def test_nobody_else_is_led_to_moderation(ann, post):
+    path = f"/comment/{ann.comment(post, 'mine')}/delete?moderate=1"
+    assert ann.post(path).headers["Location"] == f"/post/{post}?page=1#comments"
 
 
 def test_long_posts_are_shown_and_not_kept(site, ann):

@@ -135,6 +135,19 @@ def test_a_button_alone_has_nothing_to_keep(ann, ben):
     assert "reload that page" in answer.text
 
 
+def test_a_text_outlives_logging_out_in_another_tab(ann):
+    """The other tab has ended what the form's token belongs to, too."""
+    token = ann.csrf()
+    ann.submit("/auth/logout")
+    answer = ann.open("POST", "/", data={"csrf_token": token, "body": "a long text"})
+    assert answer.status_code == 403
+    assert '<h1 class="page-title">Please log in again</h1>' in answer.text
+    assert "a long text</textarea>" in answer.text
+    token = TOKEN.findall(answer.text)[-1]
+    ann.log_in()
+    assert ann.open("POST", "/", data={"csrf_token": token, "body": "a long text"}).status_code == 303
+
+
 def test_a_profile_that_was_typed_outlives_its_session(site):
     fields = {"name": "Ann", "location": "Bonn", "about_me": "a long text", "shown": "{}"}
     answer = site.stranger().post("/edit-profile", **fields)
@@ -172,13 +185,36 @@ def test_flashes_are_shown_once(ann, ben):
     assert 'class="alert alert-warning flash"' not in ann.text("/")
 
 
+def test_a_message_to_one_stranger_is_not_on_the_page_of_others(ann, site):
+    """All of them get the same page, except who has been told something."""
+    page = site.stranger().get("/")
+    leaving = ann.post("/auth/logout")
+    told = ann.get(leaving.headers["Location"])
+    assert "You have been logged out." in told.text
+    assert told.headers["Cache-Control"] == "no-store"
+    for again in (site.stranger().get("/"), ann.get("/")):
+        assert (again.data, again.headers["ETag"]) == (page.data, page.headers["ETag"])
+
+
+def test_no_form_at_all_is_taken_without_its_token(site, ben):
+    root, parts = site.administrator(), {"<username>": ben.name, "<token>": "abc", "<int:id>": str(ben.id)}
+    rules = [rule.rule for rule in site.app.url_map.iter_rules() if "POST" in rule.methods]
+    assert len(rules) > 25
+    for path in rules:
+        for name, value in parts.items():
+            path = path.replace(name, value)
+        answer = root.open("POST", path)
+        assert (path, answer.status_code) == (path, 400)
+        assert "so nothing has been changed" in answer.text
+
+
 # --- headers ---
 
 
 def test_every_answer_has_a_strict_policy(site, ann):
     for path in ("/", "/nowhere", "/auth/login", "/robots.txt", "/static/site.css", "/newer?after=1"):
         policy = site.stranger().get(path).headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy
+        assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
         assert "unsafe" not in policy
         assert "http" not in policy
 
@@ -251,13 +287,32 @@ def test_what_the_services_tell_the_gateway_goes_on_to_it(ann, site):
     assert ann.post("/auth/sessions", id="all").headers["Identity-Changed"] == str(ann.id)
 
 
+def test_services_learn_for_whom_they_are_asked_and_until_when(site, ann, monkeypatch):
+    """What auth writes into its log, what a page that comes after a write must show, and when to give up."""
+    told = {"X-Forwarded-For": "192.0.2.7", "User-Agent": "A browser", "Await-Events": "posts.x.v1:1"}
+    app, asked = site.parts["posts"].app, []
+
+    def noting(environ, start):
+        asked.append({name: value for name, value in environ.items() if name.startswith("HTTP_")})
+        return app(environ, start)
+
+    monkeypatch.setattr(site.parts["posts"].server, "app", noting)
+    answer = ann.get("/", headers={**told, "X-Deadline-Ms": "900"})
+    heard = next(headers for headers in asked if headers.get("HTTP_AWAIT_EVENTS"))
+    assert told == {name: heard["HTTP_" + name.upper().replace("-", "_")] for name in told}
+    assert heard["HTTP_X_REQUEST_ID"] == answer.headers["X-Request-Id"]
+    assert 0 < int(heard["HTTP_X_DEADLINE_MS"]) <= 900
+
+
 # --- services that are away ---
 
 
 def test_without_social(site, ann, ben):
     post = ben.publish("still here")
     site.parts["social"].stop()
-    page = site.stranger().text(f"/user/{ben.name}")
+    answer = site.stranger().get(f"/user/{ben.name}")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    page = answer.text
     assert "Followers are not available right now" in page
     assert "still here" in page
     assert "still here" in ann.text(f"/post/{post}")
@@ -272,6 +327,7 @@ def test_without_posts(site, ann):
     site.parts["posts"].stop()
     for who in (site.stranger(), ann):
         assert "Posts are not available right now" in who.text("/")
+        assert who.get("/").headers["Cache-Control"] == "no-store"
     page = ann.text(f"/user/{ann.name}")
     assert "Posts are not available right now" in page
     assert "0 blog posts." in page
@@ -285,7 +341,8 @@ def test_without_posts(site, ann):
     assert 'name="preview" value="1"' in looked
     assert "may have arrived" not in looked
     assert "below" not in site.administrator().post("/moderate/disable/1").text
-    assert ann.get("/post/1").status_code == 503
+    gone = ann.get("/post/1?page=2")
+    assert (gone.status_code, 'href="/post/1?page=2">Try again</a>' in gone.text) == (503, True)
     assert ann.get("/newer?after=1").json == {"newer": 0}
     assert site.moderator().get("/moderate").status_code == 200
 
@@ -297,6 +354,8 @@ def test_without_auth(site, ann):
     stranger = site.stranger()
     assert "reading goes on" in stranger.text("/")
     assert "reading goes on" in stranger.text(f"/user/{ann.name}")
+    for path in (f"/user/{ann.name}", "/explore"):
+        assert stranger.get(path).headers["Cache-Control"] == "no-store"
     assert "People are not available right now" in stranger.text("/explore")
     assert stranger.get("/user/never.seen").status_code == 503
     answer = stranger.post("/auth/login", email="a@example.com", password="x")
@@ -439,8 +498,16 @@ def test_on_https_cookies_are_for_this_host_and_https_alone(site, ann):
     assert "__Host-flasky=" in page.headers["Set-Cookie"]
     fields = {"csrf_token": token, "email": ann.email, "password": "correct horse 7"}
     answer = client.post("/auth/login", data=fields, base_url="https://blog.example")
-    [cookie] = [text for text in answer.headers.getlist("Set-Cookie") if text.startswith("__Host-session=")]
-    assert "; Secure; HttpOnly; Path=/; SameSite=Lax" in cookie
+    cookies = page.headers.getlist("Set-Cookie") + answer.headers.getlist("Set-Cookie")
+    assert {text.partition("=")[0] for text in cookies} == {
+        "__Host-flasky",
+        "__Host-session",
+        "__Host-device",
+    }
+    for cookie in cookies:
+        assert "; Secure; HttpOnly; " in cookie
+        assert "; Path=/; SameSite=Lax" in cookie
+        assert "Domain" not in cookie
 
 
 def test_gravatar_is_the_only_other_site_and_only_if_it_is_chosen(site, ann):

@@ -12,7 +12,7 @@ from chassis import problems
 from chassis.problems import Conflict, Invalid, Refusal, TooLarge, TooMany, Unauthenticated, Unavailable
 
 from .showing import show
-from .visitors import SignInFirst, login_address
+from .visitors import NOT_COME_BACK_TO, SignInFirst, login_address, safe_path, visitor
 
 log = logging.getLogger(__name__)
 TITLES = {
@@ -30,7 +30,7 @@ SENTENCES = {
     403: "You may not see this page or do this.",
     404: "There is nothing at this address. It may have been removed, or the link may have a mistake in it.",
     405: "This address exists, but it does not answer this kind of request.",
-    413: "What you sent is larger than this site takes.",
+    413: "What you sent is larger than this site takes. Go back, make it shorter, then send it again.",
     500: "Something went wrong on our side. It has been logged, and we will look at it.",
 }
 NOT_KEPT, NOT_SHOWN = ("csrf_token", "submit", "preview"), ("key", "version", "id", "remember_me", "shown")
@@ -63,7 +63,9 @@ def page(status: int, message: str = "", headers: dict[str, str] | None = None) 
         return problems.answer(status, message or SENTENCES.get(status, HTTPStatus(status).phrase), headers)
     title = TITLES.get(status) or HTTPStatus(status).phrase
     said = SENTENCES.get(status) or message or problems.SENTENCES.get(status, "")
-    response = show("error.html", status, title=title, message=said)
+    soon = request.method == "GET" and status in (429, 503)
+    again = safe_path(request.full_path.rstrip("?")) if soon else ""
+    response = show("error.html", status, title=title, message=said, again=again)
     response.headers.update(headers or {})
     return response
 
@@ -76,7 +78,9 @@ def typed() -> dict[str, str]:
     return fields if worth and len(fields) <= MOST_KEPT and not ONE_TIME & fields.keys() else {}
 
 
-def kept(status: int, message: str, below: str, headers: dict[str, str] | None = None) -> Response:
+def kept(
+    status: int, message: str, below: str, headers: dict[str, str] | None = None, title: str = ""
+) -> Response:
     """A page with what was typed, in a form that sends it again; never a password. `below` says so."""
     fields = typed()
     if not wants_page() or not fields:
@@ -84,13 +88,15 @@ def kept(status: int, message: str, below: str, headers: dict[str, str] | None =
     entered = any("password" in name for name in fields)
     said = f"{message} {below} {PASSWORDS}" if entered else f"{message} {below}"
     shown: dict[str, Any] = {"not_shown": NOT_SHOWN, "target": request.full_path, "code": status}
-    title = TITLES.get(status) or HTTPStatus(status).phrase
+    title = title or TITLES.get(status) or HTTPStatus(status).phrase
     response = show("kept.html", status, title=title, message=said, fields=fields, **shown)
     response.headers.update(headers or {})
     return response
 
 
 def _csrf(error: CSRFError) -> Response:
+    if visitor() is None and request.endpoint not in NOT_COME_BACK_TO:
+        return _sign_in_first(error)  # who logs out, in another tab perhaps, loses the secret of these forms
     if typed():
         return kept(400, EXPIRED, CHECK)
     if any("password" in name or name in ONE_TIME for name in request.form):
@@ -103,7 +109,7 @@ def _sign_in_first(_: Exception) -> Response:
     if request.method in ("GET", "HEAD") or not typed():
         flash("Please log in to access this page.")
         return redirect(login_address(), 302 if request.method in ("GET", "HEAD") else 303)  # type: ignore[return-value]
-    return kept(403, SIGNED_OUT, COME_BACK)
+    return kept(403, SIGNED_OUT, COME_BACK, title="Please log in again")
 
 
 def _refused(error: Refusal) -> Response:

@@ -5,7 +5,7 @@ from flask import Blueprint, Response, request
 from chassis.access import public
 from chassis.problems import Conflict, Invalid, Refusal
 
-from ..clients import auth
+from ..clients import auth, maybe
 from ..forms import (
     ChangeEmailForm,
     ChangePasswordForm,
@@ -85,7 +85,8 @@ def unconfirmed() -> Response:
     actor = visitor()
     if actor is None or actor.confirmed:
         return onward("/")
-    return show("auth/unconfirmed.html", form=ConfirmForm())
+    account = maybe(auth.me)
+    return show("auth/unconfirmed.html", form=ConfirmForm(), email=account.email if account else "")
 
 
 @pages.route("/change-password", methods=["GET", "POST"])

@@ -37,13 +37,15 @@ def disable(id: int) -> Response:
 
 
 def _set(id: int, disabled: bool) -> Response:
-    """COM-14: the moderator comes back to the same page of the list."""
-    back = f"/moderate?page={asked_page()}"
+    """COM-14: the moderator comes back to the same page of the list, and to the same comment; or to its post,
+    if that is where the moderator has read it.
+    """
+    back = f"/comment/{id}" if "post" in request.args else f"/moderate?page={asked_page()}#comment-{id}"
     if request.method == "POST":
         posts.disable(id, disabled)
         return onward(back)
-    posts.comment(id)
+    shown = posts.comment(id).comment
     if disabled:
         text = "Nobody will see the text of this comment, only that it was disabled."
-        return question("Disable Comment", text, "Disable", back, danger=True)
+        return question("Disable Comment", text, "Disable", back, danger=True, about=shown.body)
     return question("Enable Comment", "Everybody will see the text of this comment again.", "Enable", back)

@@ -1,5 +1,7 @@
 """One post with its comments: reading, commenting, changing, deleting."""
 
+from bisect import bisect_right
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -15,10 +17,11 @@ from ..forms import CommentForm, ConfirmForm, EditCommentForm, EditForm
 from ..pager import Pager, asked_page, last_page
 from ..showing import show
 from ..visitors import Permission, may, me, members, needs
-from .steps import onward, question
+from .steps import COMMENTS, onward, question
 
 COMMENT, MODERATE, ADMIN = Permission.COMMENT, Permission.MODERATE, Permission.ADMIN
 LAST = "-1"
+NEVER = datetime.max.replace(tzinfo=UTC), 0
 pages = Blueprint("posts", __name__)
 
 
@@ -32,12 +35,12 @@ def post(id: int) -> Response:
         if "preview" in request.form:
             return _post(id, form, preview=posts.preview(form.body.data or "", "comment"))
         try:
-            posts.comment_on(id, form.body.data or "", form.once)
+            said = posts.comment_on(id, form.body.data or "", form.once)
         except SentAlready as refusal:
             form.renew(refusal)
             return _post(id, form, refusal.status)
-        to, draft = f"/post/{id}?page=-1#comments", f"comment-{me().id}-{id}"
-        return onward(to, "Your comment has been published.", sent=draft)
+        to, draft = f"/post/{id}?page=-1#comment-{said.id}", f"comment-{me().id}-{id}"
+        return onward(to, "Your comment has been published.", sent=draft, at=COMMENTS)
     return _post(id, form, status=400 if request.method == "POST" else 200)
 
 
@@ -93,7 +96,32 @@ def delete(id: int) -> Response:
         posts.remove(id)
         return onward("/", "The post has been deleted.")
     text = "The post and its comments will be gone for everybody. This cannot be undone."
-    return question("Delete Post", text, "Delete", back=f"/post/{id}", danger=True)
+    return question("Delete Post", text, "Delete", back=f"/post/{id}", danger=True, about=shown.body)
+
+
+@pages.get("/comment/<int:id>")
+@members()
+def comment(id: int) -> Response:
+    """Leads to where a comment stands."""
+    said = posts.comment(id).comment
+    return onward(f"/post/{said.post_id}?page={_page_of(said)}#comment-{id}")
+
+
+def _page_of(said: Comment) -> int:
+    """Comments stand in the order of time, so that each page that is looked at rules out half of the rest."""
+    count = posts.comments_on(said.post_id, 1).count
+    later = range(2, last_page(count, settings.comments_per_page) + 1)
+    return 1 + bisect_right(later, _place(said), key=lambda page: _beginning(said.post_id, page))
+
+
+def _beginning(post: int, page: int) -> tuple[datetime, int]:
+    """The place of a page's first comment; a page that has become empty begins after all of them."""
+    found = posts.comments_on(post, page).items
+    return _place(found[0]) if found else NEVER
+
+
+def _place(said: Comment) -> tuple[datetime, int]:
+    return said.timestamp, said.id
 
 
 @pages.route("/comment/<int:id>/edit", methods=["GET", "POST"])
@@ -116,7 +144,8 @@ def edit_comment(id: int) -> Response:
     except Conflict as conflict:
         form.version.data = tag
         return show("edit_comment.html", 409, conflict=conflict.message, **context)
-    return onward(back, "Your comment has been updated.", sent=f"edit-comment-{me().id}-{id}")
+    draft = f"edit-comment-{me().id}-{id}"
+    return onward(back, "Your comment has been updated.", sent=draft, at=COMMENTS)
 
 
 @pages.route("/comment/<int:id>/delete", methods=["GET", "POST"])
@@ -125,8 +154,10 @@ def delete_comment(id: int) -> Response:
     shown = posts.comment(id).comment
     _own_or(shown.author.id, MODERATE)
     back = f"/post/{shown.post_id}?page={asked_page()}#comments"
+    if may(MODERATE) and "moderate" in request.args:
+        back = f"/moderate?page={asked_page('moderate')}"
     if ConfirmForm().validate_on_submit():
         posts.remove_comment(id)
-        return onward(back, "The comment has been deleted.")
+        return onward(back, "The comment has been deleted.", at=COMMENTS)
     text = "The comment will be gone for everybody. This cannot be undone."
-    return question("Delete Comment", text, "Delete", back=back, danger=True)
+    return question("Delete Comment", text, "Delete", back=back, danger=True, about=shown.body)

@@ -1,5 +1,7 @@
 """What many pages do: lead on after a form, ask with one button, say in a form what was refused."""
 
+from typing import Any
+
 from flask import Response, flash, redirect, request
 
 from chassis.problems import Refusal, Unauthenticated
@@ -9,27 +11,34 @@ from ..showing import show
 
 LOGIN = "/auth/login"
 DRAFT_SECONDS = 60
+COMMENTS = "comments"
 
 
-def onward(path: str, message: str = "", sent: str = "") -> Response:
+def onward(path: str, message: str = "", sent: str = "", at: str = "message") -> Response:
     """After a form: the next page is read with GET (WEB-04), and may begin with a message.
 
     Args:
         sent: name of the draft that the editor's script may drop now, because its text has arrived.
+        at: COMMENTS, if the page opens there: its beginning, with other messages, is out of sight then.
     """
     if message:
-        flash(message)
+        flash(message, at)
     response: Response = redirect(path, 303 if request.method == "POST" else 302)  # type: ignore[assignment]
     if sent:
         response.set_cookie("sent", sent, DRAFT_SECONDS, samesite="Lax")
     return response
 
 
-def question(title: str, text: str, button: str, back: str = "/", *, danger: bool = False) -> Response:
-    """Nothing changes by GET (decision 9): a page with one button that posts to the same address."""
-    return show(
-        "confirm.html", title=title, text=text, button=button, back=back, danger=danger, form=ConfirmForm()
-    )
+def question(
+    title: str, text: str, button: str, back: str = "/", *, danger: bool = False, about: str | None = ""
+) -> Response:
+    """Nothing changes by GET (decision 9): a page with one button that posts to the same address.
+
+    Args:
+        about: what somebody wrote, so that one sees whether it is the right one.
+    """
+    asked: dict[str, Any] = {"title": title, "text": text, "button": button, "about": about}
+    return show("confirm.html", **asked, back=back, danger=danger, form=ConfirmForm())
 
 
 def told(form: Form, refusal: Refusal) -> int:

@@ -232,7 +232,20 @@ function dropSentDraft() {
   try { localStorage.removeItem(`draft:${sent[1]}`); } catch { /* as above */ }
 }
 
+// The place of a picture that does not come stays plain; a program that makes pictures may be away.
+const PLAIN = "data:image/svg+xml,%3csvg xmlns='http://www.w3.org/2000/svg'/%3e";
+
+function lost({ target }) {
+  if (target.matches("img.avatar") && target.src !== PLAIN) target.src = PLAIN;
+}
+
+document.addEventListener("error", lost, true);
+document.querySelectorAll("img.avatar").forEach((picture) => {
+  if (picture.complete && !picture.naturalWidth) lost({ target: picture });
+});
+
 dropSentDraft();
+
 // A passkey: the browser is asked, and its answer goes into the form as JSON (WebAuthn, level 3).
 const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
 const letters = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
