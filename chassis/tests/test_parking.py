@@ -5,7 +5,7 @@ import time
 
 import pytest
 import sqlalchemy as sa
-from shop.app import MADE, Box, db
+from shop.app import MADE, Box, Seen, db
 
 from chassis import forgetting, inbox
 from chassis.bus import Delivery
@@ -122,6 +122,70 @@ def test_a_watermark_that_cannot_be_kept_is_dropped(shop, subject, as_of):
 def test_a_watermark_of_a_source_with_a_long_name_is_dropped(shop):
     shop.receive("shop.watermark.v1", "s" * 51, 0, {"as_of": TODAY})
     assert shop.parked() == []
+
+
+def test_the_name_of_a_type_may_be_longer_than_what_is_kept_of_it(shop):
+    long = "x" * 200
+    arrive(shop, event(type=long), Delivery(long, b"not JSON"), event())
+    assert [row["type"] for row in shop.parked()] == [long[:100]] * 2
+    assert labels(shop) == {"box"}
+
+
+def test_a_watermark_that_the_bus_gave_up_is_dropped(shop):
+    shop.receive("shop.watermark.v1", "shop", 0, {"as_of": TODAY}, dead="given up")
+    assert shop.parked() == []
+
+
+def test_what_is_not_due_is_not_tried(shop):
+    """Not even together with what is."""
+    for number in (1, 2):
+        shop.receive(MADE, number, 1, {"id": number, "label": "poison"})
+    first, _ = shop.parked()
+    with shop.app.app_context():
+        db.session.execute(
+            sa.update(db.parked).where(db.parked.c.id == first["id"]).values(next_try_at=now())
+        )
+        db.session.commit()
+    inbox.retry_due(shop.app)
+    assert [row["tries"] for row in shop.parked()] == [2, 1]
+
+
+def test_a_try_finds_what_others_have_written_since_the_one_before(shop, monkeypatch):
+    """Between two tries of one round a newer state has come; the older one is late now."""
+    entries, retry = shop.app.extensions["consumers"]._entries, inbox.retry
+    kept = entries[MADE]
+    fails(shop, monkeypatch, lambda _: 1 / 0)
+    for version in (1, 2):
+        shop.receive(MADE, 1, version, {"id": 1, "label": f"version {version}"})
+    monkeypatch.setitem(entries, MADE, kept)
+    tried = []
+
+    def in_between(row):
+        if tried:
+            with db.engine.begin() as connection:
+                connection.execute(sa.update(Seen.__table__).values(label="newest", version=9))
+        tried.append(row["id"])
+        return retry(row)
+
+    monkeypatch.setattr(inbox, "retry", in_between)
+    shop.try_again()
+    with shop.app.app_context():
+        assert [dict(row) for row in db.rows(sa.select(Seen.label, Seen.version))] == [
+            {"label": "newest", "version": 9}
+        ]
+    assert len(tried) == 2
+
+
+def parked_metric(shop):
+    lines = shop.anonymous().get("/metrics").text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("events_parked "))
+
+
+def test_what_still_has_a_try_waits_for_nobody(shop):
+    shop.receive(MADE, 1, 1, {"id": 1, "label": "poison"})
+    assert parked_metric(shop) == 0
+    shop.try_again()
+    assert parked_metric(shop) == 1
 
 
 def test_slow_tries_stop_now_and_then_so_that_the_worker_is_not_taken_for_hanging(shop, monkeypatch):

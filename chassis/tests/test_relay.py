@@ -76,6 +76,24 @@ def test_a_watermark_says_no_more_than_was_looked_at(shop, monkeypatch):
     assert [event.data["as_of"] <= iso(looked[0]) for event in bus.took] == [True]
 
 
+def recorded(shop):
+    lines = shop.anonymous().get("/metrics").text.splitlines()
+    name = f'events_recorded_total{{type="{MADE}"}}'
+    return sum(float(line.split()[1]) for line in lines if line.startswith(name))
+
+
+def test_what_was_taken_back_is_neither_sent_nor_counted(shop):
+    before = recorded(shop)
+    with shop.app.app_context():
+        for _ in range(3):
+            outbox.add(MADE, 1, 1, BoxState(id=1, label="never"))
+            db.session.rollback()
+        outbox.add(MADE, 2, 1, BoxState(id=2, label="box"))
+        db.session.commit()
+    assert recorded(shop) == before + 1
+    assert [event.subject for event in shop.outbox()] == ["2"]
+
+
 @pytest.fixture
 def working(shop):
     """The worker of a shop whose queue there is."""

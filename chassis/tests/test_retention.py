@@ -75,6 +75,20 @@ def test_removing_many_takes_small_bites(shop, monkeypatch):
     assert gone == [50] * 12 + [0]
 
 
+def test_removing_very_many_goes_on_the_next_time(shop, monkeypatch):
+    """A worker that is silent for long would be taken for hanging."""
+    monkeypatch.setattr(retention, "BATCH", 50)
+    monkeypatch.setattr(retention, "AT_A_TIME", 0)
+    only = [kept(shop, "inbox")]
+    monkeypatch.setattr(retention, "keeps", lambda _: only)
+    after(shop, "inbox", 10)
+    left = []
+    for _ in range(5):
+        retention.forget_old(shop.app)
+        left.append(count(shop.app, db.inbox))
+    assert left == [550, 500, 450, 420, 420]
+
+
 def test_an_event_again_after_its_id_was_forgotten_changes_nothing(shop):
     """Why a week is enough for the inbox: versions protect."""
     id = shop.receive(MADE, 1, 1, {"id": 1, "label": "old"})
