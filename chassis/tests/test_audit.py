@@ -94,6 +94,8 @@ CORRUPTIONS = {
     "another text at the same version": "UPDATE seen SET label = 'wrong' WHERE id = 3",
     "a version ahead of the owner's": "UPDATE seen SET label = 'wrong', version = 99 WHERE id = 3",
     "a version behind the owner's": "UPDATE seen SET label = 'wrong', version = 0 WHERE id = 3",
+    "the right text at a version ahead": "UPDATE seen SET version = 99 WHERE id = 3",
+    "the right text at a version behind": "UPDATE seen SET version = 0 WHERE id = 3",
     "a missing row": "DELETE FROM seen WHERE id = 3",
     "the last row missing": "DELETE FROM seen WHERE id = 10",
     "a row that the owner does not know": "INSERT INTO seen VALUES (77, 'ghost', 1, 0)",
@@ -146,6 +148,7 @@ def test_what_cannot_be_repaired_is_left_and_said(stocked, monkeypatch):
     handled_by(stocked, monkeypatch, lambda event: None)
     done = run(stocked)
     assert (done.exit_code, "2 rows are not as their owners hold them" in done.output) == (1, True)
+    assert list(passes(stocked)) == ["alike"], "nobody may think that the other copy is right"
 
 
 # What is not drift ------------------------------------------------------------------------------------
@@ -322,6 +325,16 @@ def test_a_copy_that_was_lost_waits_once_for_news_and_not_at_every_page(stocked)
     assert seen(stocked) == {}, "what is missing may be on its way"
     caught_up(stocked, now())
     go_on(stocked, auditor)
+    assert seen(stocked) == boxes(stocked)
+
+
+def test_very_many_rows_that_nobody_owns_are_found_in_one_pass(stocked):
+    stocked.app.extensions["settings"].audit_page = 2
+    ghosts = ", ".join(f"({id}, 'ghost', 1, 0)" for id in range(100, 130))
+    sql(stocked, f"INSERT INTO seen VALUES {ghosts}")
+    auditor = Auditor()
+    while not passes(stocked).get("seen boxes", {}).get("finished_at"):
+        steps(stocked, 1, auditor)
     assert seen(stocked) == boxes(stocked)
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import sqlalchemy as sa
-from shop.app import MADE, Box, Seen, db
+from shop.app import MADE, Box, db
 
 from chassis import forgetting, inbox
 from chassis.bus import Delivery
@@ -148,32 +148,6 @@ def test_what_is_not_due_is_not_tried(shop):
         db.session.commit()
     inbox.retry_due(shop.app)
     assert [row["tries"] for row in shop.parked()] == [2, 1]
-
-
-def test_a_try_finds_what_others_have_written_since_the_one_before(shop, monkeypatch):
-    """Between two tries of one round a newer state has come; the older one is late now."""
-    entries, retry = shop.app.extensions["consumers"]._entries, inbox.retry
-    kept = entries[MADE]
-    fails(shop, monkeypatch, lambda _: 1 / 0)
-    for version in (1, 2):
-        shop.receive(MADE, 1, version, {"id": 1, "label": f"version {version}"})
-    monkeypatch.setitem(entries, MADE, kept)
-    tried = []
-
-    def in_between(row):
-        if tried:
-            with db.engine.begin() as connection:
-                connection.execute(sa.update(Seen.__table__).values(label="newest", version=9))
-        tried.append(row["id"])
-        return retry(row)
-
-    monkeypatch.setattr(inbox, "retry", in_between)
-    shop.try_again()
-    with shop.app.app_context():
-        assert [dict(row) for row in db.rows(sa.select(Seen.label, Seen.version))] == [
-            {"label": "newest", "version": 9}
-        ]
-    assert len(tried) == 2
 
 
 def parked_metric(shop):

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -149,6 +150,43 @@ def test_parked_events_of_a_forgotten_person_count_as_handled(shop):
     assert shop.parked() == []
     with shop.app.app_context():
         assert db.value(sa.select(db.inbox.c.event_id)) == "e1"
+
+
+def test_a_parked_event_that_was_handled_all_the_same_keeps_nobody_from_being_forgotten(shop):
+    """As when the bus gives it up between the commit and the acknowledgement."""
+    id = shop.receive(MADE, 1, 1, {"id": 1, "label": "box"}, about=5)
+    shop.receive(MADE, 1, 1, {"id": 1, "label": "box"}, id=id, about=5, dead="given up")
+    assert [row["event_id"] for row in shop.parked()] == [id]
+    assert forget(shop, 5)
+    assert shop.parked() == []
+
+
+def on_disk(shop):
+    """The database as its file has it, where it is a file."""
+    url = sa.make_url(shop.app.extensions["settings"].database_url)
+    path = Path(url.database)
+    return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*") if file.is_file())
+
+
+def test_words_of_a_forgotten_person_leave_the_file(shop):
+    said(shop, 5, "very private words")
+    shop.outbox()
+    assert forget(shop, 5)
+    with shop.app.app_context():
+        retention.overwrite(shop.app)
+    assert b"very private words" not in on_disk(shop)
+    assert not list(Path(shop.app.extensions["settings"].data).glob("*.erased"))
+
+
+def test_words_whose_time_is_over_leave_the_file(shop):
+    shop.receive(MADE, 1, 1, {"id": 1, "label": "poison", "more": "very private words"})
+    shop.try_again()
+    shop.app.extensions["settings"].keep_parked_days = 0
+    with shop.app.app_context():
+        retention.forget_old(shop.app)
+        retention.overwrite(shop.app)
+    assert shop.parked() == []
+    assert b"very private words" not in on_disk(shop)
 
 
 def test_answers_of_a_forgotten_person_go_and_others_stay(shop):

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from chassis.audit import owners
 from chassis.events import now
 from chassis.testing.service import served
 from services.auth.tests import states as auth_states
@@ -131,6 +132,28 @@ def test_whatever_is_wrong_with_a_copy_is_found_and_repaired(world, copy):
         for name, before in right.items():
             assert rows(door, name) == before, f"{corruption}: {repaired.output}"
         assert audit(door, "--dry-run").exit_code == 0
+
+
+def test_a_part_that_is_newer_is_kept_when_another_part_is_repaired(world, monkeypatch):
+    """A card's text is wrong; meanwhile a comment was written, and news of it have come."""
+    posts, social = world["posts"], world["social"]
+    assert sql(social, "UPDATE cards SET body = 'forged' WHERE id = 1")
+    page, asked = owners.page, []
+
+    def answer(copy, *given):
+        told = page(copy, *given)
+        asked.append(copy.name)
+        if asked.count("cards") == 2 and asked[-1] == "cards":
+            a_comment(posts, {"id": 1}, by="cleo")
+            deliver(world, to="social")
+        return told
+
+    monkeypatch.setattr(owners, "page", answer)
+    assert audit(social).exit_code == 0
+    monkeypatch.undo()
+    [card] = [row for row in rows(social, "cards") if row[0] == 1]
+    assert (card[2], card[7]) == ("post 1", 2)
+    assert audit(social, "--dry-run").exit_code == 0
 
 
 @pytest.mark.parametrize("service", OWNED)

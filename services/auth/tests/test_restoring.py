@@ -129,6 +129,27 @@ def test_who_was_removed_since_does_not_come_back_and_gets_no_second_receipt(
     assert len(receipts(auth, email_of("susan"))) == 1
 
 
+def test_who_was_gone_before_the_backup_is_not_removed_again(auth, restore, journal):
+    id = auth.person("susan")
+    remove_me(auth, "susan")
+    finish(auth, id)
+    before = auth.rows("removals")
+    restore()()
+    assert (auth.outbox(), auth.rows("removals")) == ([], before)
+
+
+def test_a_removal_that_could_not_be_noted_at_once_is_noted_when_it_is_done(auth, restore, journal):
+    """Its process died between the two, or the disk was full."""
+    id = auth.person("susan")
+    back = restore()
+    remove_me(auth, "susan")
+    journal.unlink()
+    finish(auth, id)
+    lose(auth, journal, "the journal")
+    back()
+    assert [row["id"] for row in auth.rows("users", "removed_at IS NOT NULL")] == [id]
+
+
 def test_journals_beside_this_ones_are_read_as_well(auth, restore, journal):
     """On a cluster each pod writes its own, and those that wrote are gone when a backup is put back."""
     id = auth.person("susan")
