@@ -134,6 +134,19 @@ def test_whatever_is_wrong_with_a_copy_is_found_and_repaired(world, copy):
         assert audit(door, "--dry-run").exit_code == 0
 
 
+def test_somebody_of_whom_auth_knows_nothing_goes_with_their_follows(world):
+    """As when auth was put back to before they came."""
+    social = world["social"]
+    right = rows(social, "people")
+    assert sql(social, "INSERT INTO people (id, username, version) VALUES (77, 'ghost', 3)")
+    for follower, id, followed in (("cleo", 3, 77), ("ghost", 77, 1)):
+        followed = social.as_(follower, 1, id=id).put(f"/api/v1/users/{followed}/follow")
+        assert followed.status_code == 201
+    assert audit(social).exit_code == 0
+    assert rows(social, "people") == right
+    assert [row for row in rows(social, "follows") if 77 in row[:2] and row[3]] == []
+
+
 def test_a_part_that_is_newer_is_kept_when_another_part_is_repaired(world, monkeypatch):
     """A card's text is wrong; meanwhile a comment was written, and news of it have come."""
     posts, social = world["posts"], world["social"]

@@ -10,6 +10,8 @@ import pytest
 from auth import commands
 
 from .states import email_of, link_in, password_of
+from .test_factors import code, with_app
+from .test_factors import finish as finish_sign_in
 from .test_removals import finish, receipts, remove_me
 
 
@@ -82,6 +84,14 @@ def test_a_token_of_somebody_who_is_lost_is_worth_nothing(auth, restore):
     back()
     assert auth.with_token(token).get("/api/v1/users/me").status_code == 401
     assert auth.person("david") > 1_000_000
+
+
+def test_a_sign_in_under_way_is_begun_again(auth, restore):
+    """Its code may have been used since."""
+    begun, app, _ = with_app(auth)
+    restore()()
+    assert finish_sign_in(auth, begun, otp=code(app)).status_code == 400
+    assert finish_sign_in(auth, auth.sign_in("susan"), otp=code(app)).status_code == 201
 
 
 def test_the_gateway_hears_that_everybody_has_changed(auth, restore):
