@@ -113,6 +113,12 @@ def waiting() -> bool:
     return database.row(UNSENT) is not None
 
 
+def all_sent() -> bool:
+    """Whether nothing waits, as the database knows it that is written to: a replica may be behind."""
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        return connection.scalar(UNSENT) is None
+
+
 def _unsent(connection: sa.Connection) -> list[Any]:
     """As they are now; nothing stays locked."""
     with connection:

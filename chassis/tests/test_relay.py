@@ -10,6 +10,7 @@ import chassis.worker
 from chassis import freshness, outbox, snapshots
 from chassis.bus import open_bus
 from chassis.events import Event, iso, now
+from chassis.reading import Driver
 from chassis.testing.polling import eventually
 from chassis.worker import Worker
 
@@ -65,15 +66,30 @@ def test_a_watermark_says_no_more_than_was_looked_at(shop, monkeypatch):
     """What is committed right after the look is not sent yet, and nobody may think so."""
     looked = []
 
-    def waiting():
+    def all_sent():
         looked.append(now())
-        return False
+        return True
 
-    monkeypatch.setattr(freshness, "waiting", waiting)
+    monkeypatch.setattr(freshness, "all_sent", all_sent)
+    assert [event.data["as_of"] <= iso(looked[0]) for event in watermarks(shop)] == [True]
+
+
+def watermarks(shop):
     bus = Hall(f"shop{freshness.WATERMARK}")
     with shop.app.app_context():
         freshness.Teller(shop.app).tell(bus)
-    assert [event.data["as_of"] <= iso(looked[0]) for event in bus.took] == [True]
+    return bus.took
+
+
+def test_a_watermark_does_not_rely_on_a_replica_that_is_behind(shop):
+    """There the outbox is still empty."""
+    say(shop, MADE)
+    behind = sa.create_engine("sqlite://", poolclass=sa.StaticPool, isolation_level="AUTOCOMMIT")
+    db.outbox.create(behind)
+    shop.app.extensions |= {"reader": behind, "driver": Driver(behind, lambda *_: None)}
+    with shop.app.app_context():
+        assert not outbox.waiting()
+    assert watermarks(shop) == []
 
 
 def recorded(shop):
