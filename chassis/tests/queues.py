@@ -31,9 +31,11 @@ def consuming_some(url, handle, queue="shop", types=(MADE,)):
     consume = lambda: open_bus(url).consume(queue, types, handle, stopping, lambda: None)  # noqa: E731
     thread = threading.Thread(target=consume)
     thread.start()
-    yield
-    stopping.set()
-    thread.join(10)
+    try:
+        yield
+    finally:  # a test that fails must end, too
+        stopping.set()
+        thread.join(10)
     assert not thread.is_alive()
 
 

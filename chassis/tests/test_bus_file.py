@@ -82,8 +82,10 @@ def stuck(file):
     with consuming(f"sqlite:///{file}", handle):
         publish(bus, message(1))
         entered.wait(10)
-        yield bus
-        free.set()
+        try:
+            yield bus
+        finally:
+            free.set()
 
 
 def another_consumer(file, until):
