@@ -19,6 +19,7 @@ from .bus import Message, Publisher
 from .database import Database, database
 from .events import Event, iso, new_id, now
 from .metrics import SENT, UNROUTABLE
+from .settings import settings
 from .tables import BigId, Timestamp
 
 log = logging.getLogger(__name__)
@@ -115,7 +116,9 @@ def waiting() -> bool:
 
 def all_sent() -> bool:
     """Whether nothing waits, as the database knows it that is written to: a replica may be behind."""
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    if not settings.database_reader:
+        return not waiting()
+    with database.engine.connect() as connection:
         return connection.scalar(UNSENT) is None
 
 

@@ -87,6 +87,7 @@ def test_a_watermark_does_not_rely_on_a_replica_that_is_behind(shop):
     behind = sa.create_engine("sqlite://", poolclass=sa.StaticPool, isolation_level="AUTOCOMMIT")
     db.outbox.create(behind)
     shop.app.extensions |= {"reader": behind, "driver": Driver(behind, lambda *_: None)}
+    shop.app.extensions["settings"].database_reader = "replica:5432"
     with shop.app.app_context():
         assert not outbox.waiting()
     assert watermarks(shop) == []
