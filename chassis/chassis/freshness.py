@@ -26,7 +26,7 @@ from .access import internal
 from .bus import Message, Publisher
 from .database import database
 from .events import WATERMARK, Event, iso, new_id, now
-from .outbox import waiting
+from .outbox import all_sent
 from .tables import Timestamp
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Teller:
         if time.monotonic() - self._last < EVERY:
             return
         at = now()
-        if waiting():
+        if not all_sent():
             return
         self._last = time.monotonic()
         name = self._app.name

@@ -185,7 +185,6 @@ def _guarded(step: Callable[[], Any]) -> Any:
         database_errors.InterfaceError,
         database_errors.TimeoutError,
     ) as error:
-        database.session.rollback()
         raise Away(f"database: {type(error.__cause__ or error).__name__}") from error
     finally:
         database.session.remove()

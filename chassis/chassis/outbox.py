@@ -19,6 +19,7 @@ from .bus import Message, Publisher
 from .database import Database, database
 from .events import Event, iso, new_id, now
 from .metrics import SENT, UNROUTABLE
+from .settings import settings
 from .tables import BigId, Timestamp
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,14 @@ def relay(app: Flask, publisher: Publisher) -> int:
 def waiting() -> bool:
     """Whether anything is not sent yet, or another relay has it in hand; from a replica, as of just now."""
     return database.row(UNSENT) is not None
+
+
+def all_sent() -> bool:
+    """Whether nothing waits, as the database knows it that is written to: a replica may be behind."""
+    if not settings.database_reader:
+        return not waiting()
+    with database.engine.connect() as connection:
+        return connection.scalar(UNSENT) is None
 
 
 def _unsent(connection: sa.Connection) -> list[Any]:

@@ -1,5 +1,6 @@
 """Audits: a copy is compared with its owner and repaired; nothing newer is undone, nothing late is drift."""
 
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -93,6 +94,8 @@ CORRUPTIONS = {
     "another text at the same version": "UPDATE seen SET label = 'wrong' WHERE id = 3",
     "a version ahead of the owner's": "UPDATE seen SET label = 'wrong', version = 99 WHERE id = 3",
     "a version behind the owner's": "UPDATE seen SET label = 'wrong', version = 0 WHERE id = 3",
+    "the right text at a version ahead": "UPDATE seen SET version = 99 WHERE id = 3",
+    "the right text at a version behind": "UPDATE seen SET version = 0 WHERE id = 3",
     "a missing row": "DELETE FROM seen WHERE id = 3",
     "the last row missing": "DELETE FROM seen WHERE id = 10",
     "a row that the owner does not know": "INSERT INTO seen VALUES (77, 'ghost', 1, 0)",
@@ -145,6 +148,7 @@ def test_what_cannot_be_repaired_is_left_and_said(stocked, monkeypatch):
     handled_by(stocked, monkeypatch, lambda event: None)
     done = run(stocked)
     assert (done.exit_code, "2 rows are not as their owners hold them" in done.output) == (1, True)
+    assert list(passes(stocked)) == ["alike"], "nobody may think that the other copy is right"
 
 
 # What is not drift ------------------------------------------------------------------------------------
@@ -239,6 +243,17 @@ def test_a_row_whose_text_is_newer_than_both_looks_is_not_touched(stocked):
     assert seen(stocked)[3] == ("wrong", 1)
 
 
+def test_a_row_behind_what_the_owner_could_say_is_not_extra(stocked):
+    """News of a box comes before the second answer, whose page has become too full for it."""
+    sql(stocked, "INSERT INTO seen VALUES (12, 'early', 1, 0)")
+    with context(stocked):
+        first = look(stocked, limit=11)
+        assert first.wrong == [12]
+        assert [make(stocked, "box 11"), make(stocked, "early")] == [11, 12]
+        assert second(stocked, first) == {}
+    assert seen(stocked)[12] == ("early", 1)
+
+
 def test_a_step_repairs_no_longer_than_a_worker_may_be_silent(stocked):
     sql(stocked, "UPDATE seen SET label = 'wrong' WHERE id IN (3, 4)")
     with context(stocked):
@@ -313,6 +328,63 @@ def test_a_copy_that_was_lost_waits_once_for_news_and_not_at_every_page(stocked)
     assert seen(stocked) == boxes(stocked)
 
 
+def test_very_many_rows_that_nobody_owns_are_found_in_one_pass(stocked):
+    stocked.app.extensions["settings"].audit_page = 2
+    ghosts = ", ".join(f"({id}, 'ghost', 1, 0)" for id in range(100, 130))
+    sql(stocked, f"INSERT INTO seen VALUES {ghosts}")
+    auditor = Auditor()
+    while not passes(stocked).get("seen boxes", {}).get("finished_at"):
+        steps(stocked, 1, auditor)
+    assert seen(stocked) == boxes(stocked)
+
+
+def lost(shop, page):
+    """Nothing of a copy is left, and nobody knows whether it is on its way."""
+    shop.app.extensions["settings"].audit_page = page
+    sql(shop, "DELETE FROM freshness")
+    sql(shop, "DELETE FROM seen")
+
+
+def test_pages_that_wait_for_news_are_not_ever_more(stocked, monkeypatch):
+    monkeypatch.setattr("chassis.audit.passes.AHEAD", 3)
+    lost(stocked, page=1)
+    auditor = Auditor()
+    steps(stocked, 8, auditor)
+    assert len(auditor._open) == 3
+
+
+def test_news_that_never_come_keep_a_pass_waiting_for_a_while_only(stocked, monkeypatch):
+    monkeypatch.setattr("chassis.audit.passes.PATIENCE", -1)
+    lost(stocked, page=100)
+    steps(stocked, 2)
+    assert passes(stocked)["seen boxes"]["finished_at"]
+
+
+def test_an_owner_that_goes_away_between_two_looks_keeps_only_its_own_copies_waiting(stocked):
+    auditor, settings = Auditor(), stocked.app.extensions["settings"]
+    sql(stocked, "UPDATE seen SET label = 'wrong' WHERE id = 3")
+    steps(stocked, 1, auditor)
+    settings.shop_url = "http://127.0.0.1:9"
+    stocked.app.extensions["owners"].clear()
+    steps(stocked, 2, auditor)
+    assert passes(stocked)["alike"]["finished_at"]
+
+
+def test_counting_again_takes_no_longer_than_a_worker_may_be_silent(stocked, monkeypatch):
+    sql(stocked, "UPDATE seen SET alike = 40")
+    monkeypatch.setattr("chassis.audit.passes.STEP", 0.05)
+    recount = mending.recount
+    monkeypatch.setattr(mending, "recount", lambda *given, **how: time.sleep(0.03) or recount(*given, **how))
+    auditor = Auditor()
+    steps(stocked, 2, auditor)
+    with context(stocked):
+        assert 0 < db.value(sa.select(sa.func.count()).where(Seen.alike == 40)) < 10
+    assert passes(stocked).get("alike") is None, "it comes back to this page"
+    go_on(stocked, auditor)
+    with context(stocked):
+        assert db.value(sa.select(sa.func.sum(Seen.alike))) == 0
+
+
 def test_the_worker_waits_for_an_owner_that_is_away_and_does_the_rest(stocked, monkeypatch):
     auditor, settings = Auditor(), stocked.app.extensions["settings"]
     address, settings.shop_url = settings.shop_url, "http://127.0.0.1:9"
@@ -366,6 +438,14 @@ def test_a_page_says_where_the_next_begins(served):
     assert ([state["subject"] for state in first["states"]], first["next"]) == (["1", "2"], "2")
     assert ([state["subject"] for state in last["states"]], last["next"]) == (["5"], None)
     assert Event.of(first["states"][0]).data == {"id": 1, "label": "box 0"}
+
+
+def test_a_page_is_as_of_a_moment_before_it_was_read(served):
+    """What is committed while it is read may not be in it, and must not be taken for missing."""
+    read = []
+    served.app.extensions["snapshots"][MADE] = lambda *_: read.append(now()) or []
+    told = served.internal().get(f"/internal/snapshots/{MADE}").json
+    assert told["as_of"] <= iso(read[0])
 
 
 def test_a_copy_is_declared_beside_its_handlers():

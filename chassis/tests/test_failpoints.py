@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import uuid
 
 import pytest
 import sqlalchemy as sa
-from shop.app import MADE, PACK, Settings, db
+from shop.app import MADE, PACK, Box, Settings, db
 
 from chassis import failpoints, worker
 from chassis.bus import Delivery
@@ -24,6 +25,11 @@ def armed(shop, tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setattr(failpoints, "_folder", str(folder))
     return folder
+
+
+def boxes(doors):
+    with doors.app.app_context():
+        return [row["label"] for row in db.rows(sa.select(Box.label))]
 
 
 def make(doors):
@@ -94,6 +100,41 @@ def test_a_hanging_worker_becomes_a_fresh_one_that_puts_the_event_aside(shop, mo
     receive(shop.app, [Delivery(MADE, event.to_json())])
     [parked] = shop.parked()
     assert (parked["tries"], parked["reason"]) == (1, "its handler hung; the worker was replaced")
+    shop.try_again()
+    assert (boxes(shop), shop.parked()) == (["box"], []), "the next try is one"
+
+
+@pytest.fixture
+def replaced(monkeypatch):
+    """How often a worker became a fresh one, and with what it was told to put aside."""
+    told = []
+    monkeypatch.delenv("HUNG_EVENTS", raising=False)
+    monkeypatch.setattr(worker.os, "execv", lambda *_: told.append(os.environ.pop("HUNG_EVENTS")))
+    return told
+
+
+@pytest.mark.parametrize("labels", [["box"], ["poison"], ["box", "box"], ["box", "poison"]])
+def test_a_hanging_worker_blames_no_event_that_it_is_done_with(shop, replaced, labels):
+    events = [
+        Event(MADE, str(id), 1, {"id": id, "label": label}, "/shop", f"e{id}", "")
+        for id, label in enumerate(labels, 1)
+    ]
+    receive(shop.app, [Delivery(MADE, event.to_json()) for event in events])
+    hanging = worker.Worker(shop.app)
+    hanging._threads = []
+    hanging._beats = {threading.current_thread().name: -1000.0}
+    hanging._watch()
+    assert replaced == [""]
+
+
+def test_a_worker_one_of_whose_loops_has_ended_becomes_a_fresh_one(shop, replaced):
+    ended = threading.Thread(target=lambda: None, name="relay")
+    ended.start()
+    ended.join()
+    broken = worker.Worker(shop.app)
+    broken._threads = [ended]
+    broken._watch()
+    assert replaced == [""]
 
 
 def test_no_value_of_a_statement_is_in_an_error(shop):

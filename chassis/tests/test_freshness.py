@@ -110,6 +110,17 @@ def test_what_was_noted_ahead_of_time_is_set_right_by_the_next_watermark(shop):
     assert age(shop) >= 3 * 3600
 
 
+def test_of_watermarks_that_come_together_the_newest_counts_in_whatever_order(shop):
+    """Two relays of one service may overtake each other."""
+    marks = []
+    for seconds in (600, 100, 300):
+        at = iso(now() - timedelta(seconds=seconds))
+        event = Event("shop.watermark.v1", "shop", 0, {"as_of": at}, "/shop", f"w{seconds}", at)
+        marks.append(Delivery(event.type, event.to_json()))
+    assert receive(shop.app, marks) == 3
+    assert 100 <= age(shop) < 160
+
+
 def test_the_owner_says_it_only_when_nothing_waits(shop):
     bus, teller = Recorder(), freshness.Teller(shop.app)
     make(shop)

@@ -124,6 +124,44 @@ def test_a_watermark_of_a_source_with_a_long_name_is_dropped(shop):
     assert shop.parked() == []
 
 
+def test_the_name_of_a_type_may_be_longer_than_what_is_kept_of_it(shop):
+    long = "x" * 200
+    arrive(shop, event(type=long), Delivery(long, b"not JSON"), event())
+    assert [row["type"] for row in shop.parked()] == [long[:100]] * 2
+    assert labels(shop) == {"box"}
+
+
+def test_a_watermark_that_the_bus_gave_up_is_dropped(shop):
+    shop.receive("shop.watermark.v1", "shop", 0, {"as_of": TODAY}, dead="given up")
+    assert shop.parked() == []
+
+
+def test_what_is_not_due_is_not_tried(shop):
+    """Not even together with what is."""
+    for number in (1, 2):
+        shop.receive(MADE, number, 1, {"id": number, "label": "poison"})
+    first, _ = shop.parked()
+    with shop.app.app_context():
+        db.session.execute(
+            sa.update(db.parked).where(db.parked.c.id == first["id"]).values(next_try_at=now())
+        )
+        db.session.commit()
+    inbox.retry_due(shop.app)
+    assert [row["tries"] for row in shop.parked()] == [2, 1]
+
+
+def parked_metric(shop):
+    lines = shop.anonymous().get("/metrics").text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("events_parked "))
+
+
+def test_what_still_has_a_try_waits_for_nobody(shop):
+    shop.receive(MADE, 1, 1, {"id": 1, "label": "poison"})
+    assert parked_metric(shop) == 0
+    shop.try_again()
+    assert parked_metric(shop) == 1
+
+
 def test_slow_tries_stop_now_and_then_so_that_the_worker_is_not_taken_for_hanging(shop, monkeypatch):
     monkeypatch.setattr(inbox, "AT_A_TIME", 0.1)
     for number in range(1, 8):

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -75,6 +76,20 @@ def test_removing_many_takes_small_bites(shop, monkeypatch):
     assert gone == [50] * 12 + [0]
 
 
+def test_removing_very_many_goes_on_the_next_time(shop, monkeypatch):
+    """A worker that is silent for long would be taken for hanging."""
+    monkeypatch.setattr(retention, "BATCH", 50)
+    monkeypatch.setattr(retention, "AT_A_TIME", 0)
+    only = [kept(shop, "inbox")]
+    monkeypatch.setattr(retention, "keeps", lambda _: only)
+    after(shop, "inbox", 10)
+    left = []
+    for _ in range(5):
+        retention.forget_old(shop.app)
+        left.append(count(shop.app, db.inbox))
+    assert left == [550, 500, 450, 420, 420]
+
+
 def test_an_event_again_after_its_id_was_forgotten_changes_nothing(shop):
     """Why a week is enough for the inbox: versions protect."""
     id = shop.receive(MADE, 1, 1, {"id": 1, "label": "old"})
@@ -135,6 +150,47 @@ def test_parked_events_of_a_forgotten_person_count_as_handled(shop):
     assert shop.parked() == []
     with shop.app.app_context():
         assert db.value(sa.select(db.inbox.c.event_id)) == "e1"
+
+
+def test_a_parked_event_that_was_handled_all_the_same_keeps_nobody_from_being_forgotten(shop):
+    """As when the bus gives it up between the commit and the acknowledgement."""
+    id = shop.receive(MADE, 1, 1, {"id": 1, "label": "box"}, about=5)
+    shop.receive(MADE, 1, 1, {"id": 1, "label": "box"}, id=id, about=5, dead="given up")
+    assert [row["event_id"] for row in shop.parked()] == [id]
+    assert forget(shop, 5)
+    assert shop.parked() == []
+
+
+def files(shop):
+    """The database where it is a file, with what lies beside it."""
+    url = sa.make_url(shop.app.extensions["settings"].database_url)
+    path = Path(url.database)
+    return {each.name: each.read_bytes() for each in path.parent.glob(f"{path.name}*") if each.is_file()}
+
+
+def test_words_of_a_forgotten_person_leave_the_file(shop):
+    """What was moved from page to page before leaves it only when it is written anew (see `wal`)."""
+    said(shop, 5, "very private words")
+    shop.outbox()
+    assert forget(shop, 5)
+    asked = [name for name in files(shop) if name.endswith(".erased")]
+    assert len(asked) == (1 if files(shop) else 0)
+    with shop.app.app_context():
+        retention.overwrite(shop.app)
+    left = files(shop)
+    assert [name for name, content in left.items() if b"very private words" in content] == []
+    assert not set(asked) & left.keys()
+
+
+def test_words_whose_time_is_over_leave_the_file(shop):
+    shop.receive(MADE, 1, 1, {"id": 1, "label": "poison", "more": "very private words"})
+    shop.try_again()
+    shop.app.extensions["settings"].keep_parked_days = 0
+    with shop.app.app_context():
+        retention.forget_old(shop.app)
+        retention.overwrite(shop.app)
+    assert shop.parked() == []
+    assert [name for name, content in files(shop).items() if b"very private words" in content] == []
 
 
 def test_answers_of_a_forgotten_person_go_and_others_stay(shop):

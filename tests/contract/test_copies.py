@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from chassis.audit import owners
 from chassis.events import now
 from chassis.testing.service import served
 from services.auth.tests import states as auth_states
@@ -131,6 +132,41 @@ def test_whatever_is_wrong_with_a_copy_is_found_and_repaired(world, copy):
         for name, before in right.items():
             assert rows(door, name) == before, f"{corruption}: {repaired.output}"
         assert audit(door, "--dry-run").exit_code == 0
+
+
+def test_somebody_of_whom_auth_knows_nothing_goes_with_their_follows(world):
+    """As when auth was put back to before they came."""
+    social = world["social"]
+    right = rows(social, "people")
+    assert sql(social, "INSERT INTO people (id, username, version) VALUES (77, 'ghost', 3)")
+    for follower, id, followed in (("cleo", 3, 77), ("ghost", 77, 1)):
+        followed = social.as_(follower, 1, id=id).put(f"/api/v1/users/{followed}/follow")
+        assert followed.status_code == 201
+    assert audit(social).exit_code == 0
+    assert rows(social, "people") == right
+    assert [row for row in rows(social, "follows") if 77 in row[:2] and row[3]] == []
+
+
+def test_a_part_that_is_newer_is_kept_when_another_part_is_repaired(world, monkeypatch):
+    """A card's text is wrong; meanwhile a comment was written, and news of it have come."""
+    posts, social = world["posts"], world["social"]
+    assert sql(social, "UPDATE cards SET body = 'forged' WHERE id = 1")
+    page, asked = owners.page, []
+
+    def answer(copy, *given):
+        told = page(copy, *given)
+        asked.append(copy.name)
+        if asked.count("cards") == 2 and asked[-1] == "cards":
+            a_comment(posts, {"id": 1}, by="cleo")
+            deliver(world, to="social")
+        return told
+
+    monkeypatch.setattr(owners, "page", answer)
+    assert audit(social).exit_code == 0
+    monkeypatch.undo()
+    [card] = [row for row in rows(social, "cards") if row[0] == 1]
+    assert (card[2], card[7]) == ("post 1", 2)
+    assert audit(social, "--dry-run").exit_code == 0
 
 
 @pytest.mark.parametrize("service", OWNED)

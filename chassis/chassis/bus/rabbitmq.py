@@ -234,9 +234,10 @@ class Consumption:
         delivery = Delivery(method.routing_key, body, again=method.redelivered)
         self._held.append((method.delivery_tag, delivery))
 
-    def _given_up(self, _channel: BlockingChannel, method: Any, _: Any, body: bytes) -> None:
+    def _given_up(self, _channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
+        """Its routing key is the dead-letter queue by now; its publisher has said its type besides."""
         reason = "given up by the bus after being delivered too often"
-        self._held.append((method.delivery_tag, Delivery("", body, reason)))
+        self._held.append((method.delivery_tag, Delivery(properties.type or "", body, reason)))
 
     def _settle_held(self, channel: BlockingChannel) -> None:
         """Acknowledges after the handler has committed. While it cannot (database away) what has come is

@@ -10,6 +10,8 @@ import pytest
 from auth import commands
 
 from .states import email_of, link_in, password_of
+from .test_factors import code, with_app
+from .test_factors import finish as finish_sign_in
 from .test_removals import finish, receipts, remove_me
 
 
@@ -84,6 +86,14 @@ def test_a_token_of_somebody_who_is_lost_is_worth_nothing(auth, restore):
     assert auth.person("david") > 1_000_000
 
 
+def test_a_sign_in_under_way_is_begun_again(auth, restore):
+    """Its code may have been used since."""
+    begun, app, _ = with_app(auth)
+    restore()()
+    assert finish_sign_in(auth, begun, otp=code(app)).status_code == 400
+    assert finish_sign_in(auth, auth.sign_in("susan"), otp=code(app)).status_code == 201
+
+
 def test_the_gateway_hears_that_everybody_has_changed(auth, restore):
     id = auth.person("susan")
     restore()()
@@ -127,6 +137,27 @@ def test_who_was_removed_since_does_not_come_back_and_gets_no_second_receipt(
     assert (user["username"], user["email"]) == ("", f"#{id}")
     assert [row["id"] for row in auth.rows("users", "removed_at IS NULL")] == [john]
     assert len(receipts(auth, email_of("susan"))) == 1
+
+
+def test_who_was_gone_before_the_backup_is_not_removed_again(auth, restore, journal):
+    id = auth.person("susan")
+    remove_me(auth, "susan")
+    finish(auth, id)
+    before = auth.rows("removals")
+    restore()()
+    assert (auth.outbox(), auth.rows("removals")) == ([], before)
+
+
+def test_a_removal_that_could_not_be_noted_at_once_is_noted_when_it_is_done(auth, restore, journal):
+    """Its process died between the two, or the disk was full."""
+    id = auth.person("susan")
+    back = restore()
+    remove_me(auth, "susan")
+    journal.unlink()
+    finish(auth, id)
+    lose(auth, journal, "the journal")
+    back()
+    assert [row["id"] for row in auth.rows("users", "removed_at IS NOT NULL")] == [id]
 
 
 def test_journals_beside_this_ones_are_read_as_well(auth, restore, journal):

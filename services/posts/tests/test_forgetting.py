@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from posts.commands import people
 from posts.models import Comment, Person, Post, Tally, db
 
-from .states import USER, a_comment, a_person, a_post
+from .states import MODERATOR, USER, a_comment, a_person, a_post
 
 ANN, BEN = 1, 2
 
@@ -93,6 +93,22 @@ def test_many_posts_go_in_batches_and_numbers_are_right_after_each(posts):
             assert (kept["posts_of", ANN], kept["comments_of", BEN]) == tuple(live)
     assert steps == 5  # two with a part of the comments only, then 3, 3 and 1 posts
     assert live == [0, 0]
+
+
+def test_every_event_with_words_in_it_says_whose_they_are(posts):
+    """By that they are found when that person goes, wherever they are kept meanwhile."""
+    ann, post = posts.as_("ann", USER), a_post(posts, "words")
+    remark = a_comment(posts, post, "words of ben")
+    ann.put(f"/api/v1/posts/{post['id']}", json={"body": "other words"})
+    posts.as_("ben", USER).put(f"/api/v1/comments/{remark['id']}", json={"body": "other words"})
+    moderator = posts.as_("moderator", MODERATOR)
+    for change in (moderator.put, moderator.delete):
+        assert change(f"/api/v1/comments/{remark['id']}/disabled").status_code == 200
+    said = [event for event in posts.outbox() if event.data.get("body")]
+    assert {event.type.split(".")[1] for event in said} == {
+        "post_published", "post_edited", "comment_published", "comment_moderated",
+    }  # fmt: skip
+    assert [event for event in said if event.about != event.data["author_id"]] == []
 
 
 def test_it_is_said_only_when_nothing_is_left_not_even_on_its_way(posts):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .states import a_person, a_removed_person, post_data
+from .states import JOHN, a_person, a_removed_person, as_, post_data, tables
 
 EVE = 5
 WORDS = "very private words"
@@ -47,3 +47,20 @@ def test_what_comes_late_and_fails_goes_too(social, given):
     social.try_again()
     assert forget(social) == []
     assert [row["about"] for row in social.parked()] == words(social) == [6]
+
+
+def test_of_a_post_that_comes_after_its_author_has_gone_nothing_is_kept(social):
+    """posts may have said it before, and will say that it is gone."""
+    a_removed_person(social, EVE)
+    told(social)
+    [card] = tables(social)["cards"]
+    assert WORDS not in repr(card)
+    assert as_(social, JOHN).get(f"/api/v1/users/{EVE}/timeline/").status_code == 404
+
+
+def test_asked_again_it_says_so_again(social):
+    """auth may have lost that it was said, with its queue or by an older backup."""
+    for _ in range(2):
+        a_removed_person(social, EVE)
+        assert forget(social) == ["social.user_forgotten.v1"]
+        assert forget(social) == []
