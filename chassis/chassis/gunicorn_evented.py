@@ -13,7 +13,7 @@ from .places import MOST
 
 worker_class = "chassis.evented.EventedWorker"
 worker_connections = MOST
-backlog = 4096  # of the kernel: who is refused is gone at once, and a line that is full loses its newest
+backlog = 4096  # of a line that is full the newest are lost for a second or three, whoever they are
 preload_app = False
 
 # A connection is an open file. Most systems give a process 1,024, of which a thousand silent clients leave
