@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import sys
+import tracemalloc
 
 from chassis.places import Places
 
@@ -40,6 +41,18 @@ def test_who_has_most_gets_nothing_again_until_others_have_as_much():
     for _ in range(20):
         places.give_back("ann")
     assert [taken(places, who) for who in ("ann", "bob")] == [8, 6]
+
+
+def test_who_has_gone_costs_no_memory():
+    places = Places(3, 100)
+    tracemalloc.start()
+    for number in range(20_000):
+        who = f"caller {number}"
+        assert places.take(who)
+        places.give_back(who)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 100_000
 
 
 FILES = """

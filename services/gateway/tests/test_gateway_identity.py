@@ -362,6 +362,14 @@ def test_what_is_known_is_bounded(new_site, path):
     assert site.auth.exchanges[ann.session] == 2
 
 
+def test_who_was_away_for_longest_is_forgotten_first(new_site, path):
+    site = new_site(identity_entries="2")
+    ann, ben, eve = (site.auth.person() for _ in range(3))
+    for person in (ann, ben, ann, eve, ann):
+        assert site.get(path, **WAYS["cookie"](person)).status == 200
+    assert site.auth.exchanges[ann.session] == 1
+
+
 def test_a_token_of_a_withdrawn_key_is_refused(new_site, path, eventually):
     site = new_site(jwks_refresh="0.05")
     ann = site.auth.person()

@@ -133,10 +133,3 @@ def test_bodies_that_were_handed_on_fill_no_memory(new_site):
         before = memory(site)
         put(150)
     assert memory(site) - before < 15 << 20
-
-
-def test_a_body_that_is_announced_and_does_not_come_is_not_waited_for(site):
-    with socket.create_connection(("127.0.0.1", site.port), 8) as silent:
-        silent.sendall(b"POST /api/v1/posts/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
-        assert silent.recv(65536).startswith(b"HTTP/1.1 401")
-        assert silent.recv(65536) == b""
