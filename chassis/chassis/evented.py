@@ -49,10 +49,21 @@ class EventedWorker(GeventWorker):
             sys.exit(Arbiter.APP_LOAD_ERROR)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """An application may refuse connections: its `place` gives what is answered instead."""
+        place = getattr(self.wsgi, "place", anybody)
+        with place(client.getsockname()[1], addr[0]) as refusal:
+            if refusal:
+                turn_away(client, refusal)
+            else:
+                self._serve(client, addr)
+
+    def _serve(self, client: Any, addr: Any) -> None:
         client.settimeout(max(SLOWEST, self.cfg.keepalive))
         self._idle.add(client)
         try:
-            AsyncWorker.handle(self, listener, client, addr)  # GeventWorker's own would take the limit off
+            # GeventWorker's own would take the limit off. The listener is asked for its address only, and is
+            # closed already for who came just before the end.
+            AsyncWorker.handle(self, client, client, addr)
         finally:
             self._idle.discard(client)
 
@@ -87,6 +98,19 @@ class EventedWorker(GeventWorker):
         answer = guard.unread(exc, self.wsgi)
         with contextlib.suppress(OSError):
             client.sendall(answer)
+
+
+def anybody(port: int, address: str) -> contextlib.AbstractContextManager[bytes]:
+    return contextlib.nullcontext(b"")
+
+
+def turn_away(client: Any, answer: bytes) -> None:
+    """Answers, and waits for nothing. What has come is read: closing on it would take the answer back."""
+    client.settimeout(0)
+    with contextlib.suppress(OSError):
+        client.recv(64 * 1024)
+    with contextlib.suppress(OSError):
+        client.send(answer)
 
 
 def taken_in_time(response: Any) -> Any:

@@ -28,6 +28,7 @@ WORDS = {
     408: "This request took too long to arrive.",
     414: "The address of this request is too long.",
     417: "This expectation cannot be met.",
+    429: "Too many connections from your network. Wait a little, then try again.",
     431: "The headers of this request are too large.",
     501: "This transfer coding is not known here.",
 }
@@ -49,7 +50,7 @@ def https(app: Any) -> bool:
     return getattr(app, "https", False) or str(getattr(settings, "public_url", "")).startswith("https://")
 
 
-def unparsed(status: int, request_id: str, https: bool = False) -> bytes:
+def unparsed(status: int, request_id: str, https: bool = False, *more: tuple[str, Any]) -> bytes:
     """A whole answer, byte for byte, to a request that no application has seen. The connection ends."""
     sentence = WORDS.get(status) or SENTENCES.get(status, SENTENCES[400])
     body = orjson.dumps(problem(status, sentence, instance="", request_id=request_id))
@@ -61,6 +62,7 @@ def unparsed(status: int, request_id: str, https: bool = False) -> bytes:
         ("X-Request-Id", request_id),
         NO_STORE,
         *carried(https),
+        *more,
     )
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.framing import FewChunks, StrictRequest
-from chassis.heard import LONGEST_HEAD, MOST_CHUNKS, Heard
+from chassis.heard import LONGEST_BODY, LONGEST_HEAD, MOST_CHUNKS, Heard
 from chassis.testing.parts import free_port, listens
 from chassis.testing.polling import eventually
 
@@ -77,6 +77,7 @@ def test_a_request_is_whole_at_its_last_byte_and_not_before(message, data):
     [
         b"x" * (LONGEST_HEAD + 1),
         b"POST / HTTP/1.1\r\nContent-Length: 9999999999\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n" + b"x" * (LONGEST_BODY + 1),
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"5" * 2000,
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * LONGEST_HEAD,
@@ -378,6 +379,8 @@ def test_one_connection_serves_one_request_after_another(port):
         "Host: x\r\nTransfer_Encoding: chunked",
         "Host: x\r\nAuthorization: a\r\nAuthorization: b",
         "Host: x\r\nHost: y",
+        "Host: x\r\nOrigin: http://a\r\nOrigin: http://b",
+        "Host: x\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site",
         "Host: x/y",
         "Host: x, y",
     ],

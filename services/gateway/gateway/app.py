@@ -21,6 +21,7 @@ from . import __version__, answers, bodies, metrics, paths, table
 from .answers import HeadersTooLarge, Malformed, Reply, Unexpected
 from .awaiting import Awaiting
 from .changes import Changes
+from .connections import Connections
 from .cors import SAFE, Cors
 from .credentials import presented
 from .forward import Forwarder, Outdated
@@ -59,6 +60,7 @@ class Gateway:
         )
         self._cors = Cors(settings.public_url, settings.origins)
         self._limits = Limits(settings)
+        self.place = Connections(settings).place
         self._keys = verifier.keys
         self._app.extensions["checks"] |= {
             "keys": (lambda: "" if self._keys.known else "the keys are not known yet", True),

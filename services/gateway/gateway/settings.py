@@ -3,7 +3,7 @@
 from typing import Literal, Self
 
 from limits import parse
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from chassis.settings import Settings as ChassisSettings
 from chassis.settings import parts
@@ -29,6 +29,7 @@ class Settings(ChassisSettings):
     body_seconds: float = 10.0
     max_form_bytes: int = 1024 * 1024  # a form's text may be three times as long as its characters
     max_header_bytes: int = 16 * 1024
+    network_connections: int = Field(1000, ge=0)
     upstream_connections: int = 32
     upstream_waiting: int = 64
     identity_seconds: float = 60.0

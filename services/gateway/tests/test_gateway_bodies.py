@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 import pytest
 
@@ -122,6 +123,18 @@ def test_who_waits_for_leave_to_send_gets_it(site, ann, path):
         assert client.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
         client.sendall(b"{}")
         assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_slow_client_s_time_is_not_the_service_s(new_site, path):
+    site = new_site(request_seconds="1")
+    ann = site.auth.person()
+    with socket.create_connection(("127.0.0.1", site.port), 10) as client:
+        client.sendall(head(site, ann, path, "Content-Length: 2", "Connection: close") + b"{")
+        time.sleep(1.1)  # longer than a service may take
+        client.sendall(b"}")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+    [asked] = site.posts.at(path)
+    assert 0 < int(asked.header("X-Deadline-Ms")) <= 1000
 
 
 def test_a_body_that_trickles_is_given_up(new_site, path):

@@ -1,6 +1,8 @@
 """The hop to a service: what goes in, what comes back, and what happens when nothing good does."""
 
+import contextlib
 import re
+import socket
 import threading
 import time
 
@@ -81,11 +83,12 @@ def test_hops_that_we_trust_tell_who_the_client_is(new_site, path):
     ann = site.auth.person()
     told = {"X_Forwarded_Proto": "https", "X_Forwarded_Host": "flasky.example"}
     site.get(path, **from_(site, ann, X_Forwarded_For="6.6.6.6, 203.0.113.9", **told))
-    site.get(path, **from_(site, ann, X_Forwarded_For="6.6.6.6, no address", X_Forwarded_Proto="gopher"))
+    nowhere = {"X_Forwarded_Proto": "gopher", "X_Forwarded_Host": "flasky.example/evil"}
+    site.get(path, **from_(site, ann, X_Forwarded_For="6.6.6.6, no address", **nowhere))
     told, lied = site.posts.at(path)
     names = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
     assert [told.header(name) for name in names] == ["203.0.113.9", "https", "flasky.example"]
-    assert [lied.header(name) for name in names[:2]] == ["127.0.0.1", "http"]
+    assert [lied.header(name) for name in names] == ["127.0.0.1", "http", None]
 
 
 def test_request_id_and_trace_go_through_and_come_back(site, ann, path):
@@ -263,6 +266,28 @@ def test_a_broken_answer_is_a_502_in_plain_words(fragile, path, answer, said):
     assert fragile.get(path.replace("posts", "comments"), **from_(fragile, ann)).status == 200, (
         "not the next one's"
     )
+
+
+ENDLESS = {
+    "chunk line": CHUNKED + b"5;" + b"x" * 70_000,
+    "chunks in all": CHUNKED + (b"800000\r\n" + b"x" * 0x800000 + b"\r\n") * 5 + b"0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("answer", ENDLESS.values(), ids=ENDLESS.keys())
+def test_an_answer_without_an_end_is_not_read_to_its_end(fragile, path, answer):
+    read = threading.Event()
+
+    def goes_on(asked, connection):
+        connection.sendall(answer)
+        read.wait(10)
+
+    ann = fragile.auth.person()
+    fragile.posts.script[path] = goes_on
+    got = fragile.get(path, **from_(fragile, ann))
+    read.set()
+    assert (got.status, got.problem["message"]) == (502, "Posts and comments gave no usable answer.")
+    assert fragile.get(f"{path}1", **from_(fragile, ann)).status == 200
 
 
 def test_a_change_that_got_no_answer_may_have_been_made(fragile, path):
@@ -473,3 +498,34 @@ def test_who_would_wait_too_long_is_refused_before_anything_is_done_for_them(new
 
 def refused(got):
     return got if got.status == 503 else None
+
+
+def test_who_waited_in_vain_is_no_failure_and_no_longer_in_line(new_site, path, eventually, crowd):
+    """Six are more than a breaker bears, and would be in line for longer than anybody waits."""
+    site = new_site(upstream_connections="1", upstream_waiting="8", request_seconds="10")
+    ann = site.auth.person()
+    go_on = threading.Event()
+    site.posts.script[path] = lambda asked, connection: go_on.wait(10) and OK + b"Content-Length: 2\r\n\r\n{}"
+    first = threading.Thread(target=site.get, args=[path], kwargs=from_(site, ann))
+    first.start()
+    eventually(lambda: site.posts.at(path))
+    assert crowd(6, lambda: site.get(path, **from_(site, ann)).status) == [503] * 6
+    assert site.metric('gateway_breaker_open{upstream="posts"}') == 0
+    go_on.set()
+    first.join()
+    assert site.get(f"{path}1", **from_(site, ann)).status == 200
+
+
+def test_a_service_that_takes_no_connection_is_not_waited_for(new_site, path):
+    """Its machine is away: nothing refuses, nothing answers."""
+    with contextlib.ExitStack() as open_ones:
+        deaf = open_ones.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):  # its line is full
+            client = open_ones.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(deaf.getsockname())
+        site = new_site(posts_url=f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        ann, began = site.auth.person(), time.monotonic()
+        got = site.get(path, **from_(site, ann))
+    assert (got.status, got.problem["message"][:45]) == (503, "Posts and comments are not available right no")
+    assert time.monotonic() - began < 4  # two tries of half a second

@@ -91,6 +91,14 @@ def test_what_is_wrong_is_always_answered_alike(site, path, header):
     assert site.posts.at(path) == []
 
 
+def test_two_people_with_one_password_are_two_people(site, ann, path):
+    ben = site.auth.person()
+    ben.password = ann.password
+    for person in (ann, ben):
+        assert site.get(path, **WAYS["basic with a password"](person)).status == 200
+    assert [forwarded(asked)["sub"] for asked in site.posts.at(path)] == [ann.sub, ben.sub]
+
+
 def test_a_wrong_password_stays_wrong_and_is_asked_each_time(site, ann, path):
     for _ in range(2):
         assert site.get(path, Authorization=basic(ann.email, "wrong-" + ann.sub)).status == 401
@@ -214,6 +222,34 @@ def test_an_exchange_under_way_when_rights_change_does_not_count_afterwards(new_
     assert forwarded(site.posts.at(path)[-1])["ver"] == 2
 
 
+def test_whom_auth_is_asked_about_while_they_change_is_asked_about_again(new_site, path, said):
+    """Auth decided before the change and answers after it. Who comes later does not wait for that."""
+    site = new_site(changes_seconds="3600")
+    ann = site.auth.person()
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slowly(sent):
+        if asked.is_set():
+            return None
+        token = site.auth.token(ann)
+        asked.set()
+        go_on.wait(10)
+        return said(200, {"token": token})
+
+    site.auth.before_exchange = slowly
+    early = threading.Thread(target=site.get, args=(path,), kwargs=WAYS["cookie"](ann))
+    early.start()
+    asked.wait(10)
+    ann.version = 2
+    site.auth.script["/api/v1/users/confirm"] = said(200, b"{}", f"Identity-Changed: {ann.sub}")
+    site.ask("POST", "/api/v1/users/confirm", b"{}")
+    assert site.get(path, **WAYS["cookie"](ann)).status == 200
+    assert len(site.posts.at(path)) == 1
+    go_on.set()
+    early.join()
+    assert [forwarded(asked)["ver"] for asked in site.posts.at(path)] == [2, 2]
+
+
 def test_without_auth_those_who_are_signed_in_go_on_and_nobody_new_gets_in(new_site, path, eventually):
     site = new_site(identity_seconds="0")
     ann, ben = site.auth.person(), site.auth.person()
@@ -269,12 +305,69 @@ def test_only_so_many_passwords_are_tried_at_once(new_site, path):
     assert site.get(path, **WAYS["basic with a password"](ben)).status == 200
 
 
+def test_passwords_that_are_wrong_keep_nobody_else_from_trying(new_site, path):
+    site = new_site(password_exchanges="1")
+    ann = site.auth.person()
+    for _ in range(2):
+        assert site.get(path, Authorization=basic(ann.email, "wrong")).status == 401
+    assert site.get(path, **WAYS["basic with a password"](ann)).status == 200
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 422])
+def test_however_auth_refuses_somebody_is_refused(site, ann, path, said, status):
+    site.auth.before_exchange = lambda sent: said(status) if sent.get("session") == ann.session else None
+    assert site.get(path, **WAYS["cookie"](ann)).status == 401
+
+
+@pytest.mark.parametrize(("way", "times"), [("basic with a password", 1), ("cookie", 2)])
+def test_a_guess_is_never_tried_twice(new_site, path, way, times):
+    """Auth may have counted it although its answer was lost."""
+    site = new_site()
+    ann = site.auth.person()
+    site.auth.script["/internal/exchange"] = lambda asked, connection: None
+    assert site.get(path, **WAYS[way](ann)).status == 503
+    assert len(site.auth.at("/internal/exchange")) == times
+
+
+def test_what_is_known_is_used_no_longer_than_its_token(new_site, path, said):
+    site = new_site(identity_seconds="3600")
+    ann = site.auth.person()
+
+    def short(sent):
+        return said(200, {"token": site.auth.token(ann, exp=int(time.time()) + 9)})
+
+    site.auth.before_exchange = short
+    for _ in range(2):
+        assert site.get(path, **WAYS["cookie"](ann)).status == 200
+    assert site.auth.exchanges[ann.session] == 2
+
+
+def test_without_auth_nobody_goes_on_for_longer_than_their_token(new_site, path, said, eventually):
+    site = new_site(identity_seconds="0")
+    ann = site.auth.person()
+    ends = int(time.time()) + 6
+    site.auth.before_exchange = lambda sent: said(200, {"token": site.auth.token(ann, exp=ends)})
+    assert site.get(path, **WAYS["cookie"](ann)).status == 200
+    site.auth.stop()
+    assert site.get(path, **WAYS["cookie"](ann)).status == 200
+    eventually(lambda: site.get(path, **WAYS["cookie"](ann)).status == 503)
+    assert time.time() >= ends
+
+
 def test_what_is_known_is_bounded(new_site, path):
     site = new_site(identity_entries="1")
     ann, ben = site.auth.person(), site.auth.person()
     for person in (ann, ben, ann):
         site.get(path, **WAYS["cookie"](person))
     assert site.auth.exchanges[ann.session] == 2
+
+
+def test_who_was_away_for_longest_is_forgotten_first(new_site, path):
+    site = new_site(identity_entries="2")
+    ann, ben, eve = (site.auth.person() for _ in range(3))
+    for person in (ann, ben, ann, eve, ann):
+        assert site.get(path, **WAYS["cookie"](person)).status == 200
+    assert site.auth.exchanges[ann.session] == 1
 
 
 def test_a_token_of_a_withdrawn_key_is_refused(new_site, path, eventually):
@@ -331,6 +424,11 @@ def test_a_wrong_cookie_is_refused(site, path, cookie):
     assert site.get(path, Cookie=cookie).status == 401
 
 
+@pytest.mark.parametrize("cookie", ["session={0}; session={1}", "session={1}; session={0}"])
+def test_of_two_sessions_neither_is_believed(site, ann, path, cookie):
+    assert site.get(path, Cookie=cookie.format(ann.session, "a" * 32)).status == 401
+
+
 def test_other_cookies_are_nobodys_business(site, path):
     assert site.get(path, Cookie="flash=1; xsession=2").status == 401
 
@@ -362,8 +460,9 @@ def test_a_cookie_changes_things_for_our_own_pages(site, ann, path):
         assert site.ask("POST", path, b"{}", Cookie=f"session={ann.session}", **headers).status == 200
 
 
-def test_a_password_that_the_browser_remembers_changes_nothing_for_another_site(site, ann, path):
-    got = site.ask("POST", path, b"{}", Sec_Fetch_Site="cross-site", **WAYS["basic with a password"](ann))
+@pytest.mark.parametrize("other", ["cross-site", "same-site"])
+def test_a_password_that_the_browser_remembers_changes_nothing_for_another_site(site, ann, path, other):
+    got = site.ask("POST", path, b"{}", Sec_Fetch_Site=other, **WAYS["basic with a password"](ann))
     assert got.status == 403
     assert site.ask("POST", path, b"{}", **WAYS["basic with a password"](ann)).status == 200
 

@@ -1,5 +1,6 @@
 """How much one address may ask for, by class; in memory and in Redis."""
 
+import base64
 import socket
 import threading
 
@@ -84,8 +85,6 @@ def test_addresses_that_do_not_exist_count_too(strict_site, address):
 
 
 def test_each_new_password_is_a_sign_in_wherever_it_is_sent(strict_site, address):
-    import base64
-
     def with_password(n):
         pair = base64.b64encode(f"p{n}@example.com:wrong".encode()).decode()
         return strict_site.get(POSTS, X_Forwarded_For=address, Authorization=f"Basic {pair}").status
@@ -101,6 +100,14 @@ def test_each_new_password_is_a_sign_in_wherever_it_is_sent(strict_site, address
     refused = strict_site.get(POSTS, X_Forwarded_For=other, Authorization=f"Basic {pair}")
     assert (strict, refused.status) == ([200] * 3, 429)
     assert sum(strict_site.auth.exchanges.values()) == before
+
+
+def test_a_password_that_was_good_a_moment_ago_is_no_sign_in(new_site):
+    site = new_site(limit_sign_in=FEW)
+    ann = site.auth.person()
+    pair = base64.b64encode(f"{ann.email}:{ann.password}".encode()).decode()
+    assert [site.get(POSTS, Authorization=f"Basic {pair}").status for _ in range(5)] == [200] * 5
+    assert [form(site, LOGIN, "").status for _ in range(3)] == [200, 200, 429]
 
 
 def test_a_known_browser_is_not_kept_out_by_its_network(strict_site, address):
@@ -164,8 +171,13 @@ class Redis:
     def __init__(self) -> None:
         self.counts: dict[bytes, int] = {}
         self.connections: list[socket.socket] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"redis://127.0.0.1:{self.listener.getsockname()[1]}/0"
+        self.port = 0
+        self.start()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def stop(self) -> None:
@@ -210,6 +222,9 @@ def test_gateways_share_their_counts_in_redis_and_stay_up_without_it(new_site, e
     redis.stop()
     assert [one.get("/").status for _ in range(5)] == [200] * 4 + [429]
     assert one.metric("gateway_limits_shared") == 0
+    assert sum("Redis is away" in line for line in one.lines) < 5, "it is not asked each time"
+    redis.start()
+    eventually(lambda: one.get("/") and one.metric("gateway_limits_shared") == 1)
 
 
 def test_many_known_browsers_of_one_account_are_not_many_people(strict_site, address):

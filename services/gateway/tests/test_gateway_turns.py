@@ -115,3 +115,21 @@ def test_large_answers_that_nobody_takes_fill_no_memory(new_site):
             eventually(lambda number=number: len(site.posts.asked) > number)
         assert site.get("/api/v1/posts/1", Authorization=bearer).body == large
         assert memory(site) - before < 200 << 20
+
+
+def test_bodies_that_were_handed_on_fill_no_memory(new_site):
+    site = new_site()
+    ann = site.auth.person()
+    asked = f"PUT /api/v1/posts/1 HTTP/1.1\r\nHost: x\r\nAuthorization: {site.as_(ann)}\r\n".encode()
+    asked += b"Content-Length: 200000\r\n\r\n" + bytes(200_000)
+    with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as busy:
+
+        def put(times):
+            for _ in range(times):
+                busy.sendall(asked)
+                assert busy.recv(65536).startswith(b"HTTP/1.1 200")
+
+        put(20)
+        before = memory(site)
+        put(150)
+    assert memory(site) - before < 15 << 20
