@@ -26,6 +26,7 @@ from .accounts import LAST, administers, others_who_administer
 from .factors import forget_factors
 from .links import checked
 from .rows import held
+from .second import void_challenges
 from .sessions import revoke
 
 told = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def end(user: User, by: int, at: datetime) -> None:
     revoke(Session.user_id == user.id)
     mails.void_links(user.id)
     mails.forget_mails(user)
+    void_challenges(user.id)
     user.close(at)
     asked = {"user_id": user.id, "requested_at": at, "requested_by": by, "asked_at": at}
     db.session.add_all(Removal(**asked, service=service) for service in (*OTHERS, OWN))
