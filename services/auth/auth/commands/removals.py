@@ -20,7 +20,7 @@ from chassis.problems import Conflict, NotAllowed
 from chassis.tokens import Actor
 
 from .. import events, journal, queries
-from ..models import WAITING, Challenge, Guesses, Kind, MailToken, Removal, Session, Tally, User, db
+from ..models import WAITING, Guesses, Kind, MailToken, Removal, Session, Tally, User, db
 from . import guesses, log, mails
 from .accounts import LAST, administers, others_who_administer
 from .factors import forget_factors
@@ -128,7 +128,6 @@ def forget_rows(user: User) -> None:
     forget_factors(user.id)
     log.forget_in_log(user.id)
     for gone in (
-        sa.delete(Challenge).where(Challenge.user_id == user.id),
         sa.delete(answers).where(answers.c.owner == STRANGERS, answers.c.subject == str(user.id)),
         sa.delete(Session).where(Session.user_id == user.id),
         sa.delete(MailToken).where(MailToken.user_id == user.id),
