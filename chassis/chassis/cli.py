@@ -15,7 +15,7 @@ from flask.cli import with_appcontext
 
 from . import openapi, schema
 from .audit.passes import audit
-from .backup import unsettled
+from .backup.settled import settled
 from .bus import Away, Message
 from .database import database
 from .dead import dead
@@ -32,28 +32,18 @@ RESEND_BATCH = 200
 @click.command()
 @click.option("--wait", default=120.0, help="Seconds to go on trying while the database or the bus is away.")
 @click.option("--phase", type=click.Choice(["all", "expand", "contract"]), default="all", show_default=True)
-@with_appcontext
+@settled
 def prepare(wait: float, phase: str) -> None:
     """Migrate, seed, declare queues. Safe to repeat; needed before the first start and at each upgrade.
 
     Upgrading without a gap: `--phase expand` before the new release starts, which only adds;
     `--phase contract` once nothing of the old one runs, which takes away what only that one used.
     """
-    refuse_unsettled()
     deadline = time.monotonic() + wait
     steps = {"all": (schema.upgrade, *_rest()), "expand": (_expand, *_rest()), "contract": (schema.upgrade,)}
     for step in steps[phase]:
         _until_done(step, deadline)
     click.echo(f"{current_app.name}: prepared")
-
-
-def refuse_unsettled() -> None:
-    """Waiting does not help there: somebody has to finish the restore. For what is away one may wait."""
-    try:
-        database.value(sa.text("SELECT 1"))
-    except sa.exc.SQLAlchemyError as error:
-        if reason := unsettled.said(error):
-            raise click.ClickException(f"{current_app.name}: {reason}") from None
 
 
 def _rest() -> list[Callable[[], None]]:
@@ -99,17 +89,16 @@ def _declare() -> None:
 
 
 @click.command()
-@with_appcontext
+@settled
 def work() -> None:
     """Send and receive events, and do the periodic jobs, until TERM."""
-    refuse_unsettled()
     Worker(current_app._get_current_object(), current_app.extensions["jobs"]).run()  # type: ignore[attr-defined]
 
 
 @click.command()
 @click.argument("event", default="all")
 @click.option("--to", "queue", help="The service whose queue gets them; without it, all who listen.")
-@with_appcontext
+@settled
 def resend(event: str, queue: str | None) -> None:
     """Send the current state of every subject of EVENT (or of all events) to one service or to all who
     listen, while serving.

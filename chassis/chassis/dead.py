@@ -13,10 +13,10 @@ from typing import Any
 import click
 import sqlalchemy as sa
 from flask import Blueprint
-from flask.cli import with_appcontext
 
 from . import inbox
 from .access import Answer, internal
+from .backup.settled import settled
 from .database import database
 from .events import iso, now
 from .paging import Paging
@@ -112,7 +112,7 @@ def dead() -> None:
 
 
 @dead.command("list")
-@with_appcontext
+@settled
 def list_command() -> None:
     """One line for each parked event: number, type, tries, first and last failure, version of the code,
     reason.
@@ -127,7 +127,7 @@ def list_command() -> None:
 @dead.command("retry")
 @click.argument("numbers", nargs=-1, type=int)
 @click.option("--all", "everything", is_flag=True, help="Every parked event.")
-@with_appcontext
+@settled
 def retry_command(numbers: tuple[int, ...], everything: bool) -> None:
     """Handle parked events again, by their numbers; those that fail stay parked."""
     if not numbers and not everything:
@@ -144,7 +144,7 @@ def retry_command(numbers: tuple[int, ...], everything: bool) -> None:
 
 @dead.command("drop")
 @click.argument("numbers", nargs=-1, type=int, required=True)
-@with_appcontext
+@settled
 def drop_command(numbers: tuple[int, ...]) -> None:
     """Forget parked events for good, by their numbers. What they told stays unheard."""
     dropped = list(drop(numbers))

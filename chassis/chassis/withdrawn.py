@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from .http import Client
 
@@ -15,16 +16,24 @@ log = logging.getLogger(__name__)
 LONGEST_TOKEN_LIFE = 3700.0  # seconds; an older token is expired, so older changes no longer matter
 GRACE = 0.6  # seconds that whoever hands tokens on has to fetch one with the rights of now
 FORGET_EVERY = 60.0
-Reader = Callable[[float], dict[str, Any]]
-"""Gives the changes since a Unix time: `now`, `changes` (`sub`, `ver`, `at`), `revoked` (`sid`, `at`)."""
+PAGE = 1000  # of how many the issuer is asked to tell at once
+Reader = Callable[..., dict[str, Any]]
+"""Gives the changes since a Unix time: `now`, `changes` (`sub`, `ver`, `at`), `revoked` (`sid`, `at`). Where
+that is not all there is `next`: said behind the time, it gives the changes from there on.
+"""
+
+
+def asking(since: float, after: str = "") -> str:
+    """How the issuer is asked for a page: the query string. One that knows no pages tells everything."""
+    return f"?since={since:.3f}&size={PAGE}" + (f"&after={quote(after, safe='')}" if after else "")
 
 
 def changes_reader(url: str, secret: str) -> Reader:
     """Reads the list of the issuer at `url`, by the internal credential."""
     client = Client(url, sentence="What was withdrawn is not known.", credential=f"Internal {secret}", pool=1)
 
-    def read(since: float) -> dict[str, Any]:
-        answer = client.get(f"?since={since:.3f}")
+    def read(since: float, after: str = "") -> dict[str, Any]:
+        answer = client.get(asking(since, after))
         answer.raise_for_status()
         return answer.json()
 
@@ -57,9 +66,23 @@ class Withdrawn:
         return session in self._revoked
 
     def read(self) -> None:
-        """Raises what the reader raises, and `KeyError`, `TypeError` or `ValueError` for nonsense."""
-        if self._read is not None:
-            self._take(self._read(self._since))
+        """Reads to the end of the list, page by page; what came of a page counts, whatever comes of the next.
+
+        Raises what the reader raises, and `KeyError`, `TypeError` or `ValueError` for nonsense.
+        """
+        if self._read is None:
+            return
+        found = self._read(self._since)
+        began = self._take(found)
+        while after := found.get("next"):
+            found = self._read(self._since, str(after))
+            self._take(found)
+            if found.get("next") == after:
+                raise ValueError("the list of changes does not go on")
+        self._since = began  # what is committed late, behind where the pages are by then, overlaps
+        if began > self._forget_at:
+            self._forget_at = began + FORGET_EVERY
+            self._forget(began - LONGEST_TOKEN_LIFE)
 
     def look(self) -> None:
         """Reads; when that fails, what is known stays."""
@@ -72,7 +95,8 @@ class Withdrawn:
         else:
             self._away = False
 
-    def _take(self, found: dict[str, Any]) -> None:
+    def _take(self, found: dict[str, Any]) -> float:
+        """Gives the time of the answer."""
         now = float(found["now"])
         for change in found["changes"]:
             id, version, at = int(change["sub"]), int(change["ver"]), float(change["at"])
@@ -80,10 +104,7 @@ class Withdrawn:
                 self._versions[id] = version, time.monotonic() + self._grace - (now - at), at
         for ended in found["revoked"]:
             self._revoked[str(ended["sid"])] = float(ended["at"])
-        self._since = now
-        if now > self._forget_at:
-            self._forget_at = now + FORGET_EVERY
-            self._forget(now - LONGEST_TOKEN_LIFE)
+        return now
 
     def _forget(self, oldest: float) -> None:
         self._versions = {id: known for id, known in self._versions.items() if known[2] > oldest}

@@ -270,11 +270,18 @@ def test_nobody_uses_a_database_whose_restore_was_broken_off(shop, broken_off, t
     assert shop.as_("ann", PACK).post("/api/v1/boxes/", json=new).status_code == 503
 
 
-@pytest.mark.parametrize("words", [["prepare"], ["work"], ["backup", "another"]])
-def test_commands_refuse_it_too_and_say_why(shop, broken_off, tmp_path, monkeypatch, words):
+COMMANDS = (
+    "prepare", "work", "backup another", "audit", "audit --dry-run", "resend", "resend all --to shop", "dead list",
+    "dead retry --all", "dead drop 1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_refuse_it_too_and_say_why(shop, broken_off, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
-    answer = run(shop, *words)
+    answer = run(shop, *command.split())
     assert (answer.exit_code, answer.output[: len(UNUSABLE) + 13]) == (1, f"Error: shop: {UNUSABLE}")
+    assert answer.output.count("\n") == 1
 
 
 def test_a_second_restore_finishes_the_job_and_knows_what_the_first_one_knew(shop, broken_off):

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from chassis.problems import Unavailable
 from chassis.testing.polling import eventually
 from chassis.withdrawn import LONGEST_TOKEN_LIFE, Withdrawn
 
@@ -66,6 +67,51 @@ def test_it_asks_for_what_came_since_the_last_time():
     known.read()
     assert asked[0] == pytest.approx(time.time() - LONGEST_TOKEN_LIFE, abs=5)
     assert asked[1] == NOW
+
+
+class Paged:
+    """An issuer that tells of one ended session a page; `fails` at some of its pages."""
+
+    def __init__(self, *sids, fails=()):
+        self.sids, self.fails, self.asked = sids, list(fails), []
+
+    def __call__(self, since, after=""):
+        self.asked.append((since, after))
+        number = int(after or 0)
+        if number in self.fails:
+            self.fails.remove(number)
+            raise Unavailable
+        answer = told(revoked=[(self.sids[number], NOW)], now=NOW + number)
+        return answer | ({"next": str(number + 1)} if number + 1 < len(self.sids) else {})
+
+
+def test_all_pages_are_read_at_once_and_the_next_time_from_the_first_ones_time_on():
+    issuer = Paged("a", "b", "c")
+    known = Withdrawn(issuer)
+    known.read()
+    known.read()
+    assert [known.ended(sid) for sid in "abcd"] == [True, True, True, False]
+    assert [after for _, after in issuer.asked[:3]] == ["", "1", "2"]
+    assert issuer.asked[3] == (NOW, "")
+
+
+def test_a_page_that_fails_loses_nothing():
+    """What came before it counts already, and the rest comes with the next time."""
+    issuer = Paged("a", "b", "c", fails=[2])
+    known = Withdrawn(issuer)
+    known.look()
+    assert [known.ended(sid) for sid in "abc"] == [True, True, False]
+    known.look()
+    assert known.ended("c")
+    assert issuer.asked[3] == issuer.asked[0]
+
+
+def test_a_list_that_does_not_go_on_is_nonsense():
+    """Or who reads it would never do anything else again."""
+    known = Withdrawn(lambda since, after="": told(revoked=[("ended", NOW)]) | {"next": "1"})
+    with pytest.raises(ValueError, match="go on"):
+        known.read()
+    assert known.ended("ended")
 
 
 def test_what_no_token_is_old_enough_for_is_forgotten():

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import click
 import sqlalchemy as sa
 from flask import Flask, current_app
-from flask.cli import with_appcontext
 
+from ..backup.settled import settled
 from ..database import database
 from ..events import now
 from ..problems import Unavailable
@@ -193,7 +193,7 @@ class Pass:
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only count; change nothing.")
-@with_appcontext
+@settled
 def audit(dry_run: bool) -> None:
     """Compare every copy with what its owner holds, and repair it, while serving. Fails unless all is equal
     afterwards.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 from flask.cli import AppGroup
 
+from chassis.backup.settled import settled
 from chassis.problems import Refusal
 
 from . import commands
@@ -62,6 +63,7 @@ def told_what_stays(what: str) -> Iterator[None]:
 
 @users.command("drop-second-factor")
 @click.argument("email")
+@settled
 def drop_second_factor(email: str) -> None:
     """Take away every second factor of the account of EMAIL, whose owner has lost them."""
     try:
@@ -74,6 +76,7 @@ def drop_second_factor(email: str) -> None:
 @users.command()
 @click.argument("email")
 @click.argument("role")
+@settled
 def grant(email: str, role: str) -> None:
     """Give the account of EMAIL the role ROLE."""
     try:

@@ -59,6 +59,49 @@ def test_what_stays_the_same_is_nobodys_news(auth):
     assert auth.outbox() == []
 
 
+ACCOUNT = {"name": "Sue", "location": "Oslo", "about_me": "x", "username": "Sue", "email": "sue@example.com"}
+RIGHTS = {"role": "Moderator", "confirmed": False, "disabled": True}
+
+
+@pytest.mark.parametrize("faster", [{name: value} for name, value in (ACCOUNT | RIGHTS).items()], ids=str)
+def test_two_administrators_at_once(auth, faster):
+    """Whatever the first has changed: the second is told, and nothing is lost."""
+    administrator, id = auth.administrator(), auth.person("susan")
+    path = f"/api/v1/users/{id}"
+    seen = administrator.get(f"{path}/account").headers["ETag"]
+    first = administrator.patch(path, json=faster, headers={"If-Match": seen})
+    late = administrator.patch(path, json={"location": "Bonn"}, headers={"If-Match": seen})
+    assert (first.status_code, late.status_code) == (200, 409)
+    assert "in the meantime" in late.json["message"]
+    now = administrator.get(f"{path}/account")
+    assert now.headers["ETag"] == first.headers["ETag"] != seen
+    assert now.json["location"] == faster.get("location")
+
+
+def test_what_if_match_may_say(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    path = f"/api/v1/users/{id}"
+
+    def change(seen):
+        return administrator.patch(path, json={"location": seen}, headers={"If-Match": seen}).status_code
+
+    def tag():
+        return administrator.get(f"{path}/account").headers["ETag"]
+
+    assert [change(f'"what", W/{tag()}'), change("*"), change(tag())] == [200, 200, 200]
+    assert [change('"what"'), change("what"), change(f'{tag()[:-2]}"')] == [409, 409, 409]
+    assert administrator.patch(path, json={"name": "x"}).status_code == 200, "without it the last one wins"
+
+
+def test_what_administrators_do_not_change_makes_nobody_late(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    path = f"/api/v1/users/{id}"
+    seen = administrator.get(f"{path}/account").headers["ETag"]
+    auth.change("UPDATE users SET last_seen = '2020-01-01 00:00:00+00:00', post_count = 7")
+    auth.tokens("susan")
+    assert administrator.patch(path, json={"name": "x"}, headers={"If-Match": seen}).status_code == 200
+
+
 def test_location_and_about_me_are_in_no_event(auth):
     administrator, id = auth.administrator(), auth.person("susan")
     auth.outbox()

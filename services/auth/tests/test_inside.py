@@ -110,6 +110,13 @@ def forged(auth, **changes):
     return jwt.encode(content, key.private, "EdDSA", headers={"typ": "at+jwt", "kid": key.kid})
 
 
+def test_what_is_nearly_over_is_exchanged_for_no_longer(auth):
+    nearly_over = forged(auth, exp=30)
+    new = auth.exchange(kind="token", token=nearly_over).json
+    assert new["expires_in"] <= 30
+    assert claims(new["token"])["exp"] <= claims(nearly_over)["exp"]
+
+
 @pytest.mark.parametrize(
     "changes",
     [

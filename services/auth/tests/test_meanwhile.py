@@ -100,6 +100,18 @@ def test_signing_out_everywhere_ends_it_too(auth):
     assert finished(auth, begun, codes[0]).status_code == 400
 
 
+def test_a_removed_account_has_no_second_step_left(auth):
+    _, begun, codes = in_second_step(auth)
+    second = finished(auth, auth.in_step("susan"), codes[1])
+    gone = auth.with_token(second.json["token"]).delete(ME, json={"password": password_of("susan")})
+    assert gone.status_code == 202
+    assert auth.rows("challenges") == []
+    answer = finished(auth, begun, codes[0])
+    assert (answer.status_code, answer.json["message"]) == (400, "This took too long. Sign in again.")
+    pending = {"pending": begun.json["pending"]}
+    assert auth.internal().post("/internal/sessions/ways", json=pending).status_code == 400
+
+
 def test_no_second_step_begins_for_a_password_that_holds_no_more(auth):
     in_second_step(auth)
     act = reset(auth)

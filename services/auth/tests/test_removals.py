@@ -100,6 +100,13 @@ def test_it_asks_for_the_password(auth, susan, sent):
     assert auth.rows("removals") == []
 
 
+def test_a_mail_that_was_only_asked_for_goes_at_once(auth, susan):
+    auth.anonymous().post("/api/v1/users/reset", json={"email": email_of("susan")})
+    assert len(auth.rows("mails", "state = 'asked'")) == 1
+    remove_me(auth)
+    assert auth.rows("mails", "state = 'asked'") == []
+
+
 def test_whoever_is_not_confirmed_may_go_too(auth):
     auth.newcomer("susan")
     assert remove_me(auth).status_code == 202

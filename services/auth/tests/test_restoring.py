@@ -243,6 +243,9 @@ def test_a_restore_that_was_broken_off_lets_nobody_in_until_it_is_done(auth, res
             back()
     assert auth.anonymous().get("/readyz").status_code == 503
     assert auth.by_password("susan").status_code == 503
+    for words in (["grant", email_of("susan"), "Moderator"], ["drop-second-factor", email_of("susan")]):
+        refused = auth.flask("users", *words)
+        assert (refused.exit_code, "a restore was broken off" in refused.output) == (1, True)
     journal.unlink()
     back()
     assert auth.anonymous().get("/readyz").status_code == 200

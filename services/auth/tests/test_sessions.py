@@ -1,5 +1,7 @@
 """Browsers' sessions, and where one is signed in."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from auth.agents import named
@@ -128,6 +130,17 @@ def test_an_idle_session_is_over(auth):
     assert auth.exchange(kind="session", session=session).status_code == 401
 
 
+def test_a_token_of_a_session_does_not_outlive_it(auth):
+    auth.person("susan")
+    session = auth.sign_in("susan").json["session"]
+    soon = datetime.now(UTC) + timedelta(seconds=40)
+    auth.change("UPDATE sessions SET expires_at = :at", at=str(soon))
+    answer = auth.exchange(kind="session", session=session)
+    assert answer.status_code == 200
+    assert answer.json["expires_in"] <= 40
+    assert claims(answer.json["token"])["exp"] <= soon.timestamp()
+
+
 def test_where_one_is_signed_in(auth, settings_of):
     settings_of(users_per_page=2)
     auth.person("susan")
@@ -183,6 +196,17 @@ def test_signing_out_everywhere(auth):
     assert auth.exchange(kind="token", token=there["token"]).status_code == 401
     told = auth.internal().get("/internal/changes").json
     assert (told["changes"][0]["ver"], len(told["revoked"])) == (3, 2)
+
+
+def test_what_has_ended_ends_no_second_time(auth):
+    """Or everybody would be told of it again, and its row would stay for longer."""
+    auth.person("susan")
+    there = auth.tokens("susan")["token"]
+    assert auth.with_token(there).delete("/api/v1/tokens/").status_code == 204
+    [before] = auth.rows("sessions")
+    assert auth.in_browser("susan").delete(SESSIONS).status_code == 204
+    assert auth.rows("sessions", "kind = 'api'") == [before]
+    assert auth.rows("sessions", "revoked_at IS NULL") == []
 
 
 def test_an_unconfirmed_person_manages_sessions_too(auth):

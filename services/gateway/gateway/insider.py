@@ -1,6 +1,7 @@
 """The auth service's internal endpoints, as the gateway uses them.
 
 They have connections of their own: a flood of ordinary requests to auth keeps nobody from being recognised.
+Each has its own circuit breaker, too: what fails at one of them says nothing of the others.
 """
 
 import time
@@ -10,6 +11,7 @@ import orjson
 
 from chassis.problems import TooMany, Unauthenticated, Unavailable
 from chassis.wire import Answer, Failed
+from chassis.withdrawn import asking
 
 from .credentials import Credential
 from .settings import Settings
@@ -21,7 +23,9 @@ AWAY = "Signing in is not possible right now. Try again in a moment."
 
 class Insider:
     def __init__(self, settings: Settings) -> None:
-        self._auth = Upstream("auth-internal", settings.auth_url, places=16, waiting=64)
+        self._exchange = Upstream("auth-exchange", settings.auth_url, places=16, waiting=64)
+        self._changes = Upstream("auth-changes", settings.auth_url, places=2, waiting=0)
+        self._seen = Upstream("auth-seen", settings.auth_url, places=2, waiting=0)
         self._secret = settings.internal_secret.get_secret_value()
 
     def exchange(self, credential: Credential, address: str) -> str:
@@ -29,7 +33,8 @@ class Insider:
         sent = {"kind": credential.kind, credential.kind: credential.secret}
         if credential.kind == "password":
             sent |= {"email": credential.email, "address": address}
-        answer = self._ask("POST", "/internal/exchange", sent, repeatable=credential.kind != "password")
+        repeatable = credential.kind != "password"
+        answer = self._ask(self._exchange, "POST", "/internal/exchange", sent, repeatable)
         if answer.status == 200:
             return str(_json(answer)["token"])
         if answer.status == 429:
@@ -38,30 +43,35 @@ class Insider:
             raise Unauthenticated
         raise Unavailable(AWAY, retry_after=_retry_after(answer))
 
-    def changes(self, since: float) -> dict[str, Any]:
-        """Accounts whose rights changed and sessions that ended since then (Unix time)."""
-        answer = self._ask("GET", f"/internal/changes?since={since:.3f}")
+    def changes(self, since: float, after: str = "") -> dict[str, Any]:
+        """Accounts whose rights changed and sessions that ended since then (Unix time): a page of them."""
+        answer = self._ask(self._changes, "GET", f"/internal/changes{asking(since, after)}")
         if answer.status != 200:
             raise Unavailable(AWAY)
         return _json(answer)
 
     def seen(self, moments: dict[str, float]) -> None:
         """Tells when people were last seen (Unix times by user id)."""
-        if self._ask("POST", "/internal/seen", {"seen": moments}).status >= 300:
+        if self._ask(self._seen, "POST", "/internal/seen", {"seen": moments}).status >= 300:
             raise Unavailable(AWAY)
 
     def _ask(
-        self, method: str, target: str, sent: dict[str, Any] | None = None, repeatable: bool = True
+        self,
+        auth: Upstream,
+        method: str,
+        target: str,
+        sent: dict[str, Any] | None = None,
+        repeatable: bool = True,
     ) -> Answer:
         body = orjson.dumps(sent) if sent is not None else b""
         head = (
-            f"{method} {target} HTTP/1.1\r\nHost: {self._auth.host}\r\n"
+            f"{method} {target} HTTP/1.1\r\nHost: {auth.host}\r\n"
             f"Authorization: Internal {self._secret}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         )
         request = Request(method, head.encode("latin-1"), body, repeatable)
         try:
-            return self._auth.ask(request, time.monotonic() + SECONDS)
+            return auth.ask(request, time.monotonic() + SECONDS)
         except Failed as error:
             raise Unavailable(AWAY) from error
 

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
@@ -203,7 +204,7 @@ class Auth(Service):
         return doors[path.rpartition("/")[2]](asked)
 
     def _changes(self, asked: Asked) -> bytes:
-        since = float(asked.target.partition("since=")[2])
+        since = float(parse_qs(urlsplit(asked.target).query)["since"][0])
         found = {name: [one for one in told if one["at"] >= since - 5] for name, told in self._told().items()}
         return answer(200, {"now": time.time(), **found})
 

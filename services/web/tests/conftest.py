@@ -167,8 +167,10 @@ class Browser:
 
     def form(self, path: str, *but: str) -> dict[str, str]:
         """What the fields of a page's form say now."""
-        page = self.get(path).text
-        found = {}
+        return self.form_in(self.get(path), *but)
+
+    def form_in(self, answer: TestResponse, *but: str) -> dict[str, str]:
+        page, found = answer.text, {}
         for tag in re.findall(r"<input [^>]+>", page):
             name, value = re.search(r'name="([^"]+)"', tag), re.search(r'value="([^"]*)"', tag)
             if name and ('type="checkbox"' not in tag or "checked" in tag):

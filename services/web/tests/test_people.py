@@ -1,8 +1,11 @@
 """Profiles and follows."""
 
 import re
+import threading
 
 import pytest
+
+from web.forms import AccountForm
 
 
 def test_a_profile_is_public(site, ann):
@@ -102,6 +105,56 @@ def test_an_administrator_edits_anybody(site, ann):
     assert "By root" in page
     assert site.stranger().get(f"/user/{ann.name}").status_code == 404
     assert "By root" in site.stranger().text(f"/user/{renamed}")
+
+
+def test_two_administrators_who_change_the_same_field(site, ann):
+    """The second is told what it says now, at that field, and keeps the first one's other changes."""
+    root, path = site.administrator(), f"/edit-profile/{ann.id}"
+    opened = root.form(path)
+    faster = {"location": "Oslo", "about_me": "By the first", "role": "2", "disabled": "y", "name": "Ann"}
+    root.submit(path, **(opened | faster))
+    answer = root.post(path, **(opened | {"location": "Bonn", "name": "Ann", "role": "3"}))
+    assert answer.status_code == 409
+    assert "Somebody else was faster." in answer.text
+    assert answer.text.count("Somebody else made this:") == 2
+    assert "Somebody else made this: Oslo" in answer.text
+    assert "Somebody else made this: Moderator" in answer.text
+    again = root.form_in(answer)
+    assert (again["location"], again["role"], again["name"]) == ("Bonn", "3", "Ann")
+    assert (again["about_me"], again["disabled"]) == ("By the first", "y")
+    assert "The profile has been updated." in root.submit(path, **again)
+    now = root.form(path)
+    assert (now["location"], now["role"], now["about_me"]) == ("Bonn", "3", "By the first")
+    assert "disabled" in now
+
+
+def test_a_field_that_was_emptied_or_switched_meanwhile(site, ann):
+    root, path = site.administrator(), f"/edit-profile/{ann.id}"
+    root.submit(path, **(root.form(path) | {"location": "Oslo"}))
+    opened = root.form(path)
+    root.submit(path, **(opened | {"location": "", "disabled": "y"}))
+    answer = root.post(path, **(opened | {"location": "Bonn"}))
+    assert (answer.status_code, "Somebody else emptied this." in answer.text) == (409, True)
+    assert root.form_in(answer)["disabled"] == "y", "not touched here, so as it is now"
+
+
+def test_an_account_that_changes_at_the_very_moment(site, ann, monkeypatch):
+    """Between the last look and the change: auth compares once more."""
+    root, path = site.administrator(), f"/edit-profile/{ann.id}"
+    form, mine = root.form(path) | {"location": "Bonn"}, ann.form("/edit-profile") | {"location": "Oslo"}
+    late = AccountForm.late
+
+    def meanwhile(self, now):
+        faster = threading.Thread(target=ann.submit, args=("/edit-profile",), kwargs=mine)
+        faster.start()
+        faster.join()
+        return late(self, now)
+
+    monkeypatch.setattr(AccountForm, "late", meanwhile)
+    answer = root.post(path, **form)
+    assert answer.status_code == 409
+    assert "Somebody else changed this in the meantime" in answer.text
+    assert root.form_in(answer)["location"] == "Bonn"
 
 
 def test_an_older_form_changes_only_what_was_changed_in_it(site, ann):

@@ -273,6 +273,27 @@ class ProfileForm(Form):
     about_me = text_area("About me", ABOUT_BYTES, rows=5, optional=True)
     submit = SubmitField("Submit")
 
+    def late(self, now: dict[str, Any]) -> bool:
+        """Whether somebody else has meanwhile changed what was changed here. If so it is said at these
+        fields, and the form becomes one that was opened now, with what was typed.
+        """
+        before, changes = read_object(self.shown.data) or {}, self.changes()
+        lost = [name for name in changes.keys() & before.keys() if changes[name] != now[name] != before[name]]
+        for name in self.says if lost else ():
+            if name in lost:
+                self[name].errors = [*self[name].errors, self._as_it_is(name, now[name])]
+            elif name not in changes:
+                self[name].data = now[name]
+        if lost:
+            self.shown.data = opened(now)["shown"]
+        return bool(lost)
+
+    def _as_it_is(self, name: str, value: Any) -> str:
+        if isinstance(value, bool):
+            value = "on" if value else "off"
+        said = dict(getattr(self[name], "choices", ())).get(value, value)
+        return f"Somebody else made this: {said}" if said else "Somebody else emptied this."
+
     def changes(self) -> dict[str, Any]:
         """What is no longer as it was shown: somebody else may have changed the rest in the meantime."""
         before, wanted = read_object(self.shown.data) or {}, {name: self[name].data for name in self.says}

@@ -1,5 +1,6 @@
 """What the answers and requests of auth have in common."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import request
@@ -7,11 +8,26 @@ from flask import request
 from chassis.access import Answer
 
 from .. import origin
+from ..models import state_of
 
 
-def identity_changed(id: int, body: Any = None, status: int = 200) -> Answer:
+def identity_changed(
+    id: int, body: Any = None, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Answer:
     """Tells the gateway that what it has learnt of this person no longer counts."""
-    return Answer(body, status, {"Identity-Changed": str(id)})
+    return Answer(body, status, {"Identity-Changed": str(id), **(headers or {})})
+
+
+def tagged(account: Any) -> dict[str, str]:
+    """The tag of an account's state, for `If-Match`."""
+    return {"ETag": f'"{state_of(account)}"'}
+
+
+def expected() -> set[str] | None:
+    """The states of which the caller has seen one, if the request says so."""
+    if "If-Match" not in request.headers or request.if_match.star_tag:
+        return None
+    return request.if_match.as_set(include_weak=True)
 
 
 def address() -> str:

@@ -32,7 +32,7 @@ EXCHANGES = {
 @internal()
 def changes(asked: shapes.Since) -> Any:
     """Whose rights changed and which sessions ended since then."""
-    return queries.changes(asked.since)
+    return queries.changes(asked.since, asked.after, asked.size or queries.EVERYTHING)
 
 
 @api.post("/seen")

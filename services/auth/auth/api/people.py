@@ -11,7 +11,7 @@ from chassis.tokens import Actor
 
 from .. import commands, queries, shapes
 from ..models import Permission
-from .answers import identity_changed
+from .answers import expected, identity_changed, tagged
 
 ADMIN = Permission.ADMIN
 api = Blueprint("people", __name__, url_prefix="/api/v1")
@@ -58,17 +58,19 @@ def profile(id: int) -> Any:
 
 @api.get("/users/<int:id>/account")
 @needs(ADMIN, gives=shapes.Account, refuses=(404,))
-def account(id: int) -> Any:
+def account(id: int) -> Answer:
     """Everything about an account; for administrators."""
-    return shapes.account(queries.account(id))
+    row = queries.account(id)
+    return Answer(shapes.account(row), headers=tagged(row))
 
 
 @api.patch("/users/<int:id>")
 @needs(ADMIN, gives=shapes.Account, refuses=(404, 409), first=queries.user_exists)
 def administer(administrator: Actor, id: int, wish: shapes.Administration) -> Answer:
     """Change an account: role, confirmed, disabled, names; for administrators."""
-    commands.administer(id, wish.changes, administrator.id)
-    return identity_changed(id, shapes.account(queries.account(id)))
+    commands.administer(id, wish.changes, administrator.id, expected())
+    row = queries.account(id)
+    return identity_changed(id, shapes.account(row), headers=tagged(row))
 
 
 @api.delete("/users/<int:id>")

@@ -1,6 +1,6 @@
 """Accounts: making, describing and administering them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from chassis.events import now
 from chassis.problems import Conflict, Invalid, NotFound
 
 from .. import events, letters, passwords, queries
-from ..models import ROLES, USER, Kind, Permission, Role, Session, User, db
+from ..models import ADMINISTERED, ROLES, USER, Kind, Permission, Role, Session, User, db, state_of
 from . import log, mails
 from .rows import held
 from .second import void_challenges
@@ -19,7 +19,6 @@ from .sessions import revoke
 
 PUBLIC = ("username", "name", "avatar_hash")
 IN_TOKENS = ("username", "avatar_hash", "role_id", "confirmed", "disabled")
-ADMINISTERED = ("role_id", "disabled", "confirmed", "username", "email", "name", "location", "about_me")
 LAST = "This is the last administrator. Make somebody else an administrator first."
 COUNTED = sa.text(
     "INSERT INTO tallies (kind, n) VALUES ('users', 1) ON CONFLICT (kind) DO UPDATE SET n = tallies.n + 1"
@@ -86,10 +85,13 @@ def edit_profile(id: int, changes: Mapping[str, Any]) -> None:
     db.session.commit()
 
 
-def administer(id: int, changes: Mapping[str, Any], by: int | None = None) -> None:
+def administer(
+    id: int, changes: Mapping[str, Any], by: int | None = None, seen: Set[str] | None = None
+) -> None:
     """Changes anything of an account.
 
-    Raises `Conflict` for a taken name or address, and when no administrator would be left.
+    Raises `Conflict` for a taken name or address, when no administrator would be left, and when the account
+    is in none of the states that were seen; whoever names none has the last word.
     """
     changes = dict(changes)
     if "role" in changes:
@@ -100,6 +102,8 @@ def administer(id: int, changes: Mapping[str, Any], by: int | None = None) -> No
     email, username = changes.get("email", user.email), changes.get("username", user.username)
     administered = administers(user)
     before = {name: getattr(user, name) for name in ADMINISTERED}
+    if seen is not None and state_of(before) not in seen:
+        raise Conflict
     refuse_taken(email, username, but=id)
     with saving(email, username, but=id):
         apply(user, changes)

@@ -20,12 +20,13 @@ from chassis.problems import Conflict, NotAllowed
 from chassis.tokens import Actor
 
 from .. import events, journal, queries
-from ..models import WAITING, Challenge, Guesses, Kind, MailToken, Removal, Session, Tally, User, db
+from ..models import WAITING, Guesses, Kind, MailToken, Removal, Session, Tally, User, db
 from . import guesses, log, mails
 from .accounts import LAST, administers, others_who_administer
 from .factors import forget_factors
 from .links import checked
 from .rows import held
+from .second import void_challenges
 from .sessions import revoke
 
 told = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def end(user: User, by: int, at: datetime) -> None:
     revoke(Session.user_id == user.id)
     mails.void_links(user.id)
     mails.forget_mails(user)
+    void_challenges(user.id)
     user.close(at)
     asked = {"user_id": user.id, "requested_at": at, "requested_by": by, "asked_at": at}
     db.session.add_all(Removal(**asked, service=service) for service in (*OTHERS, OWN))
@@ -126,7 +128,6 @@ def forget_rows(user: User) -> None:
     forget_factors(user.id)
     log.forget_in_log(user.id)
     for gone in (
-        sa.delete(Challenge).where(Challenge.user_id == user.id),
         sa.delete(answers).where(answers.c.owner == STRANGERS, answers.c.subject == str(user.id)),
         sa.delete(Session).where(Session.user_id == user.id),
         sa.delete(MailToken).where(MailToken.user_id == user.id),

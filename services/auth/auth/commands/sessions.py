@@ -81,8 +81,6 @@ def finish_sign_in(token: str, shown: Second, *, device: str = "") -> SignedIn:
     """The second step. Raises `Invalid` when it comes too late, else as `prove_second`."""
     begun = pending(token, SIGN_IN)
     account = queries.account(begun["user_id"])
-    if account["disabled"]:
-        raise Unauthenticated
     way = prove_second(account, shown, begun["challenge"], device)
     return opened(account, begun["remember"], device, way, token)
 

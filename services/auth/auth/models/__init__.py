@@ -5,6 +5,7 @@ from .factors import Challenge, Passkey, RecoveryCode, Totp
 from .log import Entry, Kind
 from .mails import Mail, MailToken
 from .people import (
+    ADMINISTERED,
     ADMINISTRATOR,
     MODERATOR,
     ROLES,
@@ -17,10 +18,12 @@ from .people import (
     Tally,
     User,
     avatar_hash,
+    state_of,
 )
 from .sessions import Guesses, RefreshToken, Session
 
 __all__ = [
+    "ADMINISTERED",
     "ADMINISTRATOR",
     "MODERATOR",
     "ROLES",
@@ -45,4 +48,5 @@ __all__ = [
     "User",
     "avatar_hash",
     "db",
+    "state_of",
 ]

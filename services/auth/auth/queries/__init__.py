@@ -19,7 +19,6 @@ from .people import (
 from .removals import FORGOTTEN, everybody_removed, removals_ready, removals_silent, removals_waiting
 from .rows import Row, Rows, found
 from .sessions import (
-    changes,
     good,
     guesses,
     live_session,
@@ -28,8 +27,10 @@ from .sessions import (
     sessions,
     sessions_total,
 )
+from .withdrawals import EVERYTHING, changes
 
 __all__ = [
+    "EVERYTHING",
     "FORGOTTEN",
     "Row",
     "Rows",

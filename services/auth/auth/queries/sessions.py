@@ -1,9 +1,7 @@
-"""Reads of who is signed in, whose rights changed, and how often passwords were tried."""
+"""Reads of who is signed in, and how often passwords were tried."""
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,8 +14,6 @@ from .people import ACCOUNTS
 from .rows import Row, Rows
 
 SID = re.compile(r"[0-9a-f]{32}")
-LATE_COMMITS = timedelta(seconds=5)
-LONGEST_TOKEN = timedelta(seconds=3700)
 OF_SESSION = ACCOUNTS.add_columns(
     Session.sid, Session.kind, Session.last_seen.label("session_seen"), Session.expires_at,
     Session.revoked_at, Session.idle_seconds,
@@ -40,10 +36,6 @@ SESSIONS = (
     .offset(sa.bindparam("offset"))
 )  # fmt: skip
 SESSIONS_TOTAL = sa.select(sa.func.count()).select_from(Session).where(*GOOD_SESSION)
-CHANGED = sa.select(User.id, User.ver, User.ver_changed_at).where(
-    User.ver_changed_at >= sa.bindparam("since")
-)
-REVOKED = sa.select(Session.sid, Session.revoked_at).where(Session.revoked_at >= sa.bindparam("since"))
 GUESSES = sa.select(Guesses.moments).where(Guesses.key.in_([sa.bindparam("first"), sa.bindparam("last")]))
 
 
@@ -70,27 +62,6 @@ def sessions(user_id: int, size: int, offset: int) -> Rows:
 
 def sessions_total(user_id: int) -> int:
     return int(db.value(SESSIONS_TOTAL, {"user": user_id, "now": now()}))
-
-
-def changes(since: float) -> dict[str, Any]:
-    """Whose rights changed and which sessions ended since a Unix time; overlaps, because commits come late.
-
-    What is older than any token is left out.
-    """
-    at = now()
-    oldest = at - LONGEST_TOKEN
-    asked = datetime.fromtimestamp(min(max(since, oldest.timestamp()), at.timestamp()), at.tzinfo)
-    values = {"since": max(asked - LATE_COMMITS, oldest)}
-    return {
-        "now": at.timestamp(),
-        "changes": [
-            {"sub": str(row["id"]), "ver": row["ver"], "at": row["ver_changed_at"].timestamp()}
-            for row in db.rows(CHANGED, values)
-        ],
-        "revoked": [
-            {"sid": row["sid"], "at": row["revoked_at"].timestamp()} for row in db.rows(REVOKED, values)
-        ],
-    }
 
 
 def guesses(keys: Sequence[str]) -> list[str]:

@@ -9,6 +9,8 @@ from chassis.shapes import Id, Line, Query, Shape, clean
 
 from .fields import AboutMe, Address, Agent, Code, Email, Jwt, Password, RoleName, Secret, Short, Username
 
+PLACE = r"^([0-9]{1,16}\.[0-9]{1,18}\.[0-9]{1,16}\.[0-9a-f]{0,32})?$"
+
 
 class Registration(Shape):
     """A new account."""
@@ -173,7 +175,13 @@ class SigningIn(Shape):
 
 
 class Since(Query):
+    """`size`: of how many is told at once, without it of all, as askers of former releases expect; `after`:
+    the `next` of the answer before.
+    """
+
     since: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)] = 0.0
+    size: Annotated[int, Field(ge=1, le=1000)] | None = None
+    after: Annotated[str, Field(pattern=PLACE)] = ""
 
 
 class Seen(Shape):

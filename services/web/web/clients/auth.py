@@ -2,7 +2,7 @@
 
 import re
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from cachetools import TTLCache
@@ -33,6 +33,13 @@ USERS, ME = "/api/v1/users/", "/api/v1/users/me"
 FACTOR = f"{ME}/second-factor"
 _known: TTLCache[str, Person | None] = TTLCache(4096, ttl=3600)
 _turn = threading.Lock()
+
+
+class AccountVersion(NamedTuple):
+    """An account, and the tag of the state that was read."""
+
+    account: Account
+    tag: str
 
 
 def people(page: int) -> Page[Person]:
@@ -69,11 +76,17 @@ def profile(id: int) -> Profile:
 
 def account(id: int) -> Account:
     """For administrators. Raises `NotFound`."""
-    return one(Account, ask("auth", "GET", f"{USERS}{id}/account"))
+    return account_version(id).account
 
 
-def administer(id: int, **changes: Any) -> Account:
-    return one(Account, ask("auth", "PATCH", f"{USERS}{id}", changes))
+def account_version(id: int) -> AccountVersion:
+    reply = ask("auth", "GET", f"{USERS}{id}/account")
+    return AccountVersion(one(Account, reply), reply.header("etag"))
+
+
+def administer(id: int, tag: str, **changes: Any) -> Account:
+    """Raises `Conflict` when the account is no longer as it was read."""
+    return one(Account, ask("auth", "PATCH", f"{USERS}{id}", changes, If_Match=tag or "*"))
 
 
 def roles() -> list[Role]:

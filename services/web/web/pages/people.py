@@ -19,6 +19,9 @@ from .steps import onward, question
 
 FOLLOW, ADMIN = Permission.FOLLOW, Permission.ADMIN
 NOBODY = "Invalid user."
+LATE = (
+    "Somebody else was faster. What they changed is said at its field; submit again to replace it by yours."
+)
 pages = Blueprint("people", __name__)
 Everything = tuple[Person, Writings | None, Relationship | None]
 """Somebody, as far as they are known, a page of their posts, and how they stand to the visitor."""
@@ -148,22 +151,25 @@ def _said(account: Account) -> dict[str, Any]:
 @pages.route("/edit-profile/<int:id>", methods=["GET", "POST"])
 @members(ADMIN)
 def edit_profile_admin(id: int) -> Response:
-    account, roles = together(lambda: auth.account(id), auth.roles)
+    (account, tag), roles = together(lambda: auth.account_version(id), auth.roles)
     rights = {name: getattr(account, name) for name in ("email", "username", "confirmed", "disabled")}
-    form = AccountForm(data=opened({**_said(account), **rights, "role": account.role.id}))
+    now = {**_said(account), **rights, "role": account.role.id}
+    form = AccountForm(data=opened(now))
     form.role.choices = [(role.id, role.name) for role in roles]
-    status = 200
-    if form.validate_on_submit():
+    if not form.validate_on_submit():
+        status = 400 if form.is_submitted() else 200
+    elif form.late(now):
+        status = 409
+        form.form_errors.append(LATE)
+    else:
         try:
-            changed = auth.administer(id, **form.changes())
+            changed = auth.administer(id, tag, **form.changes())
         except (Invalid, Conflict) as refusal:
             status = refusal.status
             if not form.blame(refusal):
                 form.form_errors.append(refusal.message)
         else:
             return onward(f"/user/{changed.username}", "The profile has been updated.")
-    elif form.is_submitted():
-        status = 400
     back = f"/user/{account.username}"
     return show("edit_profile.html", status, form=form, person=account, back=back)
 
