@@ -1,8 +1,9 @@
 """Idempotency keys: the same POST sent again gives the first answer again, and nothing is done twice.
 
 The key is a row in the transaction of what it names, written with its first event, so it exists exactly when
-that was done. The answer is kept right after. Should the process die in between, it is made again from the
-subject of the event.
+that was done. The answer is kept right after, with the names of its events (`Event-Ids`): who has to ask
+again wants to read what was written, too. Should the process die in between, the answer is made again from
+the subject of the event, or says that this has gone since.
 See the IETF draft "The Idempotency-Key HTTP Header Field".
 """
 
@@ -19,15 +20,15 @@ from flask import Response, g, has_request_context, request
 from .access import Answer, respond
 from .database import database
 from .events import now
-from .problems import Invalid, Refusal
+from .problems import Invalid, NotFound, Refusal
 from .settings import settings
 from .tokens import Actor
 
 KEY = re.compile(r"[\x21-\x7e]{1,128}")
 STRANGERS = 0  # owns the keys of those who are not signed in
 CLAIM = sa.text(
-    "INSERT INTO idempotency_keys (owner, key, fingerprint, made_at, subject)"
-    " VALUES (:owner, :key, :fingerprint, :made_at, :subject) ON CONFLICT (owner, key) DO NOTHING"
+    "INSERT INTO idempotency_keys (owner, key, fingerprint, made_at, subject, events)"
+    " VALUES (:owner, :key, :fingerprint, :made_at, :subject, :events) ON CONFLICT (owner, key) DO NOTHING"
 ).bindparams(sa.bindparam("made_at", type_=sa.DateTime(timezone=True)))
 
 
@@ -45,6 +46,12 @@ class OtherRequest(Refusal):
         422,
         "This Idempotency-Key was used for another request. Use a new key for a new request.",
     )
+
+
+class DoneAndGone(Refusal):
+    """It was done, its answer was lost, and what it made is there no more."""
+
+    status, message = 410, "This was done when it was first sent. What it made has been removed since."
 
 
 class DoneAlready(Refusal):
@@ -92,14 +99,14 @@ def recall(key: Key) -> Any:
     return database.row(sa.select(keys).where(keys.c.owner == key.owner, keys.c.key == key.key))
 
 
-def remember_subject(subject: str) -> None:
+def remember_event(subject: str, name: str) -> None:
     """Called for each event of the transaction; the first one's subject is what was made. Takes the key, and
     waits for another that is just taking it. Raises `DoneAlready`.
     """
     key: Key | None = g.get("idempotency") if has_request_context() else None
     if key is None or g.get("claimed"):
         return
-    values = asdict(key) | {"made_at": now(), "subject": subject}
+    values = asdict(key) | {"made_at": now(), "subject": subject, "events": name}
     if not database.change(CLAIM, values):
         database.session.rollback()
         raise DoneAlready
@@ -113,6 +120,7 @@ def keep(response: Response) -> Response:
         "status": response.status_code,
         "location": response.headers.get("Location"),
         "body": response.data,
+        "events": ", ".join(g.get("event_ids", ())),
     }
     mine = (keys.c.owner == key.owner) & (keys.c.key == key.key)
     database.session.execute(sa.update(keys).where(mine).values(given))
@@ -124,9 +132,17 @@ def repeated(row: Any, fingerprint: str, again: Callable[[int], Answer]) -> Resp
     if row["fingerprint"] != fingerprint:
         raise OtherRequest
     if row["status"] is None:
-        response = respond(again(int(row["subject"])))
+        response = made_again(int(row["subject"]), again)
     else:
         response = Response(bytes(row["body"]), row["status"], mimetype="application/json")
         response.headers["Location"] = row["location"]
     response.headers["Idempotency-Replayed"] = "true"
+    g.event_ids = row["events"].split(", ") if row["events"] else []  # a release before this one kept none
     return response
+
+
+def made_again(subject: int, again: Callable[[int], Answer]) -> Response:
+    try:
+        return respond(again(subject))
+    except NotFound:
+        raise DoneAndGone from None

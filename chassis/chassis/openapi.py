@@ -18,6 +18,7 @@ WORDS = {
     403: "Not allowed",
     404: "Nothing there",
     409: "Taken, or changed by somebody else meanwhile",
+    410: "It was done when it was first sent, and what it made has been removed since",
     413: "Too large",
     415: "Not JSON",
     422: "The Idempotency-Key was used for another request",
@@ -222,7 +223,7 @@ def refusals(access: Access) -> set[int]:
     if access.who == "signed in":
         found |= {401, 403}
     if access.keyed:
-        found |= {422}
+        found |= {410, 422}
     if access.takes:
         found |= {400, 413, 415}
     if access.asks:

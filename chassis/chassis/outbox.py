@@ -88,9 +88,10 @@ def add(type: str, subject: Any, version: int, data: BaseModel, about: int | Non
     database.happened(type)
     if current_app.extensions["bell"] is not None:
         database.ring()
-    idempotency.remember_subject(happened.subject)
+    name = f"{type}:{happened.id}"
+    idempotency.remember_event(happened.subject, name)
     if has_request_context():
-        g.setdefault("event_ids", []).append(f"{type}:{happened.id}")
+        g.setdefault("event_ids", []).append(name)
     return happened
 
 

@@ -83,7 +83,9 @@ def _index_about(table: sa.Table) -> None:
 
 
 def idempotency_table(metadata: sa.MetaData) -> sa.Table:
-    """Requests that were done under a key of their caller's, with their answers."""
+    """Requests that were done under a key of their caller's, with their answers and the names of the events
+    that they caused.
+    """
     return sa.Table(
         "idempotency_keys",
         metadata,
@@ -95,6 +97,7 @@ def idempotency_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("status", sa.SmallInteger),
         sa.Column("location", sa.Text),
         sa.Column("body", sa.LargeBinary),
+        sa.Column("events", sa.Text),
     )
 
 

@@ -97,7 +97,7 @@ def test_the_contract_is_written_from_the_code(shop, tmp_path):
     make = document["paths"]["/api/v1/boxes/"]["post"]
     assert document["openapi"] == "3.1.0"
     assert "/internal/count" not in document["paths"]
-    assert set(make["responses"]) == {"201", "400", "401", "403", "413", "415", "422", "503"}
+    assert set(make["responses"]) == {"201", "400", "401", "403", "410", "413", "415", "422", "503"}
     assert make["requestBody"]["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/NewBox"
     }

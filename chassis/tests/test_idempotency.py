@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from shop.app import PACK
+import sqlalchemy as sa
+from shop.app import MADE, PACK
 
 from chassis import idempotency
 
@@ -18,6 +19,11 @@ def count(shop):
     return shop.internal().get("/internal/count").json["count"]
 
 
+def alter(shop, statement):
+    with shop.app.app_context(), shop.app.extensions["sqlalchemy"].engine.begin() as connection:
+        connection.execute(sa.text(statement))
+
+
 def test_the_same_key_gives_the_first_answer_and_does_nothing_twice(shop):
     first, again = make(shop), make(shop)
     assert (first.status_code, first.data, first.headers["Location"]) == (
@@ -28,6 +34,22 @@ def test_the_same_key_gives_the_first_answer_and_does_nothing_twice(shop):
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (201, "true")
     assert (count(shop), len(shop.outbox())) == (1, 1)
     assert "Idempotency-Replayed" not in first.headers
+
+
+def test_what_is_answered_again_names_the_events_of_the_first_time(shop):
+    """Who asks again reads next what was written, as the first answer would have let them."""
+    first, again = make(shop), make(shop)
+    [event] = shop.outbox()
+    assert first.headers["Event-Ids"] == again.headers["Event-Ids"] == f"{MADE}:{event.id}"
+    assert "Event-Ids" not in make(shop, label="two").headers
+
+
+def test_answers_that_the_release_before_has_kept_name_no_events(shop):
+    first = make(shop)
+    alter(shop, "UPDATE idempotency_keys SET events = NULL")
+    again = make(shop)
+    assert (again.status_code, again.data) == (201, first.data)
+    assert "Event-Ids" not in again.headers
 
 
 def test_without_a_key_or_with_another_it_is_done_again(shop):
@@ -65,20 +87,35 @@ def test_of_many_at_once_one_is_done_and_all_get_its_answer(shop):
     assert (count(shop), len(shop.outbox())) == (1, 1)
 
 
-def test_an_answer_lost_in_the_middle_is_made_again(shop, monkeypatch):
+def lose_the_answer(shop, monkeypatch):
     def die(_):
         raise SystemError("killed between commit and answer")
 
     monkeypatch.setattr(idempotency, "keep", die)
     assert make(shop).status_code == 500
     monkeypatch.undo()
+
+
+def test_an_answer_lost_in_the_middle_is_made_again(shop, monkeypatch):
+    lose_the_answer(shop, monkeypatch)
     again = make(shop)
     assert (again.status_code, again.json, again.headers["Location"]) == (
         201,
         {"id": 1, "label": "one"},
         "/api/v1/boxes/1",
     )
-    assert (count(shop), len(shop.outbox())) == (1, 1)
+    [event] = shop.outbox()
+    assert (count(shop), again.headers["Event-Ids"]) == (1, f"{MADE}:{event.id}")
+
+
+def test_a_lost_answer_for_what_has_gone_meanwhile_says_so(shop, monkeypatch):
+    """It was done: "there is nothing" would have the caller do it a second time."""
+    lose_the_answer(shop, monkeypatch)
+    alter(shop, "DELETE FROM boxes")
+    gone, other = make(shop), make(shop, label="two")
+    assert (gone.status_code, "removed since" in gone.json["message"]) == (410, True)
+    assert other.status_code == 422
+    assert (count(shop), len(shop.outbox())) == (0, 1)
 
 
 def test_a_failure_before_the_commit_leaves_no_key(shop, monkeypatch):

@@ -81,6 +81,8 @@ def boxes(paging: Paging) -> Any:
 
 def made(id: int) -> Answer:
     box = db.row(sa.select(Box.id, Box.label).where(Box.id == id))
+    if box is None:
+        raise NotFound
     return created(BoxState.model_validate(dict(box)), at=f"/api/v1/boxes/{id}")
 
 

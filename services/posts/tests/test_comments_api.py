@@ -2,6 +2,8 @@
 
 import pytest
 
+from chassis import idempotency
+
 from .states import ADMINISTRATOR, MODERATOR, USER, a_comment, a_post
 
 ALL = "/api/v1/comments/"
@@ -217,3 +219,15 @@ def test_a_comment_sent_again_gets_its_first_answer_even_if_the_post_is_gone(pos
     assert again.headers["Idempotency-Replayed"] == "true"
     assert ben.post(path, json={"body": "x"}, headers={"Idempotency-Key": "d"}).status_code == 404
     assert ben.post(path, json={"body": "y"}, headers={"Idempotency-Key": "c"}).status_code == 422
+
+
+def test_a_comment_whose_answer_was_lost_and_that_is_gone_is_told_as_gone(posts, monkeypatch):
+    """And as nothing else: who hears "not found" would write it a second time."""
+    a_post(posts)
+    path, body, key = "/api/v1/posts/1/comments/", {"body": "x"}, {"Idempotency-Key": "c"}
+    with monkeypatch.context() as broken:
+        broken.setattr(idempotency, "keep", None)
+        assert posts.as_("ben", USER).post(path, json=body, headers=key).status_code == 500
+    posts.as_("ann", USER).delete("/api/v1/posts/1")
+    again = posts.as_("ben", USER).post(path, json=body, headers=key)
+    assert (again.status_code, "removed since" in again.json["message"]) == (410, True)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chassis.tables import idempotency_table
+from chassis.tables import BigId, Timestamp
 
 revision = "0002"
 down_revision = "0001"
@@ -12,7 +12,19 @@ depends_on = None
 
 
 def upgrade() -> None:
-    idempotency_table(sa.MetaData()).create(op.get_bind())
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("owner", BigId, nullable=False),
+        sa.Column("key", sa.String(128), nullable=False),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("made_at", Timestamp, nullable=False),
+        sa.Column("subject", sa.String(200)),
+        sa.Column("status", sa.SmallInteger),
+        sa.Column("location", sa.Text),
+        sa.Column("body", sa.LargeBinary),
+        sa.PrimaryKeyConstraint("owner", "key"),
+    )
+    op.create_index("ix_idempotency_keys_made_at", "idempotency_keys", ["made_at"])
 
 
 def downgrade() -> None:
