@@ -119,6 +119,7 @@ class Stack(Supervisor):
             "FLASK_CONFIG": "development",
             "LIMIT_READS": LOCAL_RATE,
             "LIMIT_WRITES": LOCAL_RATE,
+            "LIMIT_TEXT": "off",
             "PUBLIC_URL": self.public_url,
             "FLASKY_ADMIN": self.administrator,
             "BUS_URL": f"sqlite:///{self.data}/bus.sqlite",

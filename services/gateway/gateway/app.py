@@ -119,6 +119,7 @@ class Gateway:
         came = time.monotonic()
         body = bodies.read(visit, limit, self._settings.body_seconds)
         reading = time.monotonic() - came  # the client's time, not ours
+        self._limits.take_text(visit, len(body))
         deadline = visit.started + reading + self._settings.request_seconds
         try:
             return self._forwarder.forward(visit, route, body, deadline)

@@ -2,7 +2,8 @@
 
 Classes: sign-in, registration, mail (what makes auth send one), writes, reads. An address is a whole /64 for
 IPv6. A browser that auth knows (its mark is verified here, offline) has a sign-in limit of its own, so that a
-flood from its network does not lock its owner out. Windows are fixed and follow the clock, so that counting
+flood from its network does not lock its owner out. What one person writes is counted in bytes, from wherever:
+each is kept several times over, and for good. Windows are fixed and follow the clock, so that counting
 is one addition: in this process, or in a Redis that several gateways share. When that is away, each counts
 for itself.
 """
@@ -25,7 +26,7 @@ from .settings import LIMITS, Settings
 from .visit import Visit
 
 log = logging.getLogger(__name__)
-SIGN_IN, REGISTRATION, MAIL, WRITES, READS = LIMITS
+SIGN_IN, REGISTRATION, MAIL, WRITES, READS, TEXT = LIMITS
 COSTLY = {
     "/auth/login": SIGN_IN,
     "/auth/login/second": SIGN_IN,
@@ -39,6 +40,8 @@ COSTLY = {
     "/api/v1/users/me/confirmation": MAIL,
     "/api/v1/users/me/email": MAIL,
 }
+KEPT_NOWHERE = ("/api/v1/preview", "/preview")
+MUCH = "You have written very much in a short time. Wait a while, then go on."
 SENTENCE = "Too many requests from your network. Wait a little, then try again."
 MOST_COUNTED = 100_000  # addresses of one class in one window; the others then share one count
 AWAY_SECONDS = 5.0
@@ -56,14 +59,14 @@ class Memory:
     def __init__(self) -> None:
         self._windows: dict[str, tuple[int, dict[str, int]]] = {}
 
-    def add(self, policy: Policy, window: int, who: str) -> int:
+    def add(self, policy: Policy, window: int, who: str, amount: int = 1) -> int:
         current, counts = self._windows.get(policy.name, (-1, {}))
         if current != window:
             counts = {}
             self._windows[policy.name] = window, counts
         if who not in counts and len(counts) >= MOST_COUNTED:
             who = ""
-        counts[who] = count = counts.get(who, 0) + 1
+        counts[who] = count = counts.get(who, 0) + amount
         return count
 
 
@@ -77,17 +80,17 @@ class Shared:
         self._memory, self._again = Memory(), 0.0
         metrics.LIMITS_SHARED.set(1)
 
-    def add(self, policy: Policy, window: int, who: str) -> int:
+    def add(self, policy: Policy, window: int, who: str, amount: int = 1) -> int:
         now = time.monotonic()
         if now < self._again:
-            return self._memory.add(policy, window, who)
+            return self._memory.add(policy, window, who, amount)
         try:
-            count = int(self._redis.incr(f"limit:{policy.name}:{window}:{who}", policy.seconds))
+            count = int(self._redis.incr(f"limit:{policy.name}:{window}:{who}", policy.seconds, amount))
         except Exception as error:
             self._again = time.monotonic() + AWAY_SECONDS
             metrics.LIMITS_SHARED.set(0)
             log.warning("limits are counted here: Redis is away", extra={"reason": type(error).__name__})
-            return self._memory.add(policy, window, who)
+            return self._memory.add(policy, window, who, amount)
         if self._again:
             self._again = 0.0
             metrics.LIMITS_SHARED.set(1)
@@ -104,25 +107,38 @@ class Limits:
 
     def take(self, visit: Visit) -> None:
         """Counts a request, and notes for its answer what is left. Raises `TooMany`."""
-        self._count(visit, class_of(visit))
+        name = class_of(visit)
+        self._count(visit, name, self._who(visit, name))
 
     def take_sign_in(self, visit: Visit) -> None:
         """For a password that has to be tried, wherever it was sent."""
         if class_of(visit) != SIGN_IN:
-            self._count(visit, SIGN_IN)
+            self._count(visit, SIGN_IN, self._who(visit, SIGN_IN))
 
-    def _count(self, visit: Visit, name: str) -> None:
+    def take_text(self, visit: Visit, size: int) -> None:
+        """Counts what somebody who is signed in writes for others to read. Raises `TooMany`.
+
+        Who has written too much may still sign out, change a password, and remove things.
+        """
+        route = visit.route
+        if not size or route is None or visit.identity is None or class_of(visit) == READS:
+            return
+        if route.service != "auth" and not route.pattern.startswith(("/auth/", *KEPT_NOWHERE)):
+            self._count(visit, TEXT, visit.identity.sub, size)
+
+    def _count(self, visit: Visit, name: str, who: str, amount: int = 1) -> None:
         policy = self._policies.get(name)
         if policy is None:
             return
         now = time.time()
         window = int(now // policy.seconds)
-        count = self._counts.add(policy, window, self._who(visit, name))
+        count = self._counts.add(policy, window, who, amount)
         reset = int((window + 1) * policy.seconds - now) + 1
-        visit.limits = headers(policy, max(policy.most - count, 0), reset)
+        if name != TEXT or count > policy.most:  # an answer tells of one limit: requests, until text is over
+            visit.limits = headers(policy, max(policy.most - count, 0), reset)
         if count > policy.most:
             metrics.limited(name)
-            raise TooMany(SENTENCE, retry_after=reset)
+            raise TooMany(MUCH if name == TEXT else SENTENCE, retry_after=reset)
 
     def _who(self, visit: Visit, name: str) -> str:
         if name == SIGN_IN and "device=" in visit.environ.get("HTTP_COOKIE", ""):

@@ -9,7 +9,7 @@ from chassis.settings import Settings as ChassisSettings
 from chassis.settings import parts
 
 UPSTREAMS = ("auth", "posts", "social", "web")
-LIMITS = ("sign-in", "registration", "mail", "writes", "reads")
+LIMITS = ("sign-in", "registration", "mail", "writes", "reads", "text")
 
 
 class Settings(ChassisSettings):
@@ -42,6 +42,7 @@ class Settings(ChassisSettings):
     limit_mail: str = "60/hour"
     limit_writes: str = "1200/minute"
     limit_reads: str = "12000/minute"
+    limit_text: str = "16000000/hour"  # bytes, of a person: two hundred and fifty of the largest posts
     ratelimit_storage_url: str = ""
     ratelimit_storage_seconds: float = 0.25
 
@@ -54,7 +55,7 @@ class Settings(ChassisSettings):
             raise ValueError("must be redis://:password@host:port/number, or nothing: counts in memory")
         return url
 
-    @field_validator("limit_sign_in", "limit_registration", "limit_mail", "limit_writes", "limit_reads")
+    @field_validator(*(f"limit_{name.replace('-', '_')}" for name in LIMITS))
     @classmethod
     def a_rate(cls, told: str) -> str:
         """`120/minute`, `300 per hour`, `5 per 10 seconds`, or `off`."""

@@ -71,6 +71,29 @@ def test_what_is_refused_costs_no_service_anything(strict_site, address):
     assert len(strict_site.web.asked) - before == 3
 
 
+def test_what_a_person_writes_is_counted_in_bytes_from_wherever(new_site):
+    """And nothing of what is only looked at, or of what others write."""
+    site = new_site(limit_text="1000/month", trusted_hops="1")
+    ann, ben = site.auth.person(), site.auth.person()
+    hosts = iter(range(256))
+
+    def write(person, size, target=POSTS, method="POST"):
+        headers = {"Authorization": site.as_(person), "X_Forwarded_For": f"192.0.2.{next(hosts)}"}
+        return site.ask(method, target, b" " * size, **JSON, **headers)
+
+    assert [write(ann, 500).status, write(ann, 500, f"{POSTS}1", "PUT").status] == [200, 200]
+    assert [write(ann, 900, "/api/v1/preview").status, write(ben, 900).status] == [200, 200]
+    before = len(site.posts.asked)
+    refused = write(ann, 1)
+    assert (refused.status, len(site.posts.asked)) == (429, before)
+    assert refused.problem["message"].startswith("You have written very much")
+    assert refused.headers["Retry-After"] == refused.headers["RateLimit-Reset"]
+    assert refused.headers["RateLimit-Policy"] == '1000;w=2592000;comment="text"'
+    assert site.get(POSTS, Authorization=site.as_(ann)).status == 200
+    assert write(ann, 0, f"{POSTS}1", "DELETE").status == write(ann, 9, "/auth/logout").status == 200
+    assert write(ann, 9, "/").status == 429
+
+
 def test_each_class_has_its_own(strict_site, address):
     for path in ("/auth/login", "/auth/register", "/auth/reset", "/"):
         statuses = [form(strict_site, path, address).status for _ in range(4)]
@@ -208,7 +231,7 @@ class Redis:
         if words[0].upper() not in (b"EVALSHA", b"EVAL"):
             return b"-ERR unknown command\r\n" if words[0].upper() == b"HELLO" else b"+OK\r\n"
         key = words[3]
-        self.counts[key] = self.counts.get(key, 0) + 1
+        self.counts[key] = self.counts.get(key, 0) + int(words[5])
         return b":%d\r\n" % self.counts[key]
 
 
@@ -219,6 +242,8 @@ def test_gateways_share_their_counts_in_redis_and_stay_up_without_it(new_site, e
     assert [site.get("/").status for site in (one, other, one, other, one)] == [200] * 4 + [429]
     assert one.metric("gateway_limits_shared") == 1
     assert [key for key in redis.counts if b"reads" in key]
+    one.ask("POST", POSTS, b" " * 500, Authorization=one.as_(one.auth.person()), **JSON)
+    assert [count for key, count in redis.counts.items() if b"text" in key] == [500]
     redis.stop()
     assert [one.get("/").status for _ in range(5)] == [200] * 4 + [429]
     assert one.metric("gateway_limits_shared") == 0

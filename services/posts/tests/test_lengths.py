@@ -9,7 +9,7 @@ from chassis.wire import ANSWER_LIMIT
 from .states import USER
 
 ALL = "/api/v1/posts/"
-SIZES = [64 * 1024 * 7**step // 8**step for step in range(12)]
+SIZES = [64 * 1024 * 7**step // 8**step for step in range(13)]
 TITLED = "[a]: /x '{}'\n\n{}"
 UNITS = (
     *('"', "\\", "x\u2028", "\x7f", "<", "&", "x\t", "\n\nx", "a.com ", "&#1;"),

@@ -106,6 +106,38 @@ def test_what_half_of_a_text_holds_does_not_make_the_other_half_dear(render, beg
         assert cost((begin + first * half)[:half] + then + (second * half)[:half], render) < seconds
 
 
+USUAL = "ordinary words and *some* [links](http://a.example) in a text.\n\n" * 1000
+DEAR = (
+    ("", "[", "", 5),
+    ("", "![", "", 5),
+    ("", "[", "]", 9),
+    ("", "a.com\n", "", 16),
+    ("", "*a.com*\n", "", 16),
+    ("", "<b>a.com", "", 16),
+    ("> " * 19, "a\n", "", 2),
+    ("> " * 19, "a word\n", "", 16),
+)
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize(("begin", "unit", "end", "times"), DEAR)
+def test_a_text_costs_no_more_than_some_times_as_much_as_any_other(begin, unit, end, times):
+    """64 kB of prose take a tenth of a second. Of two tries the better: the machine may be busy."""
+    body = (begin + unit * 65536)[: 65536 - len(end)] + end
+    usual = min(cost(USUAL[:65536]) for _ in range(3))
+    assert min(cost(body) for _ in range(2)) < times * usual
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("render", [markup.post, markup.comment], ids=["post", "comment"])
+def test_a_text_of_very_many_lines_is_refused(render, ending):
+    lines = markup.MOST_LINES
+    assert render("a" + ending * lines) in ("a", "<p>a</p>")
+    with pytest.raises(Invalid, match="at most 10,000") as refused:
+        render("a" + ending * (lines + 1))
+    assert refused.value.errors[0]["field"] == "body"
+
+
 def cost(body, render=markup.post):
     began = time.process_time()
     with contextlib.suppress(Invalid):  # it may become too long
@@ -129,6 +161,24 @@ def cost(body, render=markup.post):
 )
 def test_addresses_that_are_half_one(body, html):
     assert markup.post(body) == html
+
+
+@pytest.mark.parametrize(
+    ("unit", "html"),
+    [
+        ("*b.io* ", f'<em><a href="http://b.io" {REL}>b.io</a></em> '),
+        ("b.io\n", f'<a href="http://b.io" {REL}>b.io</a>\n'),
+        ("\\*//b.io ", "*//b.io "),
+        ("[a *b*](/x) ", f'<a href="/x" {REL}>a <em>b</em></a> '),
+        ("[c.io *b*](/x) ", f'<a href="/x" {REL}>c.io <em>b</em></a> '),
+        ("<a href='/x'>c.io *b*</a> ", f'<a href="/x" {REL}>c.io <em>b</em></a> '),
+    ],
+)
+def test_addresses_in_long_paragraphs_are_those_of_short_ones(unit, html):
+    """Looked for in parts, which divide neither a link nor what is escaped."""
+    for shift in range(4):
+        body, shown = "_x_ " * shift + unit * 200, "<em>x</em> " * shift + html * 200
+        assert markup.post(body) == f"<p>{shown.strip()}</p>"
 
 
 LONG, QUOTES = "A" * 4000, '"' * 4000
