@@ -70,7 +70,7 @@ class Run:
 
     @property
     def slower(self) -> float:
-        """How many times the CPU this machine takes for what it took where the aims were measured; 0: unknown."""
+        """How many times the CPU of the machine of the aims this one takes; 0: unknown."""
         return statistics.median(self.yardstick) / YARDSTICK if self.yardstick else 0.0
 
 
@@ -141,7 +141,8 @@ RULE = "|" + "---|" * HEAD.count(" |")
 def row(line: Line, found: Figures, slower: float) -> str:
     cpu = f"{found.median:.2f} ({min(found.cpu):.2f} … {max(found.cpu):.2f})"
     share = found.median / line.aim
-    aim = f"{line.aim} | {share:.2f}{' **missed**' if share > 1 else ''} | {f'{share / slower:.2f}' if slower else '–'}"
+    here = f"{share / slower:.2f}" if slower else "–"
+    aim = f"{line.aim} | {share:.2f}{' **missed**' if share > 1 else ''} | {here}"
     floor = statistics.median(found.floor) if found.floor else 0.0
     sql = statistics.median(found.sql) if found.sql else 0.0
     alone = f"{sql:.2f}" if sql else "–"

@@ -271,8 +271,8 @@ def test_nobody_uses_a_database_whose_restore_was_broken_off(shop, broken_off, t
 
 
 COMMANDS = (
-    "prepare", "work", "backup another", "audit", "audit --dry-run", "resend", "resend all --to shop", "dead list",
-    "dead retry --all", "dead drop 1",
+    "prepare", "work", "backup another", "audit", "audit --dry-run", "resend", "resend all --to shop",
+    "dead list", "dead retry --all", "dead drop 1",
 )  # fmt: skip
 
 

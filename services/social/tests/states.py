@@ -61,7 +61,7 @@ def as_(social, id):
 
 
 def the_golden_example(social):
-    """The book's example: john, susan, david; posts 1 susan, 2 john, 3 david, 4 john; follows 1→3, 2→1, 2→3."""
+    """The book's: john, susan, david; posts 1 susan, 2 john, 3 david, 4 john; follows 1→3, 2→1, 2→3."""
     for id, name in NAMES.items():
         a_person(social, id, name)
     for id, by, count in ((1, SUSAN, 1), (2, JOHN, 1), (3, DAVID, 1), (4, JOHN, 2)):
