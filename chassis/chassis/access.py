@@ -16,7 +16,7 @@ import hmac
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from flask import Flask, Response, current_app, g, request
@@ -51,7 +51,7 @@ class Access:
     asks: type[Query] | None = None
     fed: tuple[str, ...] = ()
     keyed: bool = False
-    tagged: bool = False
+    tagged: bool | Literal["changes"] = False
     located: bool = False
 
 
@@ -97,7 +97,7 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
         lacking: also with a token that lacks a second step, which is done there.
         fed: services of whose events the answer is made; it then says its age in `X-Freshness`, and waits for
             nobody else's (see `awaiting`).
-        tagged: what it reads or changes has an `ETag`, and it honours `If-None-Match`, or `If-Match`.
+        tagged: what it reads or changes has an `ETag`; reads honour `If-None-Match` (not if "changes").
         located: its answer names the new thing in `Location`; one with `again` does anyway.
         first: called with the actor and the path values before the body is read; refuses by raising.
     """

@@ -186,8 +186,12 @@ def query_parameters(access: Access) -> list[dict[str, Any]]:
 
 
 def header_parameters(method: str, access: Access) -> list[dict[str, Any]]:
-    tag = IF_NONE_MATCH if method in READS else IF_MATCH
-    return [*([KEY] if access.keyed else []), *([tag] if access.tagged else [])]
+    found = [KEY] if access.keyed else []
+    if access.tagged and method not in READS:
+        found.append(IF_MATCH)
+    elif access.tagged is True:
+        found.append(IF_NONE_MATCH)
+    return found
 
 
 def responses(method: str, access: Access, refs: Any) -> dict[str, Any]:
@@ -198,7 +202,7 @@ def responses(method: str, access: Access, refs: Any) -> dict[str, Any]:
         str(status): {"description": GOOD.get(status, "Done"), **({} if status in EMPTY else given)}
         for status in (access.status, *access.also)
     }
-    if access.tagged and method in READS:
+    if access.tagged is True and method in READS:
         told["304"] = {"description": "As it was read before", "headers": TAG}
     problem = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
     for status in sorted(refusals(access)):

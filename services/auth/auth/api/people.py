@@ -57,7 +57,7 @@ def profile(id: int) -> Any:
 
 
 @api.get("/users/<int:id>/account")
-@needs(ADMIN, gives=shapes.Account, refuses=(404,))
+@needs(ADMIN, gives=shapes.Account, refuses=(404,), tagged="changes")
 def account(id: int) -> Answer:
     """Everything about an account; for administrators."""
     row = queries.account(id)
@@ -65,7 +65,7 @@ def account(id: int) -> Answer:
 
 
 @api.patch("/users/<int:id>")
-@needs(ADMIN, gives=shapes.Account, refuses=(404, 409), first=queries.user_exists)
+@needs(ADMIN, gives=shapes.Account, refuses=(404, 409), first=queries.user_exists, tagged="changes")
 def administer(administrator: Actor, id: int, wish: shapes.Administration) -> Answer:
     """Change an account: role, confirmed, disabled, names; for administrators."""
     commands.administer(id, wish.changes, administrator.id, expected())
