@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from .files import Refused
 
 BUSY = 5.0  # seconds
+LEAVING_SECONDS = 1.0
 EMPTY = """
 DO $$ DECLARE name text; BEGIN
   FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP
@@ -90,8 +92,15 @@ class Postgresql:
         return seen
 
     def in_use(self) -> bool:
+        """Looks for a moment: who has just gone is still shown until the server has noticed."""
+        deadline = time.monotonic() + LEAVING_SECONDS
         with self._engine().connect() as connection:
-            return bool(connection.scalar(sa.text(OTHERS)))
+            while others := bool(connection.scalar(sa.text(OTHERS))):
+                if time.monotonic() > deadline:
+                    break
+                connection.rollback()  # a transaction sees the same list again and again
+                time.sleep(0.05)
+        return others
 
     def load(self, content: Path, mark: str) -> None:
         """Replaces everything in one transaction; `mark` is SQL that comes with it."""

@@ -118,7 +118,7 @@ def test_large_answers_that_nobody_takes_fill_no_memory(new_site):
 
 
 def test_bodies_that_were_handed_on_fill_no_memory(new_site):
-    site = new_site()
+    site = new_site(limit_text="off")
     ann = site.auth.person()
     asked = f"PUT /api/v1/posts/1 HTTP/1.1\r\nHost: x\r\nAuthorization: {site.as_(ann)}\r\n".encode()
     asked += b"Content-Length: 200000\r\n\r\n" + bytes(200_000)
