@@ -80,7 +80,7 @@ def yardstick(folder: Path) -> float:
     """How fast this machine is: CPU of an empty view under gunicorn's own gevent worker, which was measured
     where the aims were, too.
     """
-    with trivial(b"", "text/plain", folder, "-k", "gevent") as (url, meter):
+    with trivial(b"", "text/plain", folder, "-k", "gevent", "--log-level", "warning") as (url, meter):
         return cpu_per_request(meter, url, [Ask("/")], 1, folder)[0]
 
 
