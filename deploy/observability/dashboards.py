@@ -212,6 +212,11 @@ def upstreams() -> list[Panel]:
 
 
 def events() -> list[Panel]:
+    return [*journey(), *outcome()]
+
+
+def journey() -> list[Panel]:
+    """An event's way, hop by hop."""
     return [
         panel("What happened", "short", (rate("events_recorded_total", "", "type"), "{{type}}")),
         panel("Sent", "short", (rate("events_sent_total", "", "service"), "{{service}}")),
@@ -238,6 +243,12 @@ def events() -> list[Panel]:
             "s",
             (quantile("0.95", "event_delay_seconds", "service, type, ", ""), "{{service}} {{type}}"),
         ),
+    ]
+
+
+def outcome() -> list[Panel]:
+    """What came of events, and what did not."""
+    return [
         panel("Age of copies", "s", ("max by (service, of) (copy_age_seconds)", "{{service}} of {{of}}")),
         panel("Waiting for a person", "short", ("max by (service) (events_parked)", "{{service}}")),
         panel(

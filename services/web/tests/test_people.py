@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from web.forms import AccountForm
+from web.profiles import AccountForm
 
 
 def test_a_profile_is_public(site, ann):

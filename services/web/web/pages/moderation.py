@@ -37,7 +37,7 @@ def disable(id: int) -> Response:
 
 
 def _set(id: int, disabled: bool) -> Response:
-    """COM-14: the moderator comes back to the same page of the list, and to the same comment; or to its post,
+    """The moderator comes back to the same page of the list, and to the same comment; or to its post,
     if that is where the moderator has read it.
     """
     back = f"/comment/{id}" if "post" in request.args else f"/moderate?page={asked_page()}#comment-{id}"

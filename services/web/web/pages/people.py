@@ -11,8 +11,8 @@ from chassis.settings import settings
 from ..clients import auth, maybe, posts, social, together
 from ..clients.posts import Writings
 from ..clients.shapes import Account, Person, Profile, Relationship
-from ..forms import AccountForm, ProfileForm, opened
 from ..pager import Pager, asked_page
+from ..profiles import AccountForm, ProfileForm, opened
 from ..showing import show
 from ..visitors import Permission, may, me, members
 from .steps import onward, question

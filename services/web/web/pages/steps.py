@@ -15,7 +15,7 @@ COMMENTS = "comments"
 
 
 def onward(path: str, message: str = "", sent: str = "", at: str = "message") -> Response:
-    """After a form: the next page is read with GET (WEB-04), and may begin with a message.
+    """After a form: the next page is read with GET, and may begin with a message.
 
     Args:
         sent: name of the draft that the editor's script may drop now, because its text has arrived.
@@ -32,7 +32,7 @@ def onward(path: str, message: str = "", sent: str = "", at: str = "message") ->
 def question(
     title: str, text: str, button: str, back: str = "/", *, danger: bool = False, about: str | None = ""
 ) -> Response:
-    """Nothing changes by GET (decision 9): a page with one button that posts to the same address.
+    """Nothing changes by GET: a page with one button that posts to the same address.
 
     Args:
         about: what somebody wrote, so that one sees whether it is the right one.
