@@ -26,8 +26,6 @@ NAME ?=
 ONLY = $(if $(SERVICE),$(if $(filter chassis,$(SERVICE)),chassis,services/$(SERVICE))/tests tests/contract --service=$(SERVICE))
 # While one works on a service SQLite says quickly what is wrong; ARGS=--stack=both asks PostgreSQL and RabbitMQ as well.
 WORDS = $(if $(SERVICE),--stack=embedded) $(ARGS)
-# Of all tests only: a few of them cover what they cover.
-COVER = $(if $(SERVICE)$(ARGS),,--cov --cov-report=term --cov-fail-under=$(COVERAGE))
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -68,8 +66,11 @@ restore: $(BACKUP_NEEDS) ## put databases back while nothing uses them: FROM=fol
 converge: $(BACKUP_NEEDS) ## after a restore, with the blog running: copies become what their owners hold [DATA=.run] [STACK=compose]
 	@exec $(BACKUP) converge
 
-test: $(VENV)/dev.stamp $(if $(SERVICE),,$(CHECKS)/stamp) paths parts ## run every test on both stacks, with coverage; or some of them: ARGS="-k name"; or one service's, quickly: SERVICE=posts [ARGS=--stack=both]
-	@exec env TMPDIR=$(SCRATCH) $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(COVER) $(ONLY) $(WORDS)
+test: $(VENV)/dev.stamp $(if $(SERVICE),,$(CHECKS)/stamp) paths parts ## run every test on both stacks; or some of them: ARGS="-k name"; or one service's, quickly: SERVICE=posts [ARGS=--stack=both]
+	@exec env TMPDIR=$(SCRATCH) $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ONLY) $(WORDS)
+
+coverage: ## every test, told what of the code they run, in half as long again; fails below: [COVERAGE=90]
+	@exec $(MAKE) test ARGS="--cov --cov-report=term --cov-fail-under=$(COVERAGE) $(ARGS)"
 
 test-changed: $(VENV)/dev.stamp paths ## the tests of the services that have changed, or all if anything else has: SINCE=main
 	@chosen=$$($(PY) -m deploy.release.changed "$(SINCE)") || exit 1; [ -n "$$chosen" ] || exec $(MAKE) test; \
