@@ -31,6 +31,7 @@ from .tables import Timestamp
 
 log = logging.getLogger(__name__)
 EVERY = 2.0
+REACH = 10_000
 api = Blueprint("freshness", __name__, url_prefix="/internal")
 NOTE = sa.text(
     "INSERT INTO freshness (source, as_of) VALUES (:source, :as_of)"
@@ -86,14 +87,23 @@ def note(told: Iterable[Event]) -> None:
 
 def known() -> dict[str, datetime]:
     """For each source the moment up to which everything it said has its effect here."""
-    table, parked = database.freshness, database.parked
-    found = {row["source"]: row["as_of"] for row in database.rows(sa.select(table))}
-    waiting = sa.select(parked.c.body, parked.c.first_failed_at).where(parked.c.next_try_at.isnot(None))
-    for row in database.rows(waiting.order_by(parked.c.id).limit(100)):
+    found = {row["source"]: row["as_of"] for row in database.rows(sa.select(database.freshness))}
+    for row in database.rows(_first_waiting()):
         source, at = _said(bytes(row["body"]), row["first_failed_at"])
         if source in found:
             found[source] = min(found[source], at)
     return found
+
+
+def _first_waiting() -> sa.Select[Any]:
+    """Of each type the message that has waited for another try longest, among the first `REACH`: with more
+    of them every copy is old, and this is asked each second.
+    """
+    parked = database.parked.c
+    waiting = sa.select(parked.id, parked.type).where(parked.next_try_at.isnot(None))
+    reached = waiting.order_by(parked.id).limit(REACH).subquery()
+    first = sa.select(sa.func.min(reached.c.id)).group_by(reached.c.type)
+    return sa.select(parked.body, parked.first_failed_at).where(parked.id.in_(first))
 
 
 def _said(body: bytes, failed_at: datetime) -> tuple[str, datetime]:

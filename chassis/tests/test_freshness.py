@@ -10,6 +10,7 @@ from chassis import freshness, openapi, outbox
 from chassis.bus import Delivery, Message
 from chassis.events import Event, iso, now
 from chassis.inbox import receive
+from chassis.parking import put_aside
 from chassis.testing.parts import Vhosts
 from chassis.testing.polling import eventually
 from chassis.testing.service import Doors, dispose
@@ -77,6 +78,19 @@ def test_what_waits_for_another_try_has_not_arrived(shop):
         db.session.execute(sa.update(db.parked).values(next_try_at=None))
         db.session.commit()
     assert age(shop) < 60, "what was given up waits for a person; audits repair the copy"
+
+
+def test_however_much_of_one_kind_waits_another_kind_has_not_arrived_either(shop):
+    caught_up(shop, 0)
+    spoken = now() - timedelta(hours=1)
+    kinds = ["another.thing.v1"] * 150 + [MADE]
+    events = [
+        Event(kind, "1", 1, {}, "/shop", f"e{number}", iso(spoken)) for number, kind in enumerate(kinds)
+    ]
+    with shop.app.app_context():
+        for event in events:
+            put_aside(Delivery(event.type, event.to_json()), "not yet")
+    assert age(shop) >= 3600
 
 
 def test_poison_makes_nothing_older(shop):

@@ -36,7 +36,7 @@ class Insider:
         repeatable = credential.kind != "password"
         answer = self._ask(self._exchange, "POST", "/internal/exchange", sent, repeatable)
         if answer.status == 200:
-            return str(_json(answer)["token"])
+            return _token(answer)
         if answer.status == 429:
             raise TooMany(retry_after=_retry_after(answer))
         if answer.status in (400, 401, 403, 422):
@@ -74,6 +74,13 @@ class Insider:
             return auth.ask(request, time.monotonic() + SECONDS)
         except Failed as error:
             raise Unavailable(AWAY) from error
+
+
+def _token(answer: Answer) -> str:
+    token = _json(answer).get("token")
+    if not isinstance(token, str):
+        raise Unavailable(AWAY)
+    return token
 
 
 def _json(answer: Answer) -> dict[str, Any]:

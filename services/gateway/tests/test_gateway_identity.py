@@ -319,6 +319,13 @@ def test_however_auth_refuses_somebody_is_refused(site, ann, path, said, status)
     assert site.get(path, **WAYS["cookie"](ann)).status == 401
 
 
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"not JSON", b'{"token": null}', b'{"token": 7}'])
+def test_an_answer_without_a_token_is_no_answer_of_auths(site, ann, path, said, body):
+    site.auth.before_exchange = lambda sent: said(200, body) if sent.get("session") == ann.session else None
+    got = site.get(path, **WAYS["cookie"](ann))
+    assert (got.status, got.problem["error"]) == (503, "service unavailable")
+
+
 @pytest.mark.parametrize(("way", "times"), [("basic with a password", 1), ("cookie", 2)])
 def test_a_guess_is_never_tried_twice(new_site, path, way, times):
     """Auth may have counted it although its answer was lost."""
