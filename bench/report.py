@@ -165,9 +165,15 @@ def machine() -> str:
     names = "flask", "gunicorn", "sqlalchemy", "psycopg", "gevent"
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({next(named, platform.machine())}), "
-        f"load {os.getloadavg()[0]:.1f} at the end; Python {platform.python_version()}, "
+        f"load {os.getloadavg()[0]:.1f} at the end; Python {python()}, "
         f"{', '.join(f'{name} {version(name)}' for name in names)}."
     )
+
+
+def python() -> str:
+    """With who made it and when: how it was compiled is worth a sixth of all that it does."""
+    branch, built = platform.python_build()
+    return f"{platform.python_version()} ({branch}, {built[:11].strip()}, {platform.python_compiler()})"
 
 
 def quick(results: dict[str, dict[str, Figures]]) -> str:
