@@ -32,7 +32,8 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 SWEEP = 1.0
-GATHER = 0.02  # from one round of the relay to the next: what comes meanwhile shares all that a round costs
+GATHER, LONGEST = 0.02, 0.06  # seconds from one round of the relay to the next: see `gathering`
+BUSY = 100  # events a second
 BREATH = 0.01  # between two steps of a job that has more to do: SQLite has one writer at a time
 SLOWEST_RETRY, BLOCKED_RETRY = 2.0, 5.0
 TELL_EVERY = 30.0
@@ -46,6 +47,14 @@ def replace(events: Iterable[str]) -> NoReturn:
     logging.shutdown()
     os.environ[HUNG] = " ".join(events)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - itself
+
+
+def gathering(sent: int, seconds: float) -> float:
+    """From one round of the relay to the next, when so many events came in the seconds before it. What comes
+    meanwhile shares all that a round costs, here and at each consumer; so the more come, the longer it is.
+    """
+    rate = sent / max(seconds, GATHER)
+    return max(GATHER, min(GATHER * rate / BUSY, LONGEST))
 
 
 @dataclass(frozen=True)
@@ -142,17 +151,19 @@ class Worker:
             if bell.wait(0.5):
                 for waiting in rung:
                     waiting.set()
+                self._stopping.wait(GATHER)  # what rings meanwhile counts as one
         bell.close()
 
     def _relay(self) -> None:
         publisher, pause, teller, rung = self._bus.publisher(), 0.2, Teller(self._app), True
-        began = time.monotonic()
+        before = began = time.monotonic()
         with self._app.app_context(), RELAYS.track_inprogress():
             while not self._stopping.is_set():
                 self._beat("relay")
+                sent = 0
                 try:
                     if rung or outbox.waiting():  # a look costs less than a transaction
-                        self._send(publisher)
+                        sent = self._send(publisher)
                     teller.tell(publisher)
                     publisher.idle()
                     pause = 0.2
@@ -163,15 +174,19 @@ class Worker:
                     pause = min(pause * 2, SLOWEST_RETRY)
                     continue
                 if rung:
-                    self._stopping.wait(began + GATHER - time.monotonic())
+                    self._stopping.wait(began + gathering(sent, began - before) - time.monotonic())
                 rung = self._rung["relay"].wait(SWEEP)
                 self._rung["relay"].clear()
-                began = time.monotonic()
+                before, began = began, time.monotonic()
         publisher.close()
 
-    def _send(self, publisher: Publisher) -> None:
-        while outbox.relay(self._app, publisher) == outbox.BATCH and not self._stopping.is_set():
+    def _send(self, publisher: Publisher) -> int:
+        """How many events were settled."""
+        sent = settled = outbox.relay(self._app, publisher)
+        while settled == outbox.BATCH and not self._stopping.is_set():
             self._beat("relay")
+            sent += (settled := outbox.relay(self._app, publisher))
+        return sent
 
     def _note_trouble(self, trouble: str) -> None:
         """Why nothing can be sent: a metric, `/readyz`, and the log, at once and then now and then."""

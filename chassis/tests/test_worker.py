@@ -84,6 +84,30 @@ def test_events_that_come_soon_after_others_go_out_together(wired, monkeypatch):
         eventually(lambda: kept(wired) == {"first", *later})
 
 
+def test_after_many_events_at_once_the_next_gather_for_longer(wired, monkeypatch):
+    wired.app.test_cli_runner().invoke(args=["prepare"])
+    monkeypatch.setattr(chassis.worker, "LONGEST", 2.0)
+    monkeypatch.setattr(chassis.worker, "BUSY", 10)
+    rounds, relay = [], outbox.relay
+    monkeypatch.setattr(outbox, "relay", lambda *given: rounds.append(relay(*given)) or rounds[-1])
+    first = {f"box {number}" for number in range(20)}
+    for label in sorted(first):
+        make(wired, label)
+    with working(wired):
+        eventually(lambda: kept(wired) == first)
+        for number in range(5):
+            make(wired, f"later {number}")
+        eventually(lambda: [settled for settled in rounds if settled] == [20, 5])
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds", "expected"),
+    [(0, 0.0, 0.02), (1, 0.0, 0.02), (1, 60, 0.02), (1, 0.02, 0.02), (8, 0.04, 0.04), (900, 0.06, 0.06)],
+)
+def test_events_gather_by_how_many_come(sent, seconds, expected):
+    assert chassis.worker.gathering(sent, seconds) == pytest.approx(expected)
+
+
 def test_events_written_while_nobody_works_are_sent_later(wired):
     wired.app.test_cli_runner().invoke(args=["prepare"])
     for number in range(5):
