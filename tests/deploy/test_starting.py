@@ -228,7 +228,13 @@ def test_prepare_names_what_is_away_and_gives_up(started, good):
         assert re.search(rf"^Error: posts: {told}.*Check DATABASE_URL and BUS_URL", lines[0])
 
 
-@pytest.mark.parametrize("words", ["dead list", "resend", "audit", "backup FILE"])
+def test_an_audit_that_cannot_ask_an_owner_does_not_say_that_all_is_equal(started, good):
+    assert last_words(started(COMMANDS["prepare"], good))[1] == 0
+    lines, code = last_words(started("flask --app posts.app audit", good))
+    assert (code, lines) == (1, ["Error: posts: not all was compared: AUTH_URL missing"])
+
+
+@pytest.mark.parametrize("words", ["dead list", "resend", "backup FILE"])
 def test_a_command_says_in_one_line_that_its_database_is_away(started, good, tmp_path, words):
     """An operator types it when something is wrong, which is mostly this."""
     away = {"DATABASE_URL": f"postgresql://posts:hunter2@127.0.0.1:{free_port()}/posts"}
