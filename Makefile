@@ -44,12 +44,12 @@ IMAGES ?= $(SERVICES) mail auth-backup posts-backup social-backup
 # Whose databases: those of `make run`, or those of docker-compose.yml.
 STACK ?= local
 BACKUP = $(if $(filter compose,$(STACK)),env COMPOSE="$(COMPOSE)" deploy/compose/backup.sh,$(PY) -m deploy.local.backup)
-BACKUP_NEEDS = $(if $(filter compose,$(STACK)),,paths)
+BACKUP_NEEDS = stack $(if $(filter compose,$(STACK)),,paths)
 # Where packages come from and how to get there, if the caller's environment says so. Nothing of it stays in an image.
 PASSED := PIP_INDEX_URL PIP_EXTRA_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
 
 # Every target that says what it is for, and the two that only serve others.
-.PHONY: $(shell awk -F: '/^[a-z-]+:.*## / { print $$1 }' Makefile) paths parts
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*## / { print $$1 }' Makefile) paths parts stack
 
 help: ## what this Makefile can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -57,8 +57,12 @@ help: ## what this Makefile can do
 run: paths ## start the whole blog: [PORT=8000] [DATA=.run] [SEED=1]; Ctrl-C ends it
 	@exec $(PY) -m deploy.local.run
 
-backup: $(BACKUP_NEEDS) ## a backup of every database, while serving: [DATA=.run] [TO=backups/<time>] [STACK=compose]
+backup: $(BACKUP_NEEDS) ## a backup of every database, while serving: [DATA=.run] [TO=backups/<time>] [SERVICE="auth posts"] [STACK=compose]
 	@exec $(BACKUP) backup
+
+# Another word would quietly mean the databases of `make run`: a backup of the wrong ones, or their end.
+stack:
+	@case "$(STACK)" in local|compose) ;; *) echo >&2 "make $(MAKECMDGOALS): STACK=$(STACK) is neither local nor compose"; exit 1 ;; esac
 
 restore: $(BACKUP_NEEDS) ## put databases back while nothing uses them: FROM=folder [DATA=.run] [FORCE=1] [SERVICE="auth posts"] [STACK=compose]
 	@exec $(BACKUP) restore

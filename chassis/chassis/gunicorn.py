@@ -7,13 +7,22 @@ application is loaded before the fork, so that its memory is shared; connections
 import os
 import tempfile
 
-if os.environ.get("PORT", "").isdecimal() and not 0 < int(os.environ["PORT"]) < 65_536:
-    raise SystemExit(f"cannot start: PORT={os.environ['PORT']} is not between 1 and 65535")
+PORTS, PROCESSES, MOST_THREADS = 65_535, 64, 256
 
-bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+
+def number(name: str, otherwise: int, most: int) -> int:
+    """What the environment says under this name; or the end, in one line that says what is wrong."""
+    told = os.environ.get(name) or str(otherwise)
+    if not (told.isdecimal() and 0 < int(told) <= most):
+        raise SystemExit(f"cannot start: {name}={told} is not between 1 and {most}")
+    return int(told)
+
+
+port = number("PORT", 8000, PORTS)
+bind = f"{os.environ.get('BIND', '127.0.0.1')}:{port}"
+workers = number("WEB_CONCURRENCY", 1, PROCESSES)  # with none it would listen, and answer nobody
 worker_class = "chassis.serving.PatientWorker"
-threads = int(os.environ.get("WEB_THREADS", "8"))
+threads = number("WEB_THREADS", 8, MOST_THREADS)
 worker_connections = 1024  # slow ones cost no thread; what comes beyond waits in the backlog
 sendfile = False  # answers go out as they are taken, see chassis.serving
 reuse_port = os.environ.get("REUSE_PORT") == "1"  # two of the same service on one machine share its port

@@ -4,16 +4,17 @@ A secret may also come from a file: `INTERNAL_SECRET_FILE=/run/secrets/internal`
 official images).
 """
 
+import errno
 import os
 import re
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from flask import current_app
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from werkzeug.local import LocalProxy
 
 from . import failpoints
@@ -25,21 +26,11 @@ WELL_KNOWN = (
     "12345678", "01234567", "deadbeef", "correcthorse", "walktheflask", "administrator",
 )  # fmt: skip
 WELL_KNOWN_PASSWORDS = frozenset(
-    (
-        "admin",
-        "app",
-        "changeme",
-        "guest",
-        "password",
-        "postgres",
-        "rabbitmq",
-        "root",
-        "secret",
-        "test",
-    )
+    ("admin", "app", "changeme", "guest", "password", "postgres", "rabbitmq", "root", "secret", "test")
 )
 FEWEST_CHARACTERS = 8
 SHORTEST_SECRET = 16
+MOST_DAYS = 36_500
 # Where every process of ours asks the issuer of tokens, once or twice a second for ever.
 KEYS, WITHDRAWN = "/.well-known/jwks.json", "/internal/changes"
 DATABASES = "postgresql+psycopg://user:password@host:port/name or sqlite:////folder/file.sqlite"
@@ -52,7 +43,10 @@ class SecretFiles(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         name = variable(field_name, field)
         path = os.environ.get(f"{name}_FILE")
-        return (Path(path).read_text().strip() if path else None), name, False
+        try:
+            return (Path(path).read_text().strip() if path else None), name, False
+        except UnicodeDecodeError:
+            raise OSError(errno.EILSEQ, "This is not text", path) from None
 
     def __call__(self) -> dict[str, Any]:
         found = {
@@ -65,7 +59,11 @@ class Settings(BaseSettings):
     """What every service may be told. Services add their own by inheriting."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+        env_file=".env",
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
     )
 
     # The keys may also be in a file.
@@ -80,7 +78,7 @@ class Settings(BaseSettings):
     bus_url: str = ""
     data: Path = Path(".run")
     jwks_url: str = ""
-    jwks_refresh: float = 1.0
+    jwks_refresh: float = Field(1.0, ge=0, le=60)
     token_issuer: str = "auth"  # noqa: S105 - a name
     token_audience: str = "api"  # noqa: S105 - a name
     internal_secret: SecretStr = SecretStr("development-only-secret")
@@ -90,25 +88,27 @@ class Settings(BaseSettings):
     mail_sender: str = Field("errors@localhost", alias="FLASKY_MAIL_SENDER")
     mail_subject_prefix: str = Field("", alias="FLASKY_MAIL_SUBJECT_PREFIX")
     mail_server: str = ""
-    mail_port: int = 587
+    mail_port: int = Field(587, ge=1, le=65_535)
     mail_use_tls: bool = True
     mail_username: str = ""
     mail_password: str = Field("", repr=False)
     error_mails_per_hour: int = Field(6, ge=0)
-    web_threads: int = 8
-    web_concurrency: int = 1
+    web_threads: int = Field(8, ge=1)
+    web_concurrency: int = Field(1, ge=1)
     bind: str = "127.0.0.1"
-    worker_port: int = 0
-    slow_query_time: float = Field(0.5, alias="FLASKY_SLOW_DB_QUERY_TIME")
-    await_events_limit: float = 0.3
-    max_body_bytes: int = 256 * 1024
+    worker_port: int = Field(0, ge=0, le=65_535)
+    slow_query_time: float = Field(0.5, alias="FLASKY_SLOW_DB_QUERY_TIME", ge=0)
+    await_events_limit: float = Field(0.3, ge=0, le=5)
+    max_body_bytes: int = Field(256 * 1024, ge=1)
     hang_after: float = Field(20.0, ge=6)
-    retry_waits: tuple[float, ...] = Field((1, 5, 25), min_length=1)
+    retry_waits: Annotated[tuple[Annotated[float, Field(ge=0)], ...], NoDecode] = Field(
+        (1, 5, 25), min_length=1
+    )
     audit_every: float = Field(3.0, ge=0)
     audit_page: int = Field(50, ge=1, le=500)
-    keep_sent_days: float = Field(2, ge=0)
-    keep_handled_days: float = Field(7, ge=0)
-    keep_parked_days: float = Field(90, ge=0)
+    keep_sent_days: float = Field(2, ge=0, le=MOST_DAYS)
+    keep_handled_days: float = Field(7, ge=0, le=MOST_DAYS)
+    keep_parked_days: float = Field(90, ge=0, le=MOST_DAYS)
 
     @classmethod
     def settings_customise_sources(
@@ -131,6 +131,27 @@ class Settings(BaseSettings):
     @classmethod
     def without_last_slash(cls, url: str) -> str:
         return url.rstrip("/")
+
+    @field_validator("log_level")
+    @classmethod
+    def a_level(cls, level: str) -> str:
+        known = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+        if level.upper() not in known:
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return level.upper()
+
+    @field_validator("retry_waits", mode="before")
+    @classmethod
+    def numbers(cls, told: Any) -> Any:
+        """`[1, 5, 25]`, or `1, 5, 25`."""
+        return told.strip(" []").split(",") if isinstance(told, str) else told
+
+    @field_validator("database_pooler", "database_reader")
+    @classmethod
+    def a_server(cls, server: str) -> str:
+        if server and not re.fullmatch(r"[\w.-]+(:\d{1,5})?", server):
+            raise ValueError("must be host:port")
+        return server
 
     @field_validator("database_url")
     @classmethod
@@ -161,9 +182,17 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def production_has_no_failpoints(self) -> Self:
+    def other_servers_are_of_the_same_kind(self) -> Self:
+        if (self.database_pooler or self.database_reader) and self.database_url.startswith("sqlite:"):
+            raise ValueError("DATABASE_POOLER and DATABASE_READER want a DATABASE_URL of PostgreSQL")
+        return self
+
+    @model_validator(mode="after")
+    def production_has_nothing_of_tests(self) -> Self:
         if self.environment == "production" and failpoints.VARIABLE in os.environ:
             raise ValueError(f"{failpoints.VARIABLE} is set; it is for tests and makes processes die")
+        if self.environment == "production" and not self.jwks_refresh:
+            raise ValueError("JWKS_REFRESH must be over 0; else no revoked key and no ban is ever heard of")
         return self
 
     @model_validator(mode="after")

@@ -401,7 +401,10 @@ def test_the_worker_waits_for_an_owner_that_is_away_and_does_the_rest(stocked, m
 
 
 def test_without_an_address_only_what_is_our_own_is_audited(shop):
-    assert [line.split(":")[0] for line in run(shop).output.splitlines()] == ["alike"]
+    told = run(shop)
+    assert [line.split(":")[0] for line in told.output.splitlines()] == ["alike", "Error"]
+    assert "not all was compared" in told.output
+    assert told.exit_code == 1
 
 
 def test_drift_and_passes_can_be_watched(stocked):

@@ -130,7 +130,7 @@ def refused(shop, *words):
 
 
 def test_a_database_with_something_in_it_is_refused(shop, saved):
-    assert "not empty: say --force" in refused(shop, saved[0])
+    assert "not empty: --force replaces what is in it (make: FORCE=1)" in refused(shop, saved[0])
 
 
 def test_a_service_that_runs_is_refused_also_by_force(shop, saved):

@@ -14,6 +14,10 @@ once() { # USER SERVICE WORDS: in a container that ends with it; $folder is /bac
 }
 
 what=${1:-}
+for each in $services; do
+    case $each in auth|posts|social) ;; *) fail "SERVICE=$each has no database; those that have: auth, posts, social" ;; esac
+done
+case ${FORCE:-1} in 1) ;; *) fail "FORCE=$FORCE is not FORCE=1, which replaces what is in the databases" ;; esac
 case $what in
 backup)
     folder=${TO:-backups/$(date -u +%Y-%m-%dT%H%M%SZ)}

@@ -6,11 +6,13 @@ becomes part of the names of the release's jobs.
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 FILES = ("overlays/production", "overlays/production/release", "overlays/scale")
 HERE = Path(__file__).parent
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+RELEASE = re.compile(r"[0-9a-z]+([.-][0-9a-z]+)*")  # as it may stand in the name of a job
 
 
 def pinned(text: str, release: str, digests: dict[str, str]) -> str:
@@ -30,13 +32,23 @@ def pinned(text: str, release: str, digests: dict[str, str]) -> str:
     return re.sub(r"^nameSuffix: .*$", f"nameSuffix: -{release.replace('.', '-')}", text, flags=re.M)
 
 
-def main(release: str, *given: str) -> None:
-    digests = dict(pair.split("=", 1) for pair in given)
-    if not digests or not all(map(DIGEST.fullmatch, digests.values())):
-        raise SystemExit(__doc__)
-    for file in (HERE / folder / "kustomization.yaml" for folder in FILES):
-        file.write_text(pinned(file.read_text(), release, digests))
+def asked_for(release: str, given: Sequence[str]) -> dict[str, str]:
+    """The digest of each service that is named; ends with one line that says what is wrong with them."""
+    if not RELEASE.fullmatch(release) or not given:
+        raise SystemExit('make pin: say RELEASE=1.0.1 DIGESTS="web=sha256:… gateway=sha256:…"')
+    digests = {service: digest for service, _, digest in (pair.partition("=") for pair in given)}
+    if wrong := [pair for pair in given if not DIGEST.fullmatch(pair.partition("=")[2])]:
+        raise SystemExit(f"make pin: {wrong[0]} is not NAME=sha256:… with 64 digits from 0 to f")
+    return digests
+
+
+def main(release: str = "", *given: str) -> None:
+    """Writes all files, or none."""
+    digests = asked_for(release, given)
+    files = [HERE / folder / "kustomization.yaml" for folder in FILES]
+    for file, text in [(file, pinned(file.read_text(), release, digests)) for file in files]:
+        file.write_text(text)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:] or [""])
+    main(*sys.argv[1:])

@@ -25,9 +25,9 @@ def main() -> int:
 
 
 def backup(stack: Stack, given: Mapping[str, str]) -> None:
-    """Each service while it serves; all of them or, by its exit status, none."""
+    """Each service while it serves, or those that are named; all of them or, by its exit status, none."""
     folder = Path(given.get("TO") or f"backups/{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}")
-    for service in SERVICES:
+    for service in chosen_of(given):
         flask(stack, service, "backup", str(file_of(folder, service)))
     print(f"make backup: {folder} is whole; keep it where only you can read it")
 
@@ -36,10 +36,10 @@ def restore(stack: Stack, given: Mapping[str, str]) -> None:
     """The services that have a file in the folder, or only those that are named."""
     if not given.get("FROM"):
         raise Failed("say FROM=folder")
-    folder, chosen = Path(given["FROM"]), (given.get("SERVICE") or " ".join(SERVICES)).split()
+    folder, chosen = Path(given["FROM"]), chosen_of(given)
     if missing := [name for name in chosen if not file_of(folder, name).exists()]:
         raise Failed(f"{folder} has no backup of {', '.join(missing)}")
-    force = ["--force"] * bool(given.get("FORCE"))
+    force = ["--force"] * forced(given)
     for service in chosen:
         flask(stack, service, "restore", str(file_of(folder, service)), *force)
     print("make restore: now start the blog, then: make converge")
@@ -51,6 +51,21 @@ def converge(stack: Stack, given: Mapping[str, str]) -> None:
         with ThreadPoolExecutor(len(SERVICES)) as all_at_once:
             for done in [all_at_once.submit(flask, stack, service, step) for service in SERVICES]:
                 done.result()
+
+
+def chosen_of(given: Mapping[str, str]) -> list[str]:
+    """The services that SERVICE names, or all that have a database."""
+    chosen = (given.get("SERVICE") or " ".join(SERVICES)).split()
+    if others := [name for name in chosen if name not in SERVICES]:
+        raise Failed(f"SERVICE={' '.join(others)} has no database; those that have: {', '.join(SERVICES)}")
+    return chosen
+
+
+def forced(given: Mapping[str, str]) -> bool:
+    """`FORCE=0` is no consent to lose everything, and `FORCE=yes` may be a mistake."""
+    if given.get("FORCE") not in (None, "", "1"):
+        raise Failed(f"FORCE={given['FORCE']} is not FORCE=1, which replaces what is in the databases")
+    return given.get("FORCE") == "1"
 
 
 def file_of(folder: Path, service: str) -> Path:

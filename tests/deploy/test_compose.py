@@ -124,6 +124,14 @@ def test_a_container_has_limits_and_a_restart_policy(name):
     assert part["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
 
 
+def test_a_server_may_have_as_many_processes_as_connections():
+    """PostgreSQL forks for each; where that fails, requests wait and get 503 while it has room for them."""
+    command = " ".join(PARTS["postgres"]["command"])
+    connections = int(re.search(r"max_connections=(\d+)", command)[1])
+    own = 6 + 3 + 8  # what it always has, its cleaners, and what large reads are shared out to
+    assert PARTS["postgres"]["pids_limit"] >= connections + own
+
+
 def measured():
     """Megabytes of each of our processes after the load, as the sheet of capacity has them."""
     rows = re.findall(r"^\| ([\w-]+) \| \d+ \| (\d+) \|", (ROOT / "bench/capacity.md").read_text(), re.M)

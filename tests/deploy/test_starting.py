@@ -97,6 +97,15 @@ def health(environment, name="PORT"):
         ({"BUS_URL": "amqp://hunter2@bus/flasky"}, "BUS_URL: must be amqp://"),
         ({"BUS_URL": "amqp://ann:hunter2@bus/flasky?heartbeat=hunter2"}, "BUS_URL must be amqp://"),
         ({"FAILPOINTS": "relay.sent=die"}, "FAILPOINTS is set; it is for tests"),
+        ({"LOG_LEVEL": "verbose"}, "LOG_LEVEL: must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+        ({"RETRY_WAITS": "soon"}, "RETRY_WAITS.0: Input should be a valid number"),
+        ({"RETRY_WAITS": "[1, -1]"}, "RETRY_WAITS.1: Input should be greater than or equal to 0"),
+        ({"JWKS_REFRESH": "0"}, "JWKS_REFRESH must be over 0"),
+        ({"JWKS_REFRESH": "nan"}, "JWKS_REFRESH: Input should be a finite number"),
+        ({"AWAIT_EVENTS_LIMIT": "inf"}, "AWAIT_EVENTS_LIMIT: Input should be a finite number"),
+        ({"KEEP_SENT_DAYS": "1e12"}, "KEEP_SENT_DAYS: Input should be less than or equal to 36500"),
+        ({"DATABASE_READER": "http://standby"}, "DATABASE_READER: must be host:port"),
+        ({"DATABASE_POOLER": "pooler:6432"}, "DATABASE_POOLER and DATABASE_READER want a DATABASE_URL of"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -140,6 +149,14 @@ OTHERS = {
             "must be redis://:password@host",
         ),
         ("gateway", {"TRUSTED_HOPS": "many"}, "TRUSTED_HOPS: Input should be a valid integer"),
+        ("gateway", {"TRUSTED_HOPS": "-1"}, "TRUSTED_HOPS: Input should be greater than or equal to 0"),
+        ("gateway", {"UPSTREAM_CONNECTIONS": "0"}, "UPSTREAM_CONNECTIONS: Input should be greater than"),
+        ("gateway", {"REQUEST_SECONDS": "0"}, "REQUEST_SECONDS: Input should be greater than 0"),
+        ("gateway", {"CORS_ORIGINS": "https://a.example/app"}, "CORS_ORIGINS: must be https://host or"),
+        ("gateway", {"OPS_PORT": "99999"}, "OPS_PORT=99999 is not between 1 and 65535"),
+        ("gateway", {"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY=0 is not between 1 and 64"),
+        ("social", {"WEB_CONCURRENCY": "65"}, "WEB_CONCURRENCY=65 is not between 1 and 64"),
+        ("social", {"WEB_THREADS": "-3"}, "WEB_THREADS=-3 is not between 1 and 256"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -152,6 +169,14 @@ def test_the_other_services_say_it_in_one_line_too(started, good, service, wrong
     assert "cannot start: " in lines[0]
     assert told in lines[0]
     assert "hunter2" not in lines[0]
+
+
+def test_a_secret_that_is_no_text_is_told_in_one_line(started, good, tmp_path):
+    (tmp_path / "secret").write_bytes(b"\xff\xfe")
+    lines, code = last_words(started(SERVE, good | {"INTERNAL_SECRET_FILE": str(tmp_path / "secret")}))
+    assert code == 1
+    assert len(lines) == 1
+    assert lines[0].endswith(f"This is not text: '{tmp_path}/secret'")
 
 
 AUTH = {"SECRET_KEY": f"{SECRET}a", "POSTS_URL": "http://127.0.0.1:9"}
@@ -201,6 +226,31 @@ def test_prepare_names_what_is_away_and_gives_up(started, good):
         lines, code = last_words(started(COMMANDS["prepare"], good | wrong))
         assert (code, len(lines)) == (1, 1)
         assert re.search(rf"^Error: posts: {told}.*Check DATABASE_URL and BUS_URL", lines[0])
+
+
+def test_an_audit_that_cannot_ask_an_owner_does_not_say_that_all_is_equal(started, good):
+    assert last_words(started(COMMANDS["prepare"], good))[1] == 0
+    lines, code = last_words(started("flask --app posts.app audit", good))
+    assert (code, lines) == (1, ["Error: posts: not all was compared: AUTH_URL missing"])
+
+
+@pytest.mark.parametrize("words", ["dead list", "resend", "backup FILE"])
+def test_a_command_says_in_one_line_that_its_database_is_away(started, good, tmp_path, words):
+    """An operator types it when something is wrong, which is mostly this."""
+    away = {"DATABASE_URL": f"postgresql://posts:hunter2@127.0.0.1:{free_port()}/posts"}
+    words = words.replace("FILE", str(tmp_path / "posts.backup"))
+    lines, code = last_words(started(f"flask --app posts.app {words}", good | away))
+    assert (code, len(lines)) == (1, 1), lines
+    assert lines[0].startswith("Error: posts: the database does not answer, or refuses: connection")
+    assert lines[0].endswith(". Check DATABASE_URL.")
+    assert "hunter2" not in lines[0]
+
+
+def test_resend_says_in_one_line_that_the_bus_is_away(started, good):
+    assert last_words(started(COMMANDS["prepare"], good))[1] == 0
+    away = good | {"BUS_URL": f"amqp://posts:hunter2@127.0.0.1:{free_port()}/"}
+    lines, code = last_words(started("flask --app posts.app resend", away))
+    assert (code, lines) == (1, ["Error: posts: RabbitMQ: AMQPConnectionError. Check BUS_URL."])
 
 
 def test_prepare_waits_for_what_is_away(started, good):

@@ -39,6 +39,15 @@ def checks() -> list[Copy | Kept]:
     return [check for check in declared if isinstance(check, Kept) or owners.address(check)]
 
 
+def refuse_unknown_owners() -> None:
+    """A worker leaves their copies alone; a person is told, because not compared is not the same as equal."""
+    declared = current_app.extensions["consumers"].copies
+    unknown = {copy.owner for copy in declared if isinstance(copy, Copy) and not owners.address(copy)}
+    if unknown:
+        missing = ", ".join(sorted(f"{owner.upper()}_URL" for owner in unknown))
+        raise click.ClickException(f"{current_app.name}: not all was compared: {missing} missing")
+
+
 def keep(name: str, cursor: int | None) -> None:
     """Notes how far a pass has come; without a cursor it is through."""
     values = {"name": name, "cursor": cursor or 0, "finished_at": None if cursor else now()}
@@ -209,3 +218,4 @@ def audit(dry_run: bool) -> None:
         wrong += done.drifted if dry_run else done.left
     if wrong:
         raise click.ClickException(f"{wrong} rows are not as their owners hold them")
+    refuse_unknown_owners()

@@ -18,6 +18,7 @@ from ..settings import settings
 from . import Restoring, files, restoring, unsettled
 from .databases import database_at, kind_of
 from .files import Manifest, Position, Refused
+from .settled import told_what_is_away
 from .unsettled import Memory, Unsettled
 
 
@@ -25,7 +26,8 @@ from .unsettled import Memory, Unsettled
 def told() -> Iterator[None]:
     """Whatever refuses is one line."""
     try:
-        yield
+        with told_what_is_away():
+            yield
     except Refused as refused:
         raise click.ClickException(f"{current_app.name}: {refused}") from None
 
@@ -146,7 +148,7 @@ def refuse_or_remember(rules: Restoring, force: bool) -> Memory:
         raise Refused("the database is in use: stop the service and its worker first")
     tables = sa.inspect(database.engine).get_table_names()
     if tables and not force and unsettled.TABLE.name not in tables:
-        raise Refused("the database is not empty: say --force to replace what is in it")
+        raise Refused("the database is not empty: --force replaces what is in it (make: FORCE=1)")
     try:
         return restoring.remember(rules, tables)
     except OSError as error:

@@ -1,6 +1,10 @@
-"""Commands that refuse a database whose restore was broken off, in one line that says what to do."""
+"""Commands that refuse a database whose restore was broken off, in one line that says what to do.
 
-from collections.abc import Callable
+So is told what is away while a command works: whoever types one then looks for just that.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -9,6 +13,7 @@ import sqlalchemy as sa
 from flask import current_app
 from flask.cli import with_appcontext
 
+from ..bus import Away
 from ..database import database
 from . import unsettled
 
@@ -22,9 +27,23 @@ def settled(command: Callable[Given, Result]) -> Callable[Given, Result]:
     @wraps(command)
     def checked(*given: Given.args, **named: Given.kwargs) -> Result:
         refuse_unsettled()
-        return command(*given, **named)
+        with told_what_is_away():
+            return command(*given, **named)
 
     return with_appcontext(checked)
+
+
+@contextmanager
+def told_what_is_away() -> Iterator[None]:
+    """One line instead of a traceback. The address is not shown, because a password may be in it."""
+    try:
+        yield
+    except Away as away:
+        raise click.ClickException(f"{current_app.name}: {away}. Check BUS_URL.") from None
+    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        reason = str(error.orig).strip().partition("\n")[0]
+        said = f"the database does not answer, or refuses: {reason}"
+        raise click.ClickException(f"{current_app.name}: {said}. Check DATABASE_URL.") from None
 
 
 def refuse_unsettled() -> None:

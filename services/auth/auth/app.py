@@ -28,7 +28,7 @@ class Settings(chassis.settings.Settings):
     secret_key: SecretStr = SecretStr("development-only-secret")
     mail_sender: str = Field("Flasky Admin <flasky@example.com>", alias="FLASKY_MAIL_SENDER")
     mail_subject_prefix: str = Field("[Flasky]", alias="FLASKY_MAIL_SUBJECT_PREFIX")
-    keep_mails_days: float = Field(30, ge=0)
+    keep_mails_days: float = Field(30, ge=0, le=36_500)
     password_min_length: int = Field(8, ge=8, le=64)
     password_memory: int = Field(19456, ge=8)
     password_rounds: int = Field(2, ge=1)
@@ -38,7 +38,7 @@ class Settings(chassis.settings.Settings):
     code_guesses: int = Field(5, ge=1, le=10)
     admin_second_factor: bool = False
     log_page: int = Field(50, alias="LOG_PER_PAGE", ge=1, le=100)
-    audit_days: int = Field(180, ge=1)
+    audit_days: int = Field(180, ge=1, le=36_500)
     users_per_page: int = Field(50, alias="FLASKY_USERS_PER_PAGE", ge=1, le=100)
 
     @property

@@ -3,12 +3,12 @@
 import os
 from typing import Any
 
+from chassis.gunicorn import PORTS, number, port
 from chassis.gunicorn_evented import *  # noqa: F403
 from chassis.gunicorn_evented import bind as public
 from chassis.gunicorn_evented import worker_exit as end
 
-_port = int(os.environ.get("PORT", "8000"))
-_ops_port = int(os.environ.get("OPS_PORT") or _port + 10)
+_ops_port = number("OPS_PORT", port + 10, PORTS)
 
 bind = [public, f"{os.environ.get('OPS_BIND') or os.environ.get('BIND', '127.0.0.1')}:{_ops_port}"]  # type: ignore[assignment]
 keepalive = 15  # also the time a client has for the head of a request

@@ -1,5 +1,6 @@
 """What the gateway may be told, besides what every service may be told."""
 
+import re
 from typing import Literal, Self
 
 from limits import parse
@@ -21,22 +22,24 @@ class Settings(ChassisSettings):
     posts_url: str = ""
     social_url: str = ""
     web_url: str = ""
-    ops_port: int = 0
-    trusted_hops: int = 0
+    ops_port: int = Field(0, ge=0, le=65_535)
+    trusted_hops: int = Field(0, ge=0)
     cors_origins: str = ""
     read_your_writes: Literal["own", "all", "off"] = "own"
-    request_seconds: float = 5.0
-    body_seconds: float = 10.0
-    max_form_bytes: int = 1024 * 1024  # a form's text may be three times as long as its characters
-    max_header_bytes: int = 16 * 1024
+    request_seconds: float = Field(5.0, gt=0)
+    body_seconds: float = Field(10.0, gt=0)
+    max_form_bytes: int = Field(
+        1024 * 1024, ge=1
+    )  # a form's text may be three times as long as its characters
+    max_header_bytes: int = Field(16 * 1024, ge=1)
     network_connections: int = Field(1000, ge=0)
-    upstream_connections: int = 32
-    upstream_waiting: int = 64
-    identity_seconds: float = 60.0
-    identity_entries: int = 10_000
-    password_exchanges: int = 8
-    changes_seconds: float = 0.5
-    seen_seconds: float = 30.0
+    upstream_connections: int = Field(32, ge=1)
+    upstream_waiting: int = Field(64, ge=0)
+    identity_seconds: float = Field(60.0, ge=0)
+    identity_entries: int = Field(10_000, ge=1)
+    password_exchanges: int = Field(8, ge=1)
+    changes_seconds: float = Field(0.5, gt=0)
+    seen_seconds: float = Field(30.0, gt=0)
     limit_sign_in: str = "120/minute"
     limit_registration: str = "300/hour"
     limit_mail: str = "60/hour"
@@ -44,7 +47,7 @@ class Settings(ChassisSettings):
     limit_reads: str = "12000/minute"
     limit_text: str = "16000000/hour"  # bytes, of a person: two hundred and fifty of the largest posts
     ratelimit_storage_url: str = ""
-    ratelimit_storage_seconds: float = 0.25
+    ratelimit_storage_seconds: float = Field(0.25, gt=0)
 
     @field_validator("ratelimit_storage_url")
     @classmethod
@@ -62,6 +65,15 @@ class Settings(ChassisSettings):
         if told != "off":
             parse(told)
         return told
+
+    @field_validator("cors_origins")
+    @classmethod
+    def as_browsers_send_them(cls, origins: str) -> str:
+        """Any other form would never be one that a page comes from, and nobody would know why."""
+        for origin in filter(None, map(str.strip, origins.split(","))):
+            if not re.fullmatch(r"https?://[\w.-]+(:\d+)?/?", origin):
+                raise ValueError("must be https://host or https://host:port, several with commas between")
+        return origins
 
     @model_validator(mode="after")
     def with_neighbours(self) -> Self:
