@@ -45,7 +45,7 @@ def test_what_was_moderated_since_it_was_looked_for_is_removed_with_a_later_vers
         posts,
         lambda: posts.as_("ben", USER).delete(path),
         lambda: posts.as_("mod", MODERATOR).put(f"{path}/disabled"),
-        after="FROM comments",
+        after="WHERE comments.id = %(pk_1)s",
     )
     assert (gone.status_code, answer.status_code) == (204, 200)
     told = {event.type.split(".")[1]: event.version for event in posts.outbox()}
