@@ -13,6 +13,7 @@ from chassis.audit import looks, mending
 from chassis.audit.passes import Auditor
 from chassis.events import Event, iso, now
 from chassis.inbox import Consumers, Entry
+from chassis.testing.crossing import crossing
 from chassis.testing.service import served as address_of
 
 ALL_GOOD = "0 differing, 0 missing, 0 extra, 0 repaired"
@@ -219,6 +220,22 @@ def test_news_between_the_look_and_the_repair_is_not_undone(stocked):
     with context(stocked), pytest.MonkeyPatch.context() as patch:
         patch.setattr(looks.owners, "page", meanwhile)
         assert second(stocked, first) == {3: ""}
+    assert seen(stocked)[3] == ("newer", 2)
+
+
+@pytest.mark.only_real  # on SQLite the one begins when the other has ended
+def test_news_that_is_being_handled_is_waited_for_and_not_undone(stocked):
+    sql(stocked, "UPDATE seen SET label = 'wrong' WHERE id = 3")
+    with context(stocked):
+        first = look(stocked)
+
+    def repair():
+        with context(stocked):
+            return second(stocked, first)
+
+    news = {"id": 3, "label": "newer"}
+    _, found = crossing(stocked, lambda: stocked.receive(MADE, 3, 2, news), repair, after="UPDATE seen")
+    assert found == {3: ""}
     assert seen(stocked)[3] == ("newer", 2)
 
 

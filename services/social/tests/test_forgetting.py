@@ -1,8 +1,13 @@
 """What becomes of people's words that nobody could handle, when they go."""
 
 import pytest
+import sqlalchemy as sa
 
-from .states import JOHN, a_person, a_removed_person, as_, post_data, tables
+from chassis.testing.crossing import crossing
+from social.commands.leaving import ROWS
+from social.models import Card, Follow, Person, db
+
+from .states import JOHN, MORNING, a_person, a_removed_person, as_, post_data, tables
 
 EVE = 5
 WORDS = "very private words"
@@ -64,3 +69,32 @@ def test_asked_again_it_says_so_again(social):
         a_removed_person(social, EVE)
         assert forget(social) == ["social.user_forgotten.v1"]
         assert forget(social) == []
+
+
+@pytest.mark.parametrize("left", ["follows", "cards"])
+def test_it_is_said_only_when_nothing_is_left(social, left):
+    """More than fits into the transaction of the event that asks for it."""
+    many = range(1000, 1000 + ROWS + 1)
+    a_person(social, EVE)
+    with social.app.app_context():
+        if left == "follows":
+            rows = {"since": MORNING, "active": True, "version": 1, "followed_id": EVE}
+            db.session.execute(sa.insert(Person), [{"id": id, "following_count": 1} for id in many])
+            db.session.execute(sa.insert(Follow), [rows | {"follower_id": id} for id in many])
+        else:
+            rows = {"author_id": EVE, "body": WORDS, "body_html": WORDS, "published_at": MORNING}
+            db.session.execute(sa.insert(Card), [rows | {"id": id, "version": 1} for id in many])
+        db.session.commit()
+    a_removed_person(social, EVE)
+    assert still_there(social), "one is left to the worker"
+    _, then = crossing(social, lambda: forget(social), lambda: still_there(social), after="INTO outbox")
+    assert then == 0
+    assert still_there(social) == 0
+
+
+def still_there(social):
+    """As others see it, who see only what is committed."""
+    with social.app.app_context():
+        follows = db.value(sa.select(sa.func.count()).where(Follow.followed_id == EVE, Follow.active))
+        cards = db.value(sa.select(sa.func.count()).where(Card.author_id == EVE, Card.body.is_not(None)))
+        return follows + cards

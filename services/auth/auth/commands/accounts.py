@@ -164,10 +164,16 @@ def administers(user: User) -> bool:
 
 
 def others_who_administer(id: int) -> int:
-    """How many; all are locked, in one order, so that the last two cannot demote each other at once."""
-    able = (Role.permissions.bitwise_and(int(Permission.ADMIN)) != 0, User.confirmed, sa.not_(User.disabled))
-    query = sa.select(User.id).join(Role, Role.id == User.role_id).where(*able).order_by(User.id)
-    return sum(found != id for found in db.session.scalars(query.with_for_update(of=User, key_share=True)))
+    """How many. All are locked with the account itself, in the order of their ids: the last two cannot demote
+    each other at once, and nobody who locks several accounts waits for this crosswise.
+    """
+    bits = Role.permissions.bitwise_and(int(Permission.ADMIN)) != 0
+    able = sa.and_(bits, User.confirmed, sa.not_(User.disabled))
+    people = sa.select(User.id, able.label("able")).join(Role, Role.id == User.role_id)
+    who = [row.id for row in db.session.execute(people.where(able))]
+    all_of_them = people.where(User.id.in_([*who, id])).order_by(User.id)
+    locked = db.session.execute(all_of_them.with_for_update(of=User, key_share=True))
+    return sum(row.able and row.id != id for row in locked)
 
 
 def grant(email: str, role: str) -> None:

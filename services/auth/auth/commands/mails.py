@@ -76,13 +76,16 @@ def answer_asked() -> None:
 
     It happens here and not in the request, so that the request takes the same time for every address.
     """
-    if not queries.mails_due("asked"):
-        return
-    asked = sa.select(Mail).where(Mail.state == "asked").order_by(Mail.id).limit(ASKED_AT_ONCE)
-    asked = asked.with_for_update(skip_locked=True).execution_options(populate_existing=True)
-    for mail in db.session.scalars(asked).all():
-        good = (User.email == mail.to, User.confirmed, sa.not_(User.disabled))
-        user = db.session.scalar(sa.select(User).where(*good).with_for_update(key_share=True))
+    for asked in queries.mails_asked(ASKED_AT_ONCE):
+        answer(asked["id"], asked["to"])
+
+
+def answer(id: int, to: str) -> None:
+    """The account is locked before the mail, as by whoever removes it with its mails."""
+    good = (User.email == to, User.confirmed, sa.not_(User.disabled))
+    user = db.session.scalar(sa.select(User).where(*good).with_for_update(key_share=True))
+    mail = db.session.get(Mail, id, with_for_update={"skip_locked": True}, populate_existing=True)
+    if mail is not None and mail.state == "asked":  # else another worker has it, or it is gone
         if user is None:
             db.session.delete(mail)
         else:
@@ -92,7 +95,7 @@ def answer_asked() -> None:
 
 def claim_mail() -> Outgoing | None:
     """Takes the mail that has waited longest; no other worker does for `LEASE`."""
-    if not queries.mails_due("queued"):
+    if not queries.mails_due():
         return None
     due = sa.select(Mail).where(Mail.state == "queued", Mail.next_try_at <= now())
     due = due.order_by(Mail.next_try_at, Mail.id).limit(1).with_for_update(skip_locked=True)

@@ -2,7 +2,7 @@
 
 from .factors import challenge, has_factor_now, has_totp, passkeys, recovery_codes_left
 from .log import log_entries
-from .mails import account_by_mail_token, mails_due, mails_failed, mails_waiting_since
+from .mails import account_by_mail_token, mails_asked, mails_due, mails_failed, mails_waiting_since
 from .people import (
     account,
     account_by_email,
@@ -49,6 +49,7 @@ __all__ = [
     "has_totp",
     "live_session",
     "log_entries",
+    "mails_asked",
     "mails_due",
     "mails_failed",
     "mails_waiting_since",

@@ -8,7 +8,7 @@ from chassis.events import now
 
 from ..models import Mail, MailToken, User, db
 from .people import ACCOUNTS
-from .rows import Row
+from .rows import Row, Rows
 
 BY_MAIL_TOKEN = ACCOUNTS.add_columns(MailToken.email.label("token_email")).join(
     MailToken, MailToken.user_id == User.id
@@ -17,10 +17,12 @@ BY_MAIL_TOKEN = ACCOUNTS.add_columns(MailToken.email.label("token_email")).join(
     MailToken.purpose == sa.bindparam("purpose"),
     MailToken.expires_at > sa.bindparam("now"),
 )  # fmt: skip
-MAILS_DUE = (
-    sa.select(Mail.id)
-    .where(Mail.next_try_at <= sa.bindparam("now"), Mail.state == sa.bindparam("state"))
-    .limit(1)
+MAILS_DUE = sa.select(Mail.id).where(Mail.next_try_at <= sa.bindparam("now"), Mail.state == "queued").limit(1)
+MAILS_ASKED = (
+    sa.select(Mail.id, Mail.to)
+    .where(Mail.next_try_at <= sa.bindparam("now"), Mail.state == "asked")
+    .order_by(Mail.id)
+    .limit(sa.bindparam("size"))
 )
 MAILS_WAITING = sa.select(sa.func.min(Mail.created_at)).where(Mail.state.in_(("asked", "queued")))
 # A mail is given up within an hour of being written, so that each is counted for an hour at least.
@@ -35,9 +37,14 @@ def account_by_mail_token(hash: str, purpose: str) -> Row | None:
     return db.row(BY_MAIL_TOKEN, {"hash": hash, "purpose": purpose, "now": now()})
 
 
-def mails_due(state: str) -> bool:
+def mails_due() -> bool:
     """Whether a mail waits for its turn."""
-    return db.value(MAILS_DUE, {"now": now(), "state": state}) is not None
+    return db.value(MAILS_DUE, {"now": now()}) is not None
+
+
+def mails_asked(size: int) -> Rows:
+    """Reset mails that are wanted and not yet written, the oldest first."""
+    return db.rows(MAILS_ASKED, {"now": now(), "size": size})
 
 
 def mails_waiting_since() -> datetime | None:
