@@ -75,6 +75,28 @@ def test_posts_go_with_their_comments_and_comments_go_everywhere(posts):
     assert "bens own" in texts(posts)
 
 
+def test_of_what_is_removed_no_word_is_kept(posts):
+    """By its author, a moderator, or with the post; events that were sent keep theirs for two days."""
+    post, other = a_post(posts, "words of ann"), a_post(posts, "still here")
+    a_comment(posts, post, "words of ben"), a_comment(posts, other, "words of ben, too")
+    posts.as_("ben", USER).delete("/api/v1/comments/2")
+    posts.as_("ann", USER).delete(f"/api/v1/posts/{post['id']}")
+    with posts.app.app_context():
+        kept = [row for table in (Post, Comment) for row in db.rows(sa.select(table.body, table.body_html))]
+    assert sorted(row["body"] for row in kept) == ["", "", "", "still here"]
+    assert sorted(row["body_html"] for row in kept) == ["", "", "", "<p>still here</p>"]
+
+
+def test_those_who_were_forgotten_keep_nobody_waiting(posts):
+    """There may be very many of them, and all before the one who goes now."""
+    for id in range(30, 0, -1):
+        remove(posts, id)
+    for _ in range(4):
+        forget(posts)
+    remove(posts, 31)
+    assert [event.subject for event in forget(posts)] == ["31"]
+
+
 def test_many_posts_go_in_batches_and_numbers_are_right_after_each(posts):
     a_person(posts, ANN, "ann")
     written = [a_post(posts, f"text {number}") for number in range(7)]

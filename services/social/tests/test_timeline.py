@@ -108,6 +108,18 @@ def test_posts_of_the_same_moment_are_in_the_order_of_their_ids(social):
     assert ids(timeline(social, JOHN)) == [4, 3, 2, 1]
 
 
+def test_pages_of_many_who_wrote_at_the_same_moment_are_in_that_order_too(social):
+    """Whose posts compete for a page is decided by the same order, whoever they are."""
+    social.app.extensions["settings"].posts_per_page = 2
+    writers = [5, 9, 2, 8, 3, 7, 4, 6]
+    for id, by in enumerate(writers, 1):
+        a_person(social, by)
+        a_post(social, id, by, published_at=MORNING.isoformat())
+        follow(social, JOHN, by)
+    pages = [ids(timeline(social, JOHN, page)) for page in (1, 2, 3, 4)]
+    assert pages == [[8, 7], [6, 5], [4, 3], [2, 1]]
+
+
 def test_pages_link_to_each_other(social):
     a_person(social, JOHN)
     for id in range(1, 46):
