@@ -1,11 +1,21 @@
 """What becomes of people's words that nobody could handle, when they go."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+import sqlalchemy as sa
+
+from chassis.testing.polling import eventually
+from social import commands
+from social.models import db
 
 from .states import JOHN, a_person, a_removed_person, as_, post_data, tables
 
 EVE = 5
 WORDS = "very private words"
+WAITING = sa.text(
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 def told(social, about=EVE, dead="", **known):
@@ -56,6 +66,19 @@ def test_of_a_post_that_comes_after_its_author_has_gone_nothing_is_kept(social):
     [card] = tables(social)["cards"]
     assert WORDS not in repr(card)
     assert as_(social, JOHN).get(f"/api/v1/users/{EVE}/timeline/").status_code == 404
+
+
+@pytest.mark.only_real  # SQLite has one writer at a time
+def test_of_a_post_that_comes_while_its_author_goes_nothing_is_kept(social):
+    a_person(social, EVE)
+    with social.app.app_context(), ThreadPoolExecutor(1) as pool:
+        commands.forget_person(EVE, 9)
+        late = pool.submit(told, social)
+        eventually(lambda: db.value(WAITING))
+        db.session.commit()
+        late.result()
+    [card] = tables(social)["cards"]
+    assert WORDS not in repr(card)
 
 
 def test_asked_again_it_says_so_again(social):

@@ -120,6 +120,17 @@ def test_pages_of_many_who_wrote_at_the_same_moment_are_in_that_order_too(social
     assert pages == [[8, 7], [6, 5], [4, 3], [2, 1]]
 
 
+def test_a_post_with_a_lower_number_may_be_the_newer_one(social):
+    """Numbers are given before the moment is, or the other way round, where two write at once."""
+    social.app.extensions["settings"].posts_per_page = 1
+    for by in (JOHN, DAVID):
+        a_person(social, by)
+    follow(social, JOHN, DAVID)
+    for id, by, minute in ((1, DAVID, 10), (2, DAVID, 1), (3, JOHN, 5)):
+        a_post(social, id, by, count=id, published_at=MORNING.replace(minute=minute).isoformat())
+    assert [ids(timeline(social, JOHN, page)) for page in (1, 2, 3)] == [[1], [3], [2]]
+
+
 def test_pages_link_to_each_other(social):
     a_person(social, JOHN)
     for id in range(1, 46):
