@@ -242,6 +242,14 @@ def test_a_comment_sent_again_gets_its_first_answer_even_if_the_post_is_gone(pos
     assert ben.post(path, json={"body": "y"}, headers={"Idempotency-Key": "c"}).status_code == 422
 
 
+def test_the_same_words_on_another_post_are_another_request(posts):
+    """Whoever got the first answer again would take the second comment for written."""
+    a_post(posts), a_post(posts)
+    ben, key = posts.as_("ben", USER), {"Idempotency-Key": "c"}
+    say = lambda post: ben.post(f"/api/v1/posts/{post}/comments/", json={"body": "x"}, headers=key)  # noqa: E731
+    assert [say(1).status_code, say(2).status_code] == [201, 422]
+
+
 def test_a_comment_whose_answer_was_lost_and_that_is_gone_is_told_as_gone(posts, monkeypatch):
     """And as nothing else: who hears "not found" would write it a second time."""
     a_post(posts)
