@@ -108,6 +108,7 @@ class TestFollow:
         answer = social.as_("zoe", USER, id=26).put(path(SUSAN))
         [tie] = as_(social, JOHN).get(path(SUSAN, "followers/")).json["followers"]
         assert answer.status_code == 201
+        assert social.as_("yan", USER, id=25).delete(path(SUSAN)).status_code == 204
         assert tie["user"] == {
             "id": 26,
             "username": "zoe",

@@ -68,6 +68,15 @@ def test_of_a_post_that_comes_after_its_author_has_gone_nothing_is_kept(social):
     assert as_(social, JOHN).get(f"/api/v1/users/{EVE}/timeline/").status_code == 404
 
 
+def test_what_still_has_a_try_is_waited_for(social):
+    a_person(social, EVE)
+    told(social, comment_count="many")
+    a_removed_person(social, EVE)
+    assert (forget(social), words(social)) == ([], [EVE])
+    social.try_again()
+    assert (forget(social), social.parked()) == (["social.user_forgotten.v1"], [])
+
+
 @pytest.mark.only_real  # SQLite has one writer at a time
 def test_of_a_post_that_comes_while_its_author_goes_nothing_is_kept(social):
     a_person(social, EVE)
