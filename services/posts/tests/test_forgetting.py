@@ -1,16 +1,21 @@
 """What becomes of the writings of people who are gone."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 
+from chassis.testing.polling import eventually
 from posts.commands import people
 from posts.models import Comment, Person, Post, Tally, db
 
 from .states import MODERATOR, USER, a_comment, a_person, a_post
 
 ANN, BEN = 1, 2
+WAITING = sa.text(
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 def remove(posts, id=ANN, version=9):
@@ -183,6 +188,19 @@ def test_a_post_that_is_being_written_is_erased_or_not_written(posts):
     assert set(statuses) <= {201, 401}
     with posts.app.app_context():
         assert db.value(sa.select(sa.func.count()).select_from(Post).where(Post.removed_at.is_(None))) == 0
+    assert "late" not in texts(posts)
+
+
+@pytest.mark.only_real  # SQLite has one writer at a time
+def test_a_comment_that_is_written_while_its_author_goes_is_refused(posts):
+    a_person(posts, BEN, "ben")
+    path, ben = f"/api/v1/posts/{a_post(posts)['id']}/comments/", posts.as_("ben", USER)
+    with posts.app.app_context(), ThreadPoolExecutor(1) as pool:
+        people.forget_person(BEN, 9)
+        late = pool.submit(lambda: ben.post(path, json={"body": "late"}).status_code)
+        eventually(lambda: db.value(WAITING))
+        db.session.commit()
+        assert late.result() == 401
     assert "late" not in texts(posts)
 
 
