@@ -230,9 +230,9 @@ def test_a_link_to_a_former_address_confirms_nothing(auth):
     assert administrator.get(f"/api/v1/users/{id}/account").json["confirmed"] is False
 
 
-@pytest.mark.parametrize("set", ["admin@example.com", " Admin@Example.COM"])
-def test_whoever_confirms_the_administrators_address_is_the_administrator(auth, settings_of, set):
-    settings_of(admin=set)
+@pytest.mark.parametrize("written", ["admin@example.com", " Admin@Example.COM"])
+def test_whoever_confirms_the_administrators_address_is_the_administrator(auth, settings_of, written):
+    settings_of(admin=written)
     auth.newcomer("admin")
     before = auth.signed_in("admin").get("/api/v1/users/me").json["role"]
     auth.confirm("admin@example.com")
