@@ -58,7 +58,9 @@ def test_without_a_key_or_with_another_it_is_done_again(shop):
 
 
 def test_keys_belong_to_their_caller(shop):
-    assert make(shop).json["id"] != make(shop, who="ben").json["id"]
+    mine, theirs = make(shop), make(shop, who="ben")
+    assert mine.json["id"] != theirs.json["id"]
+    assert (make(shop).data, make(shop, who="ben").data) == (mine.data, theirs.data)
 
 
 def test_a_key_of_another_request_is_refused(shop):

@@ -135,7 +135,7 @@ class Flasky:
         return self._transport.ask(method, path, params=params, json=body or None, headers=headers)
 
     def _checked(self, method: str, path: str, answer: requests.Response) -> Any:
-        if not answer.ok:
+        if not answer.ok or answer.is_redirect:  # nobody follows one, so nothing was done
             raise Problem(f"{method} {path}", answer)
         return answer.json() if answer.content else None
 

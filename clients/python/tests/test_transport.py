@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -118,6 +119,42 @@ def test_a_refusal_is_the_blogs_own_sentence_with_its_fields(serving):
     assert caught.value.request_id == "r-1"
     assert str(caught.value).endswith("400 Something is missing.; body: Write something.")
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_an_address_that_leads_elsewhere_is_a_problem_and_nothing_is_sent_there(serving, status):
+    """A POST would become a GET, or credentials go to somebody else; and nothing has been done."""
+    elsewhere = serving((200, POST))
+    server = serving((status, None, {"Location": f"{elsewhere.url}/api/v1/posts/"}))
+    with pytest.raises(Problem, match=f"POST /posts/ was refused: {status}"):
+        server.client().publish("Hello")
+    with pytest.raises(Problem, match=f"PUT /users/7/follow was refused: {status}"):
+        server.client().follow(7)
+    assert elsewhere.asked == []
+
+
+def test_what_the_machine_is_set_to_changes_neither_who_asks_nor_where(serving, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    server = serving((200, {"id": 7}))
+    assert server.client(patience=0.1).me() == {"id": 7}
+    assert server.asked[0][2]["Authorization"] == "Bearer a-token"
+
+
+def test_a_busy_blog_says_how_long_to_wait(serving):
+    server = serving((503, None, {"Retry-After": "1"}), (200, POST))
+    began = time.monotonic()
+    server.client().post(1)
+    assert time.monotonic() - began >= 1.0
+
+
+def test_nobody_waits_longer_than_their_patience(serving):
+    server = serving((503, None, {"Retry-After": "9"}))
+    began = time.monotonic()
+    with pytest.raises(Problem, match="503"):
+        server.client(patience=0.5).post(1)
+    assert (len(server.asked), time.monotonic() - began < 5.0) == (1, True)
 
 
 def test_a_page_that_is_no_problem_body_is_a_problem_too(serving):

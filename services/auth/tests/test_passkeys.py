@@ -6,8 +6,8 @@ from .authenticator import Authenticator
 from .test_factors import FACTOR, PUBLIC, confirmation, finish
 
 
-def made_passkey(client, key, name="My key"):
-    begun = client.post(f"{FACTOR}/passkeys/options", json=confirmation()).json
+def made_passkey(client, key, name="My key", by="susan"):
+    begun = client.post(f"{FACTOR}/passkeys/options", json=confirmation(by)).json
     credential = key.create(begun["options"])
     sent = {"pending": begun["pending"], "name": name, "credential": credential}
     return client.post(f"{FACTOR}/passkeys/", json=sent), sent
@@ -52,6 +52,19 @@ def test_a_passkey_that_is_not_right(auth, wrong):
         "nonsense": lambda: {"id": {"deep": []}, "response": 7},
     }[wrong]()
     assert finish(auth, begun, passkey=shown).status_code == 401
+
+
+def test_a_passkey_of_somebody_else_is_no_second_step(auth):
+    with_passkey(auth)
+    auth.person("john")
+    his = Authenticator(PUBLIC)
+    assert made_passkey(auth.in_browser("john"), his, by="john")[0].status_code == 201
+    begun = auth.sign_in("susan")
+    told = ways(auth, begun)["passkey"]
+    assert his.id not in {one["id"] for one in told["allowCredentials"]}
+    assert finish(auth, begun, passkey=his.get(told)).status_code == 401
+    begun = auth.sign_in("john")
+    assert finish(auth, begun, passkey=his.get(ways(auth, begun)["passkey"])).status_code == 201
 
 
 def test_a_passkey_is_made_for_its_owner_once_and_under_a_fresh_challenge(auth):

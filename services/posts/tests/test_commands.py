@@ -66,6 +66,18 @@ def test_commenting_and_removing_at_once_leaves_no_orphan(posts):
     assert (left["count"], left["comments"]) == (0, [])
 
 
+def test_comments_that_go_at_once_are_all_counted_down(posts):
+    post = a_post(posts)
+    for _ in range(12):
+        a_comment(posts, post)
+    ben = posts.as_("ben", USER)
+    gone = together(11, lambda n: ben.delete(f"/api/v1/comments/{n + 1}").status_code)
+    assert gone == [204] * 11
+    counted = [e.data["post_comment_count"] for e in posts.outbox() if "comment_removed" in e.type]
+    assert sorted(counted) == list(range(1, 12))
+    assert ben.get("/api/v1/posts/1").json["comment_count"] == 1
+
+
 def test_the_state_of_everything_can_be_told_again(posts):
     first, second = a_post(posts), a_post(posts, "second")
     a_comment(posts, first), a_comment(posts, second)

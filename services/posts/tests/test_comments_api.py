@@ -4,7 +4,7 @@ import pytest
 
 from chassis import idempotency
 
-from .states import ADMINISTRATOR, MODERATOR, USER, a_comment, a_post
+from .states import ADMINISTRATOR, MODERATOR, USER, a_comment, a_person, a_post
 
 ALL = "/api/v1/comments/"
 
@@ -95,6 +95,7 @@ def test_moderators_at_work_see_disabled_texts_and_others_may_not(posts):
     posts.as_("mod", MODERATOR).put(f"{ALL}1/disabled")
     at_work = posts.as_("mod", MODERATOR).get(f"{ALL}?moderate=true").json["comments"]
     assert [(comment["disabled"], comment["body"]) for comment in at_work] == [(True, "rude")]
+    assert posts.as_("mod", MODERATOR).get(ALL).json["comments"][0]["body"] is None
     assert posts.as_("ann", USER).get(f"{ALL}?moderate=true").status_code == 403
 
 
@@ -125,7 +126,20 @@ def test_moderation_twice_is_told_once_and_can_be_undone(posts):
 def test_moderation_needs_moderate_and_a_comment(posts):
     a_comment(posts, a_post(posts))
     assert posts.as_("ann", USER).put(f"{ALL}1/disabled").status_code == 403
+    assert posts.as_("mod", MODERATOR).put(f"{ALL}1/disabled").status_code == 200
+    assert posts.as_("ben", USER).delete(f"{ALL}1/disabled").status_code == 403
+    assert posts.as_("ben", USER).get(f"{ALL}1").json["disabled"] is True
     assert posts.as_("mod", MODERATOR).delete(f"{ALL}9/disabled").status_code == 404
+
+
+def test_a_disabled_comment_stays_disabled_when_its_author_edits_it(posts):
+    a_comment(posts, a_post(posts), "rude")
+    posts.as_("mod", MODERATOR).put(f"{ALL}1/disabled")
+    posts.outbox()
+    edited = posts.as_("ben", USER).put(f"{ALL}1", json={"body": "rude again"})
+    [event] = posts.outbox()
+    assert (edited.status_code, edited.json["disabled"], edited.json["body"]) == (200, True, None)
+    assert (event.version, event.data["disabled"], event.data["body"]) == (3, True, None)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +178,8 @@ def test_of_two_who_edit_a_comment_at_once_the_second_is_told(posts):
     assert ben.put(f"{ALL}1", json={"body": "two"}, headers=again).status_code == 200
     assert ben.put(f"{ALL}1", json={"body": "three"}).status_code == 200
     assert ben.put(f"{ALL}1", json={"body": "x"}, headers={"If-Match": '"what"'}).status_code == 409
+    assert ben.delete(f"{ALL}1", headers=read).status_code == 409
+    assert ben.get(f"{ALL}1").json["body"] == "three"
 
 
 def test_an_unchanged_comment_is_304_and_a_hidden_one_is_not(posts):
@@ -173,8 +189,11 @@ def test_an_unchanged_comment_is_304_and_a_hidden_one_is_not(posts):
     again = ann.get(f"{ALL}1", headers=seen)
     assert (again.status_code, again.headers["ETag"]) == (304, seen["If-None-Match"])
     assert again.headers["Cache-Control"] == "private, no-cache"
+    a_person(posts, 2, "benjamin")
+    renamed = ann.get(f"{ALL}1", headers=seen)
+    assert renamed.json["author"]["username"] == "benjamin"
     posts.as_("mod", MODERATOR).put(f"{ALL}1/disabled")
-    assert ann.get(f"{ALL}1", headers=seen).json["body"] is None
+    assert ann.get(f"{ALL}1", headers={"If-None-Match": renamed.headers["ETag"]}).json["body"] is None
 
 
 def test_a_removed_comment_is_gone_and_no_longer_counted(posts):
@@ -207,6 +226,8 @@ def test_how_many_comments_somebody_has_written_is_told_with_their_posts(posts):
     assert comments_by(posts, "ben") == 3
     posts.as_("ann", USER).delete(f"/api/v1/posts/{second['id']}")
     assert comments_by(posts, "ben") == 1
+    posts.as_("ann", USER).delete(f"/api/v1/posts/{first['id']}")  # of which one comment was gone already
+    assert (comments_by(posts, "ben"), posts.as_("ann").get(ALL).json["count"]) == (0, 0)
 
 
 def test_a_comment_sent_again_gets_its_first_answer_even_if_the_post_is_gone(posts):
@@ -219,6 +240,14 @@ def test_a_comment_sent_again_gets_its_first_answer_even_if_the_post_is_gone(pos
     assert again.headers["Idempotency-Replayed"] == "true"
     assert ben.post(path, json={"body": "x"}, headers={"Idempotency-Key": "d"}).status_code == 404
     assert ben.post(path, json={"body": "y"}, headers={"Idempotency-Key": "c"}).status_code == 422
+
+
+def test_the_same_words_on_another_post_are_another_request(posts):
+    """Whoever got the first answer again would take the second comment for written."""
+    a_post(posts), a_post(posts)
+    ben, key = posts.as_("ben", USER), {"Idempotency-Key": "c"}
+    say = lambda post: ben.post(f"/api/v1/posts/{post}/comments/", json={"body": "x"}, headers=key)  # noqa: E731
+    assert [say(1).status_code, say(2).status_code] == [201, 422]
 
 
 def test_a_comment_whose_answer_was_lost_and_that_is_gone_is_told_as_gone(posts, monkeypatch):

@@ -1,16 +1,21 @@
 """What becomes of the writings of people who are gone."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 
+from chassis.testing.polling import eventually
 from posts.commands import people
 from posts.models import Comment, Person, Post, Tally, db
 
 from .states import MODERATOR, USER, a_comment, a_person, a_post
 
 ANN, BEN = 1, 2
+WAITING = sa.text(
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 def remove(posts, id=ANN, version=9):
@@ -66,6 +71,7 @@ def test_posts_go_with_their_comments_and_comments_go_everywhere(posts):
     assert reader.get("/api/v1/posts/").json["count"] == 1
     assert types(said) == ["post_removed", "comment_removed", "user_forgotten"]
     assert (said[0].data["author_post_count"], said[1].data["post_comment_count"]) == (0, 1)
+    assert said[1].data["post_comment_count_version"] == 3  # or a copy could hold on to the older number
     assert (said[2].subject, said[2].version) == ("1", 9)
     assert totals(posts) == {
         ("posts", 0): 1, ("comments", 0): 1,
@@ -73,6 +79,28 @@ def test_posts_go_with_their_comments_and_comments_go_everywhere(posts):
     }  # fmt: skip
     assert not [word for word in ("secret of ann", "remark of ann") if word in texts(posts)]
     assert "bens own" in texts(posts)
+
+
+def test_of_what_is_removed_no_word_is_kept(posts):
+    """By its author, a moderator, or with the post; events that were sent keep theirs for two days."""
+    post, other = a_post(posts, "words of ann"), a_post(posts, "still here")
+    a_comment(posts, post, "words of ben"), a_comment(posts, other, "words of ben, too")
+    posts.as_("ben", USER).delete("/api/v1/comments/2")
+    posts.as_("ann", USER).delete(f"/api/v1/posts/{post['id']}")
+    with posts.app.app_context():
+        kept = [row for table in (Post, Comment) for row in db.rows(sa.select(table.body, table.body_html))]
+    assert sorted(row["body"] for row in kept) == ["", "", "", "still here"]
+    assert sorted(row["body_html"] for row in kept) == ["", "", "", "<p>still here</p>"]
+
+
+def test_those_who_were_forgotten_keep_nobody_waiting(posts):
+    """There may be very many of them, and all before the one who goes now."""
+    for id in range(30, 0, -1):
+        remove(posts, id)
+    for _ in range(4):
+        forget(posts)
+    remove(posts, 31)
+    assert [event.subject for event in forget(posts)] == ["31"]
 
 
 def test_many_posts_go_in_batches_and_numbers_are_right_after_each(posts):
@@ -160,6 +188,19 @@ def test_a_post_that_is_being_written_is_erased_or_not_written(posts):
     assert set(statuses) <= {201, 401}
     with posts.app.app_context():
         assert db.value(sa.select(sa.func.count()).select_from(Post).where(Post.removed_at.is_(None))) == 0
+    assert "late" not in texts(posts)
+
+
+@pytest.mark.only_real  # SQLite has one writer at a time
+def test_a_comment_that_is_written_while_its_author_goes_is_refused(posts):
+    a_person(posts, BEN, "ben")
+    path, ben = f"/api/v1/posts/{a_post(posts)['id']}/comments/", posts.as_("ben", USER)
+    with posts.app.app_context(), ThreadPoolExecutor(1) as pool:
+        people.forget_person(BEN, 9)
+        late = pool.submit(lambda: ben.post(path, json={"body": "late"}).status_code)
+        eventually(lambda: db.value(WAITING))
+        db.session.commit()
+        assert late.result() == 401
     assert "late" not in texts(posts)
 
 

@@ -161,6 +161,8 @@ def test_of_two_who_edit_at_once_the_second_is_told(posts):
     assert posts.as_("ann").get(f"{ALL}1").json["body"] == "one"
     nonsense = posts.as_("ann", USER).put(f"{ALL}1", json={"body": "x"}, headers={"If-Match": '"what"'})
     assert nonsense.status_code == 409
+    assert posts.as_("ann", USER).delete(f"{ALL}1", headers={"If-Match": tag}).status_code == 409
+    assert posts.as_("ann").get(f"{ALL}1").json["body"] == "one"
 
 
 def test_a_comment_does_not_make_an_edit_late(posts):
@@ -173,13 +175,17 @@ def test_a_comment_does_not_make_an_edit_late(posts):
     )
 
 
-def test_an_unchanged_post_is_304_and_a_renamed_author_changes_it(posts):
-    a_post(posts)
+def test_an_unchanged_post_is_304_and_a_renamed_author_or_a_comment_changes_it(posts):
+    post = a_post(posts)
     tag = posts.as_("ann").get(f"{ALL}1").headers["ETag"]
     again = posts.as_("ann").get(f"{ALL}1", headers={"If-None-Match": tag})
     assert (again.status_code, again.data) == (304, b"")
     a_person(posts, 1, "annabel")
-    assert posts.as_("ann").get(f"{ALL}1", headers={"If-None-Match": tag}).status_code == 200
+    renamed = posts.as_("ann").get(f"{ALL}1", headers={"If-None-Match": tag})
+    assert renamed.json["author"]["username"] == "annabel"
+    a_comment(posts, post)
+    counted = posts.as_("ann").get(f"{ALL}1", headers={"If-None-Match": renamed.headers["ETag"]})
+    assert counted.json["comment_count"] == 1
 
 
 def without(names, headers):

@@ -108,6 +108,7 @@ class TestFollow:
         answer = social.as_("zoe", USER, id=26).put(path(SUSAN))
         [tie] = as_(social, JOHN).get(path(SUSAN, "followers/")).json["followers"]
         assert answer.status_code == 201
+        assert social.as_("yan", USER, id=25).delete(path(SUSAN)).status_code == 204
         assert tie["user"] == {
             "id": 26,
             "username": "zoe",
@@ -180,7 +181,9 @@ class TestLists:
 
     @pytest.mark.parametrize("what", ["followers/", "following/", "relationship"])
     def test_nobodys_lists_are_not_there_but_the_readers_own_are(self, social, what):
-        assert as_(social, JOHN).get(path(99, what)).status_code == 404
+        a_removed_person(social, DAVID)
+        for nobody in (99, DAVID):
+            assert as_(social, JOHN).get(path(nobody, what)).status_code == 404
         assert as_(social, JOHN).get(path(JOHN, what)).status_code == 200
 
     @pytest.mark.parametrize("what", ["followers", "following", "timeline"])
@@ -216,6 +219,13 @@ class TestRelationship:
         the_golden_example(social)
         found = as_(social, JOHN).get(path(JOHN, "relationship")).json
         assert (found["following"], found["followed_by"], found["follower_count"]) == (False, False, 1)
+
+    def test_an_ended_follow_is_none(self, social):
+        the_golden_example(social)
+        as_(social, SUSAN).delete(path(JOHN))
+        mine = as_(social, SUSAN).get(path(JOHN, "relationship")).json
+        theirs = as_(social, JOHN).get(path(SUSAN, "relationship")).json
+        assert (mine["following"], mine["since"], theirs["followed_by"]) == (False, None, False)
 
     def test_of_somebody_new_is_empty(self, social):
         assert as_(social, 77).get(path(77, "relationship")).json == {

@@ -1,9 +1,13 @@
 """What becomes of people's words that nobody could handle, when they go."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 
 from chassis.testing.crossing import crossing
+from chassis.testing.polling import eventually
+from social import commands
 from social.commands.leaving import ROWS
 from social.models import Card, Follow, Person, db
 
@@ -11,6 +15,9 @@ from .states import JOHN, MORNING, a_person, a_removed_person, as_, post_data, t
 
 EVE = 5
 WORDS = "very private words"
+WAITING = sa.text(
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 def told(social, about=EVE, dead="", **known):
@@ -61,6 +68,28 @@ def test_of_a_post_that_comes_after_its_author_has_gone_nothing_is_kept(social):
     [card] = tables(social)["cards"]
     assert WORDS not in repr(card)
     assert as_(social, JOHN).get(f"/api/v1/users/{EVE}/timeline/").status_code == 404
+
+
+def test_what_still_has_a_try_is_waited_for(social):
+    a_person(social, EVE)
+    told(social, comment_count="many")
+    a_removed_person(social, EVE)
+    assert (forget(social), words(social)) == ([], [EVE])
+    social.try_again()
+    assert (forget(social), social.parked()) == (["social.user_forgotten.v1"], [])
+
+
+@pytest.mark.only_real  # SQLite has one writer at a time
+def test_of_a_post_that_comes_while_its_author_goes_nothing_is_kept(social):
+    a_person(social, EVE)
+    with social.app.app_context(), ThreadPoolExecutor(1) as pool:
+        commands.forget_person(EVE, 9)
+        late = pool.submit(told, social)
+        eventually(lambda: db.value(WAITING))
+        db.session.commit()
+        late.result()
+    [card] = tables(social)["cards"]
+    assert WORDS not in repr(card)
 
 
 def test_asked_again_it_says_so_again(social):

@@ -108,6 +108,29 @@ def test_posts_of_the_same_moment_are_in_the_order_of_their_ids(social):
     assert ids(timeline(social, JOHN)) == [4, 3, 2, 1]
 
 
+def test_pages_of_many_who_wrote_at_the_same_moment_are_in_that_order_too(social):
+    """Whose posts compete for a page is decided by the same order, whoever they are."""
+    social.app.extensions["settings"].posts_per_page = 2
+    writers = [5, 9, 2, 8, 3, 7, 4, 6]
+    for id, by in enumerate(writers, 1):
+        a_person(social, by)
+        a_post(social, id, by, published_at=MORNING.isoformat())
+        follow(social, JOHN, by)
+    pages = [ids(timeline(social, JOHN, page)) for page in (1, 2, 3, 4)]
+    assert pages == [[8, 7], [6, 5], [4, 3], [2, 1]]
+
+
+def test_a_post_with_a_lower_number_may_be_the_newer_one(social):
+    """Numbers are given before the moment is, or the other way round, where two write at once."""
+    social.app.extensions["settings"].posts_per_page = 1
+    for by in (JOHN, DAVID):
+        a_person(social, by)
+    follow(social, JOHN, DAVID)
+    for id, by, minute in ((1, DAVID, 10), (2, DAVID, 1), (3, JOHN, 5)):
+        a_post(social, id, by, count=id, published_at=MORNING.replace(minute=minute).isoformat())
+    assert [ids(timeline(social, JOHN, page)) for page in (1, 2, 3)] == [[1], [3], [2]]
+
+
 def test_pages_link_to_each_other(social):
     a_person(social, JOHN)
     for id in range(1, 46):
