@@ -29,7 +29,16 @@ from .shapes import Query, Shape
 from .tokens import Actor, Verifier
 
 DEEPEST = 32
-WORDS = {"missing": "is missing", "string_type": "must be text", "bool_type": "must be true or false"}
+WORDS = {
+    "missing": "is missing",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "dict_type": "must be an object",
+}
+EMPTY = ("string_too_short", "too_short")  # the second where a function has seen it first
 STRANGER = Actor(-1, "", 0, False, "", 0, "", (), float("inf"))
 View = Callable[..., Any]
 
@@ -264,10 +273,12 @@ def _validated(shape: type[Any], values: Mapping[str, Any]) -> Any:
 def field_error(item: Any) -> dict[str, str]:
     """One pydantic error as `{field, message}`: the field's name, then what it must be."""
     where = ".".join(str(part) for part in item["loc"])
-    said = (
-        str(item["ctx"]["error"]) if item["type"] == "value_error" else WORDS.get(item["type"], item["msg"])
-    )
-    said = said.removeprefix("String ").removeprefix("Input ")
+    if item["type"] == "value_error":
+        said = str(item["ctx"]["error"])
+    elif item["type"] in EMPTY and item["ctx"]["min_length"] == 1:
+        said = "must not be empty"
+    else:
+        said = WORDS.get(item["type"], item["msg"]).removeprefix("String ").removeprefix("Input ")
     return {"field": where, "message": f"{where} {said}".strip()}
 
 

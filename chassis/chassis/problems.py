@@ -174,7 +174,10 @@ def _http(error: HTTPException) -> Response:
         return error.response  # type: ignore[return-value]
     status = error.code or 500
     kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-    return answer(status, SENTENCES.get(status, HTTPStatus(status).phrase), kept)
+    sentence = SENTENCES.get(status, HTTPStatus(status).phrase)
+    if methods := kept.get("Allow"):
+        sentence = f"{sentence.removesuffix('.')}: use {methods}."
+    return answer(status, sentence, kept)
 
 
 def _redirected(response: Response) -> Response:

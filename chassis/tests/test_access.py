@@ -90,6 +90,7 @@ def test_unknown_addresses_and_methods_are_told_before_credentials_are_asked(sho
     assert shop.anonymous().get("/api/v1/nothing").status_code == 404
     refused = shop.anonymous().delete("/api/v1/boxes/")
     assert (refused.status_code, "GET" in refused.headers["Allow"]) == (405, True)
+    assert refused.headers["Allow"] in refused.json["message"]
 
 
 def test_options_answers_with_the_methods(shop):

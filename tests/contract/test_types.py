@@ -30,6 +30,7 @@ def test_types_hold():
         ("from chassis.events import Event\nEvent.parse('text')", '"str"; expected "bytes"'),
         ("from posts import queries\nqueries.post('1')", '"str"; expected "int"'),
         ("from flasky_client import Flasky\nFlasky('http://blog').post(1)['text']", 'has no key "text"'),
+        ("from flasky_client import Flasky\nFlasky('http://blog').edit_me(nmae='Ann')", 'argument "nmae"'),
     ],
 )
 def test_a_wrong_type_is_seen(code, said, tmp_path):

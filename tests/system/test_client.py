@@ -49,6 +49,27 @@ def test_a_long_list_is_read_to_its_end(blog):
     assert len(list(itertools.islice(ann.posts(), 21))) == 21
 
 
+def test_a_program_changes_and_removes_its_comment_and_reads_about_people(blog):
+    ann, ann_id = member(blog, "ann")
+    ann.edit_me(name="Ann", location=None)
+    assert ann.profile(ann_id)["name"] == "Ann"
+    assert ann_id in [user["id"] for user in ann.users()]
+    post = ann.publish("One thing", key="once")
+    assert ann.publish("One thing", key="once")["id"] == post["id"]
+    remark = ann.comment(post["id"], "Well sadi")
+    assert ann.edit_comment(remark["id"], "Well said")["body"] == "Well said"
+    ann.remove_comment(remark["id"])
+    assert list(ann.comments(post["id"])) == []
+
+
+def test_a_password_may_be_in_any_script(blog):
+    name = f"zoe.{uuid.uuid4().hex[:6]}"
+    with Flasky(blog.url) as zoe:
+        zoe.register(f"{name}@example.com", name, "десять зелёных слов")
+        zoe.confirm(blog.mail(f"{name}@example.com", "confirm"))
+        assert zoe.sign_in(f"{name}@example.com", "десять зелёных слов").me()["username"] == name
+
+
 def test_what_is_refused_is_told_by_field(blog):
     ann, _ = member(blog, "ann")
     with pytest.raises(Problem) as caught:

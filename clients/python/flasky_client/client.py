@@ -1,12 +1,11 @@
 """The blog's operations as methods; what they give are the API's own objects, typed (see `shapes`)."""
 
+import base64
 from collections.abc import Iterator
-from typing import Any, Self
-
-import requests
+from typing import Any, Self, Unpack
 
 from . import shapes
-from .transport import Problem, Transport
+from .transport import Transport, checked
 
 UNAUTHORIZED = 401
 
@@ -19,31 +18,56 @@ class Flasky:
         token: an API token that you have already; otherwise call `sign_in`.
         timeout: seconds for one answer.
         patience: seconds to go on trying while the blog is busy or away.
+        verify: the file of a certificate authority of your own, for a blog whose certificate it has signed.
 
-    Every method raises `Problem` when the blog refuses and `Away` when nobody answers.
+    Every method raises `Problem` when the blog refuses and `Away` when nobody answers. A creation takes a
+    `key`: with the same key it happens once, even if your program ends and begins again in between.
     """
 
-    def __init__(self, url: str, token: str = "", *, timeout: float = 10.0, patience: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str = "",
+        *,
+        timeout: float = 10.0,
+        patience: float = 30.0,
+        verify: str | bool = True,
+    ) -> None:
         self._transport = Transport(url, timeout, patience)
-        self.token, self._refresh = token, ""
+        self._transport.http.verify = verify
+        self.token, self._refresh = token.strip(), ""
+
+    def close(self) -> None:
+        """Closes the connections. The tokens stay good; `sign_out` ends them."""
+        self._transport.http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # Who is asking ----------------------------------------------------------------------------------
 
-    def sign_in(self, email: str, password: str) -> Self:
+    def sign_in(self, email: str, password: str, otp: str = "") -> Self:
         """Takes tokens for a password; they are renewed from then on. When an answer is lost it asks again:
         tokens that nobody has got harm nobody.
+
+        `otp` is a code of the authenticator app, or a recovery code, for an account with a second factor.
         """
-        answer = self._transport.ask("POST", "/tokens/", auth=(email, password))
-        self._take(self._checked("POST", "/tokens/", answer))
+        said = base64.b64encode(f"{email}:{password}".encode()).decode()  # UTF-8, as RFC 7617 has it
+        headers, body = {"Authorization": f"Basic {said}"}, {"otp": otp} if otp else None
+        answer = self._transport.ask("POST", "/tokens/", json=body, headers=headers)
+        self._take(checked("POST", "/tokens/", answer))
         return self
 
     def sign_out(self) -> None:
         self._ask("DELETE", "/tokens/")
         self.token = self._refresh = ""
 
-    def register(self, email: str, username: str, password: str) -> shapes.Account:
+    def register(self, email: str, username: str, password: str, key: str = "") -> shapes.Account:
         """A new account. It may do nothing before `confirm` has had the token from the mail."""
-        return self._ask("POST", "/users/", email=email, username=username, password=password)
+        return self._create("/users/", key, email=email, username=username, password=password)
 
     def confirm(self, token: str) -> None:
         self._ask("POST", "/users/confirm", token=token)
@@ -51,8 +75,8 @@ class Flasky:
     def me(self) -> shapes.Account:
         return self._ask("GET", "/users/me")
 
-    def edit_me(self, **profile: str | None) -> shapes.Account:
-        """`name`, `location`, `about_me`."""
+    def edit_me(self, **profile: Unpack[shapes.Profile]) -> shapes.Account:
+        """`name`, `location`, `about_me`; what is not given stays, `None` empties."""
         return self._ask("PATCH", "/users/me", **profile)
 
     # People -----------------------------------------------------------------------------------------
@@ -60,11 +84,19 @@ class Flasky:
     def user(self, id: int) -> shapes.User:
         return self._ask("GET", f"/users/{id}")
 
+    def users(self) -> Iterator[shapes.User]:
+        """Everybody, by id."""
+        return self._all("/users/", "users")
+
+    def profile(self, id: int) -> shapes.UserProfile:
+        """A person with `name`, `location` and `about_me`."""
+        return self._ask("GET", f"/users/{id}/profile")
+
     def user_named(self, username: str) -> shapes.User | None:
         found = self._ask("GET", "/users/", {"username": username})["users"]
         return found[0] if found else None
 
-    def administer(self, id: int, **change: Any) -> shapes.Account:
+    def administer(self, id: int, **change: Unpack[shapes.Administration]) -> shapes.Account:
         """For administrators: `role`, `confirmed`, `disabled`, `username`, `email`, and the profile."""
         return self._ask("PATCH", f"/users/{id}", **change)
 
@@ -82,9 +114,9 @@ class Flasky:
 
     # Posts and comments -----------------------------------------------------------------------------
 
-    def publish(self, body: str) -> shapes.Post:
+    def publish(self, body: str, key: str = "") -> shapes.Post:
         """Markdown."""
-        return self._ask("POST", "/posts/", body=body)
+        return self._create("/posts/", key, body=body)
 
     def post(self, id: int) -> shapes.Post:
         return self._ask("GET", f"/posts/{id}")
@@ -103,11 +135,17 @@ class Flasky:
         return self._all(f"/users/{id}/posts/", "posts")
 
     def timeline(self, id: int) -> Iterator[shapes.Post]:
-        """Posts of those whom this person follows, newest first."""
+        """Posts of this person and of those whom they follow, newest first."""
         return self._all(f"/users/{id}/timeline/", "posts")
 
-    def comment(self, post: int, body: str) -> shapes.Comment:
-        return self._ask("POST", f"/posts/{post}/comments/", body=body)
+    def comment(self, post: int, body: str, key: str = "") -> shapes.Comment:
+        return self._create(f"/posts/{post}/comments/", key, body=body)
+
+    def edit_comment(self, id: int, body: str) -> shapes.Comment:
+        return self._ask("PUT", f"/comments/{id}", body=body)
+
+    def remove_comment(self, id: int) -> None:
+        self._ask("DELETE", f"/comments/{id}")
 
     def comments(self, post: int) -> Iterator[shapes.Comment]:
         return self._all(f"/posts/{post}/comments/", "comments")
@@ -122,37 +160,44 @@ class Flasky:
     # How --------------------------------------------------------------------------------------------
 
     def _ask(self, method: str, path: str, params: dict[str, str] | None = None, /, **body: Any) -> Any:
-        answer = self._sent(method, path, params, body)
+        return self._send(method, path, {}, params=params, json=body if body or method == "PATCH" else None)
+
+    def _create(self, path: str, key: str, /, **body: Any) -> Any:
+        return self._send("POST", path, {"Idempotency-Key": key} if key else {}, json=body)
+
+    def _send(self, method: str, path: str, headers: dict[str, str], **sent: Any) -> Any:
+        answer = self._transport.ask(method, path, headers=headers | self._bearer(), **sent)
         if answer.status_code == UNAUTHORIZED and self._refresh:
             self._renew()
-            answer = self._sent(method, path, params, body)
-        return self._checked(method, path, answer)
+            answer = self._transport.ask(method, path, headers=headers | self._bearer(), **sent)
+        return checked(method, path, answer)
 
-    def _sent(
-        self, method: str, path: str, params: dict[str, str] | None, body: dict[str, Any]
-    ) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return self._transport.ask(method, path, params=params, json=body or None, headers=headers)
-
-    def _checked(self, method: str, path: str, answer: requests.Response) -> Any:
-        if not answer.ok or answer.is_redirect:  # nobody follows one, so nothing was done
-            raise Problem(f"{method} {path}", answer)
-        return answer.json() if answer.content else None
+    def _bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
     def _renew(self) -> None:
-        """A refresh token is used once; what replaces it comes with the new token."""
-        path, refresh = "/tokens/refresh", self._refresh
-        self._refresh = ""
-        answer = self._transport.ask("POST", path, json={"refresh_token": refresh})
-        self._take(self._checked("POST", path, answer))
+        """A refresh token is used once; what replaces it comes with the new token. It is kept until the blog
+        has answered: who shows the same again within some seconds, another thread too, gets the same tokens.
+        """
+        path = "/tokens/refresh"
+        answer = self._transport.ask("POST", path, json={"refresh_token": self._refresh})
+        if answer.status_code == UNAUTHORIZED:
+            self._refresh = ""
+        self._take(checked("POST", path, answer))
 
     def _take(self, tokens: shapes.Tokens) -> None:
         self.token, self._refresh = tokens["token"], tokens.get("refresh_token") or ""
 
     def _all(self, path: str, items: str) -> Iterator[Any]:
-        """Every item of a collection, page after page by its `next` links."""
+        """Every item of a collection, page after page by its `next` links. What is published meanwhile moves
+        the others on, so the end of one page may come again on the next: it is given once.
+        """
         at: str | None = path
+        given: set[int] = set()
         while at:
             page: Any = self._ask("GET", at)
-            yield from page[items]
+            for item in page[items]:
+                if (id := (item.get("user") or item)["id"]) not in given:
+                    given.add(id)
+                    yield item
             at = page["next"]

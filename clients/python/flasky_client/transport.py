@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
+from requests.exceptions import ChunkedEncodingError  # an answer that broke off
 
 BUSY = (429, 502, 503, 504)
 FIRST_PAUSE = 0.2  # seconds; doubled each time
@@ -27,19 +28,39 @@ class Problem(Exception):
     Attributes:
         status: HTTP status.
         error: short name of the refusal, for example "not found".
+        type: what a program must do something about, for example "urn:problem-type:second-factor-needed";
+            mostly "about:blank".
+        retry_after: seconds after which to try again, or 0.
         fields: sentences by the name of the field that they are about.
         request_id: what to tell the people who run the blog.
     """
 
-    def __init__(self, asked: str, answer: requests.Response) -> None:
+    def __init__(self, asked: str, answer: requests.Response, message: str = "") -> None:
         self.status = answer.status_code
-        told = problem_of(answer)
+        told: dict[str, Any] = {"message": message} if message else problem_of(answer)
         self.error: str = told.get("error") or answer.reason
+        self.type: str = told.get("type") or "about:blank"
+        self.retry_after = retry_after(answer)
         self.message: str = told.get("message") or told.get("detail") or answer.reason
         self.fields: dict[str, str] = {each["field"]: each["message"] for each in told.get("errors") or ()}
         self.request_id: str = answer.headers.get("X-Request-Id", "")
         because = "; ".join([self.message, *(f"{name}: {text}" for name, text in self.fields.items())])
         super().__init__(f"{asked} was refused: {self.status} {because}")
+
+
+def checked(method: str, path: str, answer: requests.Response) -> Any:
+    """What a good answer holds. Raises `Problem` for any other, and for one that is not from the API."""
+    asked = f"{method} {path}"
+    if answer.is_redirect:
+        raise Problem(
+            asked, answer, f"this leads to {answer.headers['Location']}: give the blog's own address"
+        )
+    if not answer.ok:
+        raise Problem(asked, answer)
+    try:
+        return answer.json() if answer.content else None
+    except ValueError:
+        raise Problem(asked, answer, f"the answer is not JSON: is {answer.url} the API of a blog?") from None
 
 
 def problem_of(answer: requests.Response) -> dict[str, Any]:
@@ -61,7 +82,9 @@ class Transport:
 
     def __post_init__(self) -> None:
         self.url = self.url.rstrip("/")
-        self.http.trust_env = False
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"the blog's address must begin with http:// or https://, not {self.url!r}")
+        self.http.trust_env = False  # a ~/.netrc would take the place of the token
 
     def ask(self, method: str, path: str, **sent: Any) -> requests.Response:
         """The answer, whatever its status; tried again while the blog is busy or away.
@@ -96,7 +119,7 @@ class Transport:
             return self.http.request(
                 method, self._at(path), headers=headers, timeout=self.timeout, allow_redirects=False, **sent
             ), ""
-        except (requests.ConnectionError, requests.Timeout) as error:
+        except (requests.ConnectionError, requests.Timeout, ChunkedEncodingError) as error:
             return None, type(error).__name__
 
     def _at(self, path: str) -> str:

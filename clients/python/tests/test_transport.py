@@ -1,5 +1,6 @@
 """The client against a small real server that says what each test needs."""
 
+import base64
 import json
 import socket
 import threading
@@ -25,6 +26,7 @@ class Server:
     answers: list[Any]
     asked: list[Any] = field(default_factory=list)
     url: str = ""
+    raw: bytes = b""  # instead of JSON
 
     def client(self, **options: Any) -> Flasky:
         return Flasky(self.url, "a-token", **({"patience": 5.0} | options))
@@ -49,11 +51,13 @@ def serving() -> Iterator[Callable[..., Server]]:
                     self.connection.shutdown(socket.SHUT_RDWR)
                     return
                 status, body, headers = (*answer, {})[:3]
-                content = json.dumps(body).encode() if body is not None else b""
+                content = json.dumps(body).encode() if body is not None else told.raw
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
+                if "Content-Length" not in headers:
+                    self.send_header("Content-Length", str(len(content)))
+                self.close_connection = "Connection" in headers
                 self.end_headers()
                 self.wfile.write(content)
 
@@ -217,3 +221,88 @@ def test_a_moderator_hides_a_comment_and_shows_it_again(serving):
         ("PUT", "/api/v1/comments/5/disabled"),
         ("DELETE", "/api/v1/comments/5/disabled"),
     ]
+
+
+def test_a_program_gives_a_key_of_its_own_and_it_is_sent(serving):
+    server = serving((201, POST))
+    client = server.client()
+    client.publish("Hello", key="import-17")
+    client.comment(1, "Hello", key="import-18")
+    client.register("ann@example.com", "ann", "secret words", key="import-19")
+    assert [headers["Idempotency-Key"] for _, _, headers, _ in server.asked] == [
+        "import-17",
+        "import-18",
+        "import-19",
+    ]
+
+
+def test_a_password_in_any_script_is_sent_as_utf_8(serving):
+    server = serving((200, {"token": "t1", "refresh_token": "r1"}))
+    with server.client() as client:
+        client.sign_in("zoë@example.com", "пароль", otp="123456")
+    [(_, _, headers, body)] = server.asked
+    assert (
+        base64.b64decode(headers["Authorization"].removeprefix("Basic ")).decode() == "zoë@example.com:пароль"
+    )
+    assert body == {"otp": "123456"}
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(serving):
+    server = serving((200, POST, {"Content-Length": "500", "Connection": "close"}), (200, POST))
+    assert server.client().post(1) == POST
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((200, None), "200 the answer is not JSON"),
+        (
+            (301, None, {"Location": "https://blog.example.com/"}),
+            "301 this leads to https://blog.example.com/",
+        ),
+    ],
+)
+def test_an_address_that_is_not_the_blogs_is_told_in_a_sentence(serving, answer, said):
+    server = serving(answer)
+    server.raw = b"<p>\n"
+    with pytest.raises(Problem, match=said):
+        server.client().me()
+
+
+def test_an_address_without_its_scheme_is_told_at_once():
+    with pytest.raises(ValueError, match=r"must begin with http:// or https://, not 'localhost:8000'"):
+        Flasky("localhost:8000")
+
+
+def test_a_busy_blog_says_when_to_come_back_and_a_refusal_what_kind_it_is(serving):
+    server = serving((429, {"type": "urn:problem-type:x", "message": "Wait."}, {"Retry-After": "600"}))
+    with pytest.raises(Problem) as caught:
+        server.client().me()
+    assert (caught.value.retry_after, caught.value.type) == (600, "urn:problem-type:x")
+    assert len(server.asked) == 1
+
+
+def test_a_renewal_that_nobody_answered_is_tried_again_by_the_next_request(serving):
+    tokens, renewed = {"token": "t1", "refresh_token": "r1"}, {"token": "t2", "refresh_token": "r2"}
+    server = serving((200, tokens), (401, {}), None)
+    client = Flasky(server.url, patience=0.1).sign_in("ann@example.com", "secret words")
+    with pytest.raises(Away):
+        client.me()
+    server.answers[:] = [(401, {}), (200, renewed), (200, {"id": 7})]
+    assert client.me() == {"id": 7}
+
+
+def test_what_moved_to_the_next_page_meanwhile_is_given_once(serving):
+    tie, other = {"user": {"id": 5}}, {"user": {"id": 4}}
+    server = serving(
+        (200, {"followers": [tie], "next": "/api/v1/users/1/followers/?page=2"}),
+        (200, {"followers": [tie, other], "next": None}),
+    )
+    assert list(server.client().followers(1)) == [tie, other]
+
+
+def test_a_change_of_nothing_is_a_change_all_the_same(serving):
+    server = serving((200, {"id": 7}))
+    server.client().edit_me()
+    assert server.asked[0][3] == {}

@@ -58,12 +58,13 @@ class Crowd:
     def person(self) -> None:
         """Somebody new, confirmed by the administrator since nobody reads the mail."""
         person, email = self._registered()
-        profile = {
-            "name": self.faker.name(),
-            "location": self.faker.city(),
-            "about_me": self.faker.sentence(),
-        }
-        self.administrator.administer(person.id, confirmed=True, **profile)
+        self.administrator.administer(
+            person.id,
+            confirmed=True,
+            name=self.faker.name(),
+            location=self.faker.city(),
+            about_me=self.faker.sentence(),
+        )
         person.blog.sign_in(email, PASSWORD_OF_ALL)
         self.people.append(person)
 

@@ -73,7 +73,10 @@ def test_a_passkey_is_made_for_its_owner_once_and_under_a_fresh_challenge(auth):
     other = Authenticator(PUBLIC)
     answer, sent = made_passkey(browser, other, "Another")
     assert (answer.status_code, answer.json["recovery_codes"]) == (201, [])
-    assert browser.post(f"{FACTOR}/passkeys/", json=sent).status_code == 400
+    again = browser.post(f"{FACTOR}/passkeys/", json=sent)
+    assert (again.status_code, "password" in again.json["message"]) == (400, True)
+    unnamed = browser.post(f"{FACTOR}/passkeys/", json=sent | {"name": ""})
+    assert (unnamed.status_code, unnamed.json["message"]) == (400, "name must not be empty")
     begun = browser.post(f"{FACTOR}/passkeys/options", json=confirmation()).json
     assert {one["id"] for one in begun["options"]["excludeCredentials"]} == {key.id, other.id}
     third = {

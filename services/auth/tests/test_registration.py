@@ -178,7 +178,7 @@ def test_a_link_is_good_once(auth):
     token = auth.link(email_of("susan"))
     first, second = (auth.anonymous().post("/api/v1/users/confirm", json={"token": token}) for _ in range(2))
     assert (first.status_code, second.status_code) == (200, 400)
-    assert errors(second) == {"token": "This link is invalid or has expired."}
+    assert errors(second) == {"token": "This link is invalid or has expired. Ask for a new one."}
 
 
 def test_of_many_who_use_a_link_at_once_one_does(auth):
@@ -245,7 +245,10 @@ def test_whoever_is_signed_in_confirms_only_their_own_account(auth):
     auth.newcomer("ann"), auth.newcomer("ben")
     link = auth.link(email_of("ann"))
     refused = auth.signed_in("ben").post("/api/v1/users/confirm", json={"token": link})
-    assert (refused.status_code, refused.json["message"]) == (400, "This link is invalid or has expired.")
+    assert (refused.status_code, refused.json["message"]) == (
+        400,
+        "This link is invalid or has expired. Ask for a new one.",
+    )
     assert auth.signed_in("ann").post("/api/v1/users/confirm", json={"token": link}).status_code == 200
 
 

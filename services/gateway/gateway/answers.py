@@ -58,7 +58,10 @@ class Malformed(Refusal):
 
 
 class HeadersTooLarge(Refusal):
-    status, message = 431, "The headers of this request are too large."
+    status = 431
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The headers of this request are too large: at most {most} bytes are allowed.")
 
 
 class TooSlow(Refusal):

@@ -140,7 +140,7 @@ class Gateway:
         environ = visit.environ
         size = sum(len(key) + len(value) for key, value in environ.items() if key.startswith("HTTP_"))
         if size > self._settings.max_header_bytes:
-            raise HeadersTooLarge
+            raise HeadersTooLarge(self._settings.max_header_bytes)
         if "HTTP_HOST" not in environ and environ["SERVER_PROTOCOL"] != "HTTP/1.0":
             raise Malformed
 

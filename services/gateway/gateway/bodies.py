@@ -17,7 +17,7 @@ _held: dict[Visit, bytearray] = {}  # what has come of each, the oldest first
 def check(visit: Visit, most: int) -> None:
     """Refuses by what the headers say, before anything is read."""
     if int(visit.environ.get("CONTENT_LENGTH") or 0) > most:
-        raise TooLarge
+        raise _too_large(most)
     if "HTTP_CONTENT_ENCODING" in visit.environ:
         raise UnsupportedType("Send the body as it is, without Content-Encoding.")
 
@@ -33,10 +33,14 @@ def read(visit: Visit, most: int, seconds: float) -> bytes:
     except (ParseException, OSError) as error:
         raise Malformed("The body of this request is not framed correctly.") from error
     if len(body) > most:
-        raise TooLarge
+        raise _too_large(most)
     if declared and len(body) != int(declared):
         raise Malformed(EARLY)
     return body
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"The body is too large: at most {most} bytes are allowed.")
 
 
 def _come(visit: Visit, left: int) -> bytes:

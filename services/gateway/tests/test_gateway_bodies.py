@@ -55,6 +55,7 @@ def test_an_empty_change_says_that_it_is_empty(site, ann, path):
 def test_a_body_that_is_too_large_is_refused_and_the_answer_arrives(site, ann, path):
     got = site.ask("POST", path, b"x" * (LIMIT + 1), **from_(site, ann))
     assert (got.status, got.problem["error"]) == (413, "too large")
+    assert "at most 262144 bytes" in got.problem["message"]
     assert site.ask("POST", path, b"x" * KIB * KIB, **from_(site, ann)).status == 413
     assert site.posts.at(path) == []
 

@@ -62,7 +62,8 @@ def _render(body: str, tags: set[str]) -> str:
 
 
 def _refused(why: str) -> Invalid:
-    return Invalid(f"body {why}", errors=[{"field": "body", "message": why}])
+    message = f"body {why}"
+    return Invalid(message, errors=[{"field": "body", "message": message}])
 
 
 def post(body: str) -> str:

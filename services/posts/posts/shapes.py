@@ -1,5 +1,6 @@
 """What the world sends to posts and gets from it."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -10,6 +11,18 @@ from chassis.shapes import Moment, Shape, at_most, clean, utc
 
 PostText = Annotated[str, AfterValidator(clean), at_most(64 * 1024)]
 CommentText = Annotated[str, AfterValidator(clean), at_most(8 * 1024)]
+
+
+KIND = re.compile("^(post|comment)$")
+
+
+def one_kind(kind: str) -> str:
+    if not KIND.fullmatch(kind):
+        raise ValueError("must be post or comment")
+    return kind
+
+
+KindOfText = Annotated[str, AfterValidator(one_kind), Field(json_schema_extra={"pattern": KIND.pattern})]
 
 
 class Draft(Shape):
@@ -28,7 +41,7 @@ class Preview(Shape):
     """A text to look at before it is sent."""
 
     body: PostText = ""
-    kind: Annotated[str, Field(pattern="^(post|comment)$")] = "post"
+    kind: KindOfText = "post"
 
 
 class Rendered(Shape):

@@ -254,7 +254,8 @@ def test_a_preview_comes_from_the_same_renderer_and_is_not_kept(posts):
     assert ann.post("/api/v1/preview", json={"body": "a *b*", "kind": "comment"}).json == {
         "body_html": "a <em>b</em>"
     }
-    assert ann.post("/api/v1/preview", json={"body": "x", "kind": "song"}).status_code == 400
+    refused = ann.post("/api/v1/preview", json={"body": "x", "kind": "song"})
+    assert (refused.status_code, refused.json["message"]) == (400, "kind must be post or comment")
     assert ann.get(ALL).json["count"] == 0
 
 

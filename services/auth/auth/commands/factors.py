@@ -81,7 +81,7 @@ def renew_codes(actor: Actor, password: str, address: str) -> list[str]:
     checked(actor, password, address, "password")
     user = held(actor.id)
     if not user.second_factor:
-        raise Conflict("You have no second factor that could be lost.")
+        raise Conflict("You have no second factor yet. Set one up: recovery codes come with it.")
     codes = new_codes(user.id)
     db.session.commit()
     return codes
@@ -105,7 +105,7 @@ def add_passkey(actor: Actor, token: str, name: str, credential: dict[str, Any])
     if made is None:
         raise Invalid("This passkey could not be verified. Try again.")
     user = held(actor.id)
-    use_up(token)
+    use_up(token, MAKE_PASSKEY)
     passkey = Passkey(**made._asdict(), user_id=user.id, hash=tokens.fingerprint(made.credential))
     passkey.name, passkey.created_at = name, now()
     db.session.add(passkey)

@@ -20,7 +20,7 @@ from .second import void_challenges
 from .sessions import revoke
 
 LONGEST_ADDRESS = Mail.to.type.length
-BAD_LINK = "This link is invalid or has expired."
+BAD_LINK = "This link is invalid or has expired. Ask for a new one."
 
 
 def send_confirmation(actor: Actor) -> None:

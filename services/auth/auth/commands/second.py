@@ -22,8 +22,11 @@ DRIFT = 1  # steps that a clock may be wrong
 LIFE = timedelta(minutes=10)
 SIGN_IN, MAKE_PASSKEY = "sign-in", "make-passkey"
 CODE = re.compile(r"[0-9]{6}")
-WRONG = "This code is not right, or was used before."
-OVER = "This took too long. Sign in again."
+WRONG = "This code is not right, or was used before. Try the next one."
+OVER = {
+    SIGN_IN: "This took too long. Sign in again.",
+    MAKE_PASSKEY: "This took too long. Give your password again to begin anew.",
+}
 
 
 class Second(NamedTuple):
@@ -65,8 +68,12 @@ def ways(token: str) -> dict[str, Any]:
 def pending(token: str, purpose: str) -> queries.Row:
     found = queries.challenge(tokens.fingerprint(token), purpose)
     if found is None:
-        raise Invalid(OVER, errors=[{"field": "pending", "message": OVER}])
+        raise _over(purpose)
     return found
+
+
+def _over(purpose: str) -> Invalid:
+    return Invalid(OVER[purpose], errors=[{"field": "pending", "message": OVER[purpose]}])
 
 
 def void_challenges(user_id: int) -> None:
@@ -144,8 +151,8 @@ def matches_passkey(user_id: int, credential: dict[str, Any], challenge: str) ->
     return True
 
 
-def use_up(token: str) -> None:
+def use_up(token: str, purpose: str) -> None:
     """A challenge is good once. Raises `Invalid` when somebody was faster."""
     gone: Any = db.session.execute(sa.delete(Challenge).where(Challenge.hash == tokens.fingerprint(token)))
     if not gone.rowcount:
-        raise Invalid(OVER, errors=[{"field": "pending", "message": OVER}])
+        raise _over(purpose)

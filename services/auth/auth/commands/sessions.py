@@ -91,7 +91,7 @@ def opened(account: queries.Row, remember: bool, device: str, way: str, begun: s
     idle = None if remember else int(IDLE.total_seconds())
     sid = new_session(account, BROWSER, life, tokens.fingerprint(cookie), idle)
     if begun:
-        use_up(begun)
+        use_up(begun, SIGN_IN)
     log.note(Kind.SIGNED_IN, account["id"], way=way)
     db.session.commit()
     token, _ = tokens.sign(account, ["session"], session=sid)
