@@ -22,6 +22,7 @@ from .database import database
 from .events import now
 from .problems import Invalid, NotFound, Refusal
 from .settings import settings
+from .tables import Timestamp
 from .tokens import Actor
 
 KEY = re.compile(r"[\x21-\x7e]{1,128}")
@@ -29,7 +30,7 @@ STRANGERS = 0  # owns the keys of those who are not signed in
 CLAIM = sa.text(
     "INSERT INTO idempotency_keys (owner, key, fingerprint, made_at, subject, events)"
     " VALUES (:owner, :key, :fingerprint, :made_at, :subject, :events) ON CONFLICT (owner, key) DO NOTHING"
-).bindparams(sa.bindparam("made_at", type_=sa.DateTime(timezone=True)))
+).bindparams(sa.bindparam("made_at", type_=Timestamp))
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Case:
     arrived: bool
 
     def is_drift(self, part: str) -> bool:
-        """Whether this part is wrong, not only late; see the page on audits."""
+        """Whether this part is wrong, not only late; see decision 0010."""
         if self.later is None:
             return self.seen is not None
         here, there = _version(self.found, part), _version(self.later, part)

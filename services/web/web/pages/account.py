@@ -18,7 +18,7 @@ from ..forms import (
 from ..showing import show
 from ..visitors import me, members, visitor
 from .signing import signed_out
-from .steps import LOGIN, onward, question, told
+from .steps import LOGIN, onward, question, told, tried
 
 pages = Blueprint("account", __name__, url_prefix="/auth")
 BAD_CONFIRMATION = "The confirmation link is invalid or has expired."
@@ -39,16 +39,12 @@ BAD_LINK = "This link is invalid or has expired. You can ask for a new one here.
 @pages.route("/register", methods=["GET", "POST"])
 @public()
 def register() -> Response:
-    form, status = RegistrationForm(), 200
-    if form.validate_on_submit():
-        try:
-            auth.register(form.email.data or "", form.username.data or "", form.password.data or "")
-        except Refusal as refusal:
-            status = told(form, refusal)
-        else:
-            return onward(LOGIN, "A confirmation email has been sent to you by email.")
-    elif form.is_submitted():
-        status = 400
+    form = RegistrationForm()
+    status = tried(
+        form, lambda: auth.register(form.email.data or "", form.username.data or "", form.password.data or "")
+    )
+    if status is None:
+        return onward(LOGIN, "A confirmation email has been sent to you by email.")
     return show("auth/register.html", status, form=form)
 
 
@@ -92,16 +88,10 @@ def unconfirmed() -> Response:
 @pages.route("/change-password", methods=["GET", "POST"])
 @members()
 def change_password() -> Response:
-    form, status = ChangePasswordForm(), 200
-    if form.validate_on_submit():
-        try:
-            auth.change_password(form.old_password.data or "", form.password.data or "")
-        except Refusal as refusal:
-            status = told(form, refusal)
-        else:
-            return onward("/", "Your password has been updated.")
-    elif form.is_submitted():
-        status = 400
+    form = ChangePasswordForm()
+    status = tried(form, lambda: auth.change_password(form.old_password.data or "", form.password.data or ""))
+    if status is None:
+        return onward("/", "Your password has been updated.")
     return show("auth/form.html", status, form=form, title="Change Password", lead=OTHERS_END)
 
 
@@ -110,17 +100,11 @@ def change_password() -> Response:
 def ask_reset() -> Response:
     if visitor() is not None:
         return onward("/")
-    form, status = ResetRequestForm(), 200
-    if form.validate_on_submit():
-        try:
-            auth.ask_reset(form.email.data or "")
-        except Refusal as refusal:
-            status = told(form, refusal)
-        else:
-            sent = "An email with instructions to reset your password has been sent to you."
-            return onward(LOGIN, sent)
-    elif form.is_submitted():
-        status = 400
+    form = ResetRequestForm()
+    status = tried(form, lambda: auth.ask_reset(form.email.data or ""))
+    if status is None:
+        sent = "An email with instructions to reset your password has been sent to you."
+        return onward(LOGIN, sent)
     lead = "Tell us the email address of your account, and we will send you a link to choose a new password."
     return show("auth/form.html", status, form=form, title="Reset Your Password", lead=lead)
 
@@ -152,17 +136,11 @@ def _is_about_the_link(refusal: Refusal) -> bool:
 @pages.route("/change-email", methods=["GET", "POST"])
 @members()
 def propose_email() -> Response:
-    form, status = ChangeEmailForm(), 200
-    if form.validate_on_submit():
-        try:
-            auth.propose_email(form.email.data or "", form.password.data or "")
-        except Refusal as refusal:
-            status = told(form, refusal)
-        else:
-            sent = "An email with instructions to confirm your new email address has been sent to you."
-            return onward("/", sent)
-    elif form.is_submitted():
-        status = 400
+    form = ChangeEmailForm()
+    status = tried(form, lambda: auth.propose_email(form.email.data or "", form.password.data or ""))
+    if status is None:
+        sent = "An email with instructions to confirm your new email address has been sent to you."
+        return onward("/", sent)
     lead = "Your address changes when you open the link that we send to the new one."
     return show("auth/form.html", status, form=form, title="Change Your Email Address", lead=lead)
 
@@ -185,14 +163,8 @@ def change_email(token: str) -> Response:
 @pages.route("/remove-account", methods=["GET", "POST"])
 @members()
 def remove_account() -> Response:
-    form, status = RemoveAccountForm(), 200
-    if form.validate_on_submit():
-        try:
-            auth.remove_me(form.password.data or "")
-        except Refusal as refusal:
-            status = told(form, refusal)
-        else:
-            return signed_out(GONE)
-    elif form.is_submitted():
-        status = 400
+    form = RemoveAccountForm()
+    status = tried(form, lambda: auth.remove_me(form.password.data or ""))
+    if status is None:
+        return signed_out(GONE)
     return show("auth/form.html", status, form=form, title="Remove Your Account", lead=GOES, danger=True)

@@ -1,5 +1,6 @@
 """What many pages do: lead on after a form, ask with one button, say in a form what was refused."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, flash, redirect, request
@@ -48,3 +49,18 @@ def told(form: Form, refusal: Refusal) -> int:
     if not form.blame(refusal):
         form.form_errors.append(sentence(refusal.message))
     return refusal.status
+
+
+def tried(form: Form, act: Callable[[], object]) -> int | None:
+    """Does what a form asks for, if it was sent and is filled in well. Returns nothing when it is done;
+    else the status of the page that shows the form (again), with the words of what was refused in it.
+    """
+    if not form.is_submitted():
+        return 200
+    if not form.validate():
+        return 400
+    try:
+        act()
+    except Refusal as refusal:
+        return told(form, refusal)
+    return None
