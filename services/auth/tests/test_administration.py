@@ -105,6 +105,14 @@ def test_no_administrator_removes_an_account_that_is_not_what_they_have_seen(aut
     assert administrator.delete(path).status_code == (202 if late else 404)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/users/me", "/api/v1/users/{id}"])
+def test_the_api_document_tells_what_a_removal_answers(auth, path):
+    from chassis.cli import contract
+
+    answer = contract(auth.app)["openapi.json"]["paths"][path]["delete"]["responses"]["202"]
+    assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/Removal")
+
+
 def test_what_administrators_do_not_change_makes_nobody_late(auth):
     administrator, id = auth.administrator(), auth.person("susan")
     path = f"/api/v1/users/{id}"
