@@ -196,12 +196,13 @@ def header_parameters(method: str, access: Access) -> list[dict[str, Any]]:
 
 def responses(method: str, access: Access, refs: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"headers": headers} if (headers := answer_headers(access)) else {}
-    if access.gives:
-        given["content"] = {"application/json": {"schema": refs[(access.gives, "serialization")]}}
+    shown = (access.gives, "serialization")
+    body = {"content": {"application/json": {"schema": refs[shown]}}} if access.gives else {}
     told = {
-        str(status): {"description": GOOD.get(status, "Done"), **({} if status in EMPTY else given)}
+        str(status): {"description": GOOD.get(status, "Done"), **({} if status in EMPTY else given | body)}
         for status in (access.status, *access.also)
     }
+    told[str(access.status)] |= body  # also where it is only a promise: 202
     if access.tagged is True and method in READS:
         told["304"] = {"description": "As it was read before", "headers": TAG}
     problem = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}

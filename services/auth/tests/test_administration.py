@@ -93,6 +93,26 @@ def test_what_if_match_may_say(auth):
     assert administrator.patch(path, json={"name": "x"}).status_code == 200, "without it the last one wins"
 
 
+@pytest.mark.parametrize(("late", "status"), [(False, 202), (True, 409)])
+def test_no_administrator_removes_an_account_that_is_not_what_they_have_seen(auth, late, status):
+    administrator, id = auth.administrator(), auth.person("susan")
+    path = f"/api/v1/users/{id}"
+    seen = administrator.get(f"{path}/account").headers["ETag"]
+    if late:
+        auth.signed_in("susan").patch("/api/v1/users/me", json={"about_me": "That was my brother."})
+    assert administrator.delete(path, headers={"If-Match": seen}).status_code == status
+    assert administrator.get(f"{path}/account").status_code == (200 if late else 404)
+    assert administrator.delete(path).status_code == (202 if late else 404)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/users/me", "/api/v1/users/{id}"])
+def test_the_api_document_tells_what_a_removal_answers(auth, path):
+    from chassis.cli import contract
+
+    answer = contract(auth.app)["openapi.json"]["paths"][path]["delete"]["responses"]["202"]
+    assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/Removal")
+
+
 def test_what_administrators_do_not_change_makes_nobody_late(auth):
     administrator, id = auth.administrator(), auth.person("susan")
     path = f"/api/v1/users/{id}"

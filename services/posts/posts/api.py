@@ -136,19 +136,19 @@ def remove_comment(id: int) -> Answer:
 
 
 @api.put("/comments/<int:id>/disabled")
-@needs(MODERATE, gives=shapes.Comment, refuses=(404,), first=queries.comment_exists)
-def disable(moderator: Actor, id: int) -> Any:
+@needs(MODERATE, gives=shapes.Comment, refuses=(404, 409), first=queries.comment_exists, tagged=True)
+def disable(moderator: Actor, id: int) -> Answer:
     """Hide a comment's text from everybody."""
-    commands.moderate(moderator, id, disabled=True)
-    return shapes.comment(queries.comment(id))
+    commands.moderate(moderator, id, disabled=True, expected=expected_versions())
+    return tagged_comment(queries.comment(id))
 
 
 @api.delete("/comments/<int:id>/disabled")
-@needs(MODERATE, gives=shapes.Comment, refuses=(404,), first=queries.comment_exists)
-def enable(moderator: Actor, id: int) -> Any:
+@needs(MODERATE, gives=shapes.Comment, refuses=(404, 409), first=queries.comment_exists, tagged=True)
+def enable(moderator: Actor, id: int) -> Answer:
     """Show a comment's text again."""
-    commands.moderate(moderator, id, disabled=False)
-    return shapes.comment(queries.comment(id))
+    commands.moderate(moderator, id, disabled=False, expected=expected_versions())
+    return tagged_comment(queries.comment(id))
 
 
 @api.post("/preview")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .states import USER, a_comment, a_post
+from .states import MODERATOR, USER, a_comment, a_post
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,22 @@ def test_only_who_has_read_what_there_is_changes_or_removes_it(posts, path, meth
     done = ann.open(path, method=method, json={"body": "three"}, headers={"If-Match": read})
     assert done.status_code == ((204 if method == "DELETE" else 200) if answers else 409)
     assert (ann.get(path).json.get("body") == "two") == (not answers)
+
+
+@pytest.mark.parametrize(
+    ("read", "answers"), [('"3.0"', True), ('W/"3.7"', True), ("*", True), ('"2.0"', False), ("", False)]
+)
+@pytest.mark.parametrize(("method", "hidden"), [("PUT", False), ("DELETE", True)])
+def test_no_moderator_judges_a_text_that_has_changed_since(posts, method, hidden, read, answers):
+    a_comment(posts, a_post(posts), by="ann")
+    ann, moderator, path = posts.as_("ann", USER), posts.as_("mary", MODERATOR), "/api/v1/comments/1"
+    if hidden:
+        moderator.put(f"{path}/disabled")
+    else:
+        ann.put(path, json={"body": "two"})
+    ann.put(path, json={"body": "three"})
+    done = moderator.open(f"{path}/disabled", method=method, headers={"If-Match": read})
+    now = ann.get(path)
+    assert done.status_code == (200 if answers else 409)
+    assert now.json["disabled"] == (hidden != answers)
+    assert done.headers.get("ETag") == (now.headers["ETag"] if answers else None)

@@ -101,7 +101,7 @@ def log(owner: Actor, asked: shapes.OwnLooking) -> Any:
 @api.post("/confirm")
 @public(gives=shapes.User)
 def confirm(mailed: shapes.MailedToken) -> Answer:
-    """Confirm an account with the token from the mail; whoever is signed in, their own only."""
+    """Confirm an account with the token from the mail; nobody need be signed in."""
     id = commands.confirm(mailed.token, caller())
     return identity_changed(id, shapes.user(queries.user(id)))
 
@@ -120,6 +120,6 @@ def reset_password(wish: shapes.Reset) -> Answer:
 @api.post("/change-email")
 @public(gives=shapes.User, refuses=(409,))
 def change_email(mailed: shapes.MailedToken) -> Answer:
-    """Take the new e-mail address, with the token from the mail that was sent there; your own only."""
+    """Take the new e-mail address, with the token from the mail sent there; nobody need be signed in."""
     id = commands.change_email(mailed.token, caller())
     return identity_changed(id, shapes.user(queries.user(id)))

@@ -74,10 +74,12 @@ def administer(administrator: Actor, id: int, wish: shapes.Administration) -> An
 
 
 @api.delete("/users/<int:id>")
-@needs(ADMIN, gives=shapes.Removal, status=202, refuses=(404, 409), first=queries.user_exists)
+@needs(
+    ADMIN, gives=shapes.Removal, status=202, refuses=(404, 409), first=queries.user_exists, tagged="changes"
+)
 def remove(administrator: Actor, id: int) -> Answer:
     """Remove somebody's account and everything they have written; for administrators."""
-    commands.remove(id, administrator)
+    commands.remove(id, administrator, expected())
     return identity_changed(id, shapes.removal(), 202)
 
 

@@ -102,8 +102,7 @@ def administer(
     email, username = changes.get("email", user.email), changes.get("username", user.username)
     administered = administers(user)
     before = {name: getattr(user, name) for name in ADMINISTERED}
-    if seen is not None and state_of(before) not in seen:
-        raise Conflict
+    as_seen(user, seen)
     refuse_taken(email, username, but=id)
     with saving(email, username, but=id):
         apply(user, changes)
@@ -112,6 +111,12 @@ def administer(
         raise Conflict(LAST)
     note_changes(user, before, by)
     db.session.commit()
+
+
+def as_seen(user: User, states: Set[str] | None) -> None:
+    """Raises `Conflict` when the account is in none of these; whoever names none has the last word."""
+    if states is not None and state_of({name: getattr(user, name) for name in ADMINISTERED}) not in states:
+        raise Conflict
 
 
 def note_changes(user: User, before: Mapping[str, Any], by: int | None) -> None:

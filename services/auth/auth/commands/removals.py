@@ -7,7 +7,7 @@
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from chassis.tokens import Actor
 from .. import events, journal, queries
 from ..models import WAITING, Guesses, Kind, MailToken, Removal, Session, Tally, User, db
 from . import guesses, log, mails
-from .accounts import LAST, administers, others_who_administer
+from .accounts import LAST, administers, as_seen, others_who_administer
 from .factors import forget_factors
 from .links import checked
 from .rows import held
@@ -44,17 +44,18 @@ def remove_me(owner: Actor, password: str, address: str) -> None:
     close(owner.id, owner)
 
 
-def remove(id: int, administrator: Actor) -> None:
-    """Removes somebody else's account. Raises `NotFound`, `NotAllowed`, `Conflict`."""
+def remove(id: int, administrator: Actor, seen: Set[str] | None = None) -> None:
+    """Removes somebody else's account. Raises `NotFound`, `NotAllowed`, and `Conflict` as `administer`."""
     if id == administrator.id:
         raise NotAllowed(NOT_HERE)
-    close(id, administrator)
+    close(id, administrator, seen)
 
 
-def close(id: int, by: Actor) -> None:
+def close(id: int, by: Actor, seen: Set[str] | None = None) -> None:
     """The account ends now; the rest follows. Of two at once one is first, the other finds nobody."""
     others = others_who_administer(id)
     user, at = held(id), now()
+    as_seen(user, seen)
     if administers(user) and not others:
         raise Conflict(LAST)
     end(user, by.id, at)

@@ -98,9 +98,10 @@ def edit_comment(id: int, body: str | None, expected: Versions = None) -> None:
     db.session.commit()
 
 
-def moderate(moderator: Actor, id: int, disabled: bool) -> None:
-    """Hides a comment, or shows it again. The same twice changes nothing."""
+def moderate(moderator: Actor, id: int, disabled: bool, expected: Versions = None) -> None:
+    """Hides a comment, or shows it again. The same twice changes nothing. Raises `Conflict` as `edit`."""
     remark, post = held_comment(id)
+    as_expected(remark, expected)
     if remark.disabled != disabled:
         remark.disabled, remark.version = disabled, remark.version + 1
         events.comment_moderated(remark, post)
