@@ -14,7 +14,7 @@ import gevent
 
 from chassis import logs, tracing
 from chassis.guard import STRICT_CSP
-from chassis.problems import NotFound, Refusal, Unauthenticated
+from chassis.problems import NotFound, Refusal, TooMany, Unauthenticated
 from chassis.service import create_service
 
 from . import __version__, answers, bodies, metrics, paths, table
@@ -165,8 +165,12 @@ class Gateway:
         if credential is None:
             return None
         self._cors.check(visit, cookie=credential.kind == "session")
-        if credential.kind == "password" and not self._identities.knows(credential):
-            self._limits.take_sign_in(visit)
+        if credential.kind == "password" and not self._identities.knows(credential, visit.address):
+            try:
+                self._limits.take_sign_in(visit)
+            except TooMany:
+                self._identities.guessed(credential, visit.address)
+                raise
         return self._identities.of(credential, visit.address)
 
     def _local(self, visit: Visit) -> Reply:

@@ -24,9 +24,12 @@ class Credential(NamedTuple):
     secret: str
     email: str = ""
 
-    def key(self, secret: bytes) -> bytes:
-        """A name for it that tells nothing about it (keyed BLAKE2b is a MAC, RFC 7693)."""
-        text = f"{self.kind}\0{self.email}\0{self.secret}"
+    def key(self, secret: bytes, address: str) -> bytes:
+        """A name for it that tells nothing about it (keyed BLAKE2b is a MAC, RFC 7693). A password has one
+        for each address: what its owner has shown answers no guess from elsewhere.
+        """
+        where = address if self.kind == "password" else ""
+        text = f"{self.kind}\0{self.email}\0{self.secret}\0{where}"
         return blake2b(text.encode("utf-8", "surrogatepass"), key=secret, digest_size=16).digest()
 
 

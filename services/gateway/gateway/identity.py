@@ -4,6 +4,9 @@ A token is verified here, offline. Everything else is exchanged at auth, and the
 under a keyed hash of the credential. When auth is away, an answer past its minute is used till its token ends
 if nothing is known against it; what is known to be stale, or was never seen, gets 503. Nobody is ever let
 through as a stranger instead.
+
+Nor does what is kept answer guesses: a password is good for the address that it came from, and where a guess
+at it from there is not looked at, the right one is not known any more either.
 """
 
 import os
@@ -15,7 +18,7 @@ from dataclasses import dataclass, replace
 from gevent.event import AsyncResult
 from gevent.lock import BoundedSemaphore
 
-from chassis.problems import Refusal, Unauthenticated, Unavailable
+from chassis.problems import Refusal, TooMany, Unauthenticated, Unavailable
 from chassis.tokens import Actor, Verifier
 
 from . import metrics
@@ -51,12 +54,13 @@ class Identities:
         self._seconds, self._most = settings.identity_seconds, settings.identity_entries
         self._key = os.urandom(32)
         self._known: OrderedDict[bytes, Identity] = OrderedDict()
+        self._right: OrderedDict[bytes, bytes] = OrderedDict()  # by account and address: its password's key
         self._under_way: dict[bytes, AsyncResult[Identity]] = {}
         self._passwords = BoundedSemaphore(settings.password_exchanges)
 
     def of(self, credential: Credential, address: str) -> Identity:
         """The identity behind a credential. Raises `Unauthenticated`, `TooMany` or `Unavailable`."""
-        key = credential.key(self._key)
+        key = credential.key(self._key, address)
         known = self._known.get(key)
         if known is not None and known.fresh_until > time.monotonic() and self._holds(known):
             self._known.move_to_end(key)
@@ -64,9 +68,15 @@ class Identities:
             return known
         return self._once(key, lambda: self._establish(key, credential, address))
 
-    def knows(self, credential: Credential) -> bool:
+    def knows(self, credential: Credential, address: str) -> bool:
         """Whether it was exchanged lately, so that nothing has to be tried."""
-        return credential.key(self._key) in self._known
+        return credential.key(self._key, address) in self._known
+
+    def guessed(self, credential: Credential, address: str) -> None:
+        """This password was not looked at, so the right one is not known any more either."""
+        right = self._right.pop(self._account(credential, address), None)
+        if right is not None:
+            self._known.pop(right, None)
 
     def refused(self, identity: Identity) -> None:
         """A service does not take this token any more: auth is asked before it is used again."""
@@ -112,12 +122,28 @@ class Identities:
             if offline is not None:
                 return self._keep(key, offline, "verified")
         try:
-            return self._keep(key, self._exchanged(credential, address), "exchanged")
+            identity = self._keep(key, self._exchanged(credential, address), "exchanged")
+        except TooMany:
+            self.guessed(credential, address)
+            raise
         except Unavailable:
             if known is None or known.expires <= time.time() or not self._holds(known):
+                self.guessed(credential, address)
                 metrics.identified("unavailable")
                 raise
-        return self._keep(key, replace(known, fresh_until=time.monotonic() + GRACE), "auth away")
+            identity = self._keep(key, replace(known, fresh_until=time.monotonic() + GRACE), "auth away")
+        if credential.kind == "password":
+            self._note_right(self._account(credential, address), key)
+        return identity
+
+    def _note_right(self, account: bytes, key: bytes) -> None:
+        self._right[account] = key
+        if len(self._right) > self._most:
+            _, oldest = self._right.popitem(last=False)
+            self._known.pop(oldest, None)
+
+    def _account(self, credential: Credential, address: str) -> bytes:
+        return credential._replace(secret="").key(self._key, address)
 
     def _keep(self, key: bytes, identity: Identity, way: str) -> Identity:
         self._known[key] = identity

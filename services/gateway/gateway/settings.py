@@ -28,9 +28,7 @@ class Settings(ChassisSettings):
     read_your_writes: Literal["own", "all", "off"] = "own"
     request_seconds: float = Field(5.0, gt=0)
     body_seconds: float = Field(10.0, gt=0)
-    max_form_bytes: int = Field(
-        1024 * 1024, ge=1
-    )  # a form's text may be three times as long as its characters
+    max_form_bytes: int = Field(1024 * 1024, ge=1)  # a form's text may be thrice as long as its characters
     max_header_bytes: int = Field(16 * 1024, ge=1)
     network_connections: int = Field(1000, ge=0)
     upstream_connections: int = Field(32, ge=1)

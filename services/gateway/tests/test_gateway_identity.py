@@ -285,6 +285,53 @@ def test_too_many_guesses_are_told_as_auth_tells_them(site, ann, path, said):
     assert (got.status, got.headers["Retry-After"], got.problem["error"]) == (429, "60", "too many requests")
 
 
+def refusing(site, person, said, **by):
+    """Auth has had enough of guesses at this account, from one address if that is given."""
+    site.auth.before_exchange = lambda sent: (
+        said(429, b"{}", "Retry-After: 60")
+        if sent.get("email") == person.email and by.items() <= sent.items()
+        else None
+    )
+
+
+def test_a_guess_learns_nothing_from_what_the_owner_has_just_shown(new_site, path, said):
+    """While too many wrong ones are refused the right one must look the same, but for the owner."""
+    site = new_site(trusted_hops="1")
+    ann = site.auth.person()
+    here, there = ({"X-Forwarded-For": address} for address in ("192.0.2.1", "198.51.100.2"))
+    right = WAYS["basic with a password"](ann)
+    assert site.get(path, **right, **here).status == 200
+    refusing(site, ann, said, address="198.51.100.2")
+    wrong = {"Authorization": basic(ann.email, "wrong")}
+    assert [site.get(path, **each, **there).status for each in (wrong, right)] == [429, 429]
+    assert site.get(path, **right, **here).status == 200
+
+
+def test_whoever_guesses_at_the_owners_own_address_learns_nothing_either(site, ann, path, said):
+    right = WAYS["basic with a password"](ann)
+    assert site.get(path, **right).status == 200
+    refusing(site, ann, said)
+    assert site.get(path, Authorization=basic(ann.email, "wrong")).status == 429
+    assert site.get(path, **right).status == 429
+
+
+def test_nor_does_whoever_guesses_more_than_one_may_sign_in(new_site, path):
+    site = new_site(limit_sign_in="2/hour")
+    ann = site.auth.person()
+    right, wrong = WAYS["basic with a password"](ann), {"Authorization": basic(ann.email, "wrong")}
+    found = [site.get(path, **each).status for each in (right, right, wrong, wrong, right)]
+    assert found == [200, 200, 401, 429, 429]
+
+
+def test_nor_does_whoever_guesses_while_nobody_looks(new_site, path):
+    site = new_site()
+    ann = site.auth.person()
+    right, wrong = WAYS["basic with a password"](ann), {"Authorization": basic(ann.email, "wrong")}
+    assert site.get(path, **right).status == 200
+    site.auth.stop()
+    assert [site.get(path, **each).status for each in (right, wrong, right)] == [200, 503, 503]
+
+
 def test_only_so_many_passwords_are_tried_at_once(new_site, path):
     site = new_site(password_exchanges="1")
     ann, ben = site.auth.person(), site.auth.person()
