@@ -138,6 +138,12 @@ class Service:
         body = reader.read(length)
         return Asked(raw + body, method, target, headers, body)
 
+    def hold(self, path: str) -> threading.Event:
+        """From now on it answers there only when this event is set."""
+        go_on = threading.Event()
+        self.script[path] = lambda asked, connection: answer() if go_on.wait(PATIENCE) else None
+        return go_on
+
     def say(self, asked: Asked, connection: socket.socket) -> bytes | None:
         said = self.script.get(asked.target.partition("?")[0], answer())
         return said(asked, connection) if callable(said) else said

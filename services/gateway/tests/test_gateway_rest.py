@@ -252,13 +252,7 @@ def test_strange_methods_and_paths_do_not_make_strange_metrics(site, path):
 def test_at_the_end_what_was_begun_is_finished(new_site, path, eventually):
     site = new_site()
     ann = site.auth.person()
-    go_on = threading.Event()
-
-    def slowly(asked, connection):
-        go_on.wait(10)
-        return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-
-    site.posts.script[path] = slowly
+    go_on = site.posts.hold(path)
     found = []
     reader = threading.Thread(target=lambda: found.append(site.get(path, **from_(site, ann)).status))
     reader.start()

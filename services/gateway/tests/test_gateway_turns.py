@@ -64,13 +64,7 @@ def test_a_body_without_end_is_not_read_without_end(new_site, target):
 
 def test_an_answer_that_comes_late_at_the_end_does_not_put_it_off(new_site):
     site = new_site()
-    ann, go_on = site.auth.person(), threading.Event()
-
-    def slowly(asked, connection):
-        go_on.wait(PATIENCE)
-        return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-
-    site.posts.script["/api/v1/posts/1"] = slowly
+    ann, go_on = site.auth.person(), site.posts.hold("/api/v1/posts/1")
     address = ("127.0.0.1", site.port)
     with (
         socket.create_connection(address, PATIENCE) as slow,

@@ -2,14 +2,20 @@
 
 import contextlib
 import socket
-import threading
 import time
-
-OK = b"HTTP/1.1 200 OK\r\n"
+from concurrent.futures import ThreadPoolExecutor
 
 
 def from_(site, person, **headers):
     return headers | {"Authorization": site.as_(person)}
+
+
+def asking(site, path, person, times=2):
+    """So many requests are on their way from now on. What each got is told when all have an answer."""
+    threads = ThreadPoolExecutor(times)
+    asked = [threads.submit(site.get, path, **from_(site, person)) for _ in range(times)]
+    threads.shutdown(wait=False)
+    return lambda: [each.result().status for each in asked]
 
 
 def test_connections_are_kept(new_site, path):
@@ -55,8 +61,7 @@ def test_a_part_that_is_away_is_told_at_once_and_comes_back_by_itself(new_site, 
 def test_a_service_that_hangs_is_waited_for_only_so_long(new_site, path):
     site = new_site(request_seconds="0.2")
     ann = site.auth.person()
-    go_on = threading.Event()
-    site.posts.script[path] = lambda asked, connection: go_on.wait(10) and None
+    go_on = site.posts.hold(path)
     started = time.monotonic()
     got = site.get(path, **from_(site, ann))
     assert (got.status, got.problem["message"]) == (504, "Posts and comments did not answer in time.")
@@ -71,29 +76,14 @@ def test_a_service_that_hangs_is_waited_for_only_so_long(new_site, path):
 def test_a_full_service_refuses_at_once_and_troubles_nobody_else(new_site, path, eventually):
     site = new_site(upstream_connections="2", upstream_waiting="0")
     ann = site.auth.person()
-    go_on = threading.Event()
-
-    def slowly(asked, connection):
-        go_on.wait(10)
-        return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-
-    site.posts.script[path] = slowly
-    found = []
-    crowd = [
-        threading.Thread(target=lambda: found.append(site.get(path, **from_(site, ann)).status))
-        for _ in range(2)
-    ]
-    for one in crowd:
-        one.start()
+    go_on, answers = site.posts.hold(path), asking(site, path, ann)
     eventually(lambda: len(site.posts.at(path)) == 2)
     got = site.get(path, **from_(site, ann))
     assert (got.status, got.headers["Retry-After"]) == (503, "1")
     assert "too many requests at once" in got.problem["message"]
     assert site.get(f"/api/v1/users/{ann.sub}/timeline/", **from_(site, ann)).status == 200
     go_on.set()
-    for one in crowd:
-        one.join()
-    assert found == [200, 200]
+    assert answers() == [200, 200]
 
 
 def test_a_place_that_becomes_free_is_taken_by_who_waits(new_site, path, crowd):
@@ -107,28 +97,13 @@ def test_who_would_wait_too_long_is_refused_before_anything_is_done_for_them(new
     """Neither are they asked who they are (that would be 401 here), nor is what they send read."""
     site = new_site(upstream_connections="1", upstream_waiting="8")
     ann = site.auth.person()
-    go_on = threading.Event()
-
-    def slowly(asked, connection):
-        go_on.wait(10)
-        return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-
-    site.posts.script[path] = slowly
-    found = []
-    crowd = [
-        threading.Thread(target=lambda: found.append(site.get(path, **from_(site, ann)).status))
-        for _ in range(2)
-    ]
-    for one in crowd:
-        one.start()
+    go_on, answers = site.posts.hold(path), asking(site, path, ann)
     stranger = {"Authorization": "Bearer a.b.c"}
     got = eventually(lambda: refused(site.ask("POST", path, b"{}", **stranger)))
     assert (got.headers["Retry-After"], got.problem["status"]) == ("1", 503)
     assert site.metric('gateway_shed_total{upstream="posts"}') >= 1
     go_on.set()
-    for one in crowd:
-        one.join()
-    assert found == [200, 200], "who was let in is served"
+    assert answers() == [200, 200], "who was let in is served"
     assert site.ask("POST", path, b"{}", **stranger).status == 401
 
 
@@ -140,15 +115,12 @@ def test_who_waited_in_vain_is_no_failure_and_no_longer_in_line(new_site, path, 
     """Six are more than a breaker bears, and would be in line for longer than anybody waits."""
     site = new_site(upstream_connections="1", upstream_waiting="8", request_seconds="10")
     ann = site.auth.person()
-    go_on = threading.Event()
-    site.posts.script[path] = lambda asked, connection: go_on.wait(10) and OK + b"Content-Length: 2\r\n\r\n{}"
-    first = threading.Thread(target=site.get, args=[path], kwargs=from_(site, ann))
-    first.start()
+    go_on, answers = site.posts.hold(path), asking(site, path, ann, 1)
     eventually(lambda: site.posts.at(path))
     assert crowd(6, lambda: site.get(path, **from_(site, ann)).status) == [503] * 6
     assert site.metric('gateway_breaker_open{upstream="posts"}') == 0
     go_on.set()
-    first.join()
+    assert answers() == [200]
     assert site.get(f"{path}1", **from_(site, ann)).status == 200
 
 
