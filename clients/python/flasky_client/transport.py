@@ -44,7 +44,8 @@ class Problem(Exception):
         self.message: str = told.get("message") or told.get("detail") or answer.reason
         self.fields: dict[str, str] = {each["field"]: each["message"] for each in told.get("errors") or ()}
         self.request_id: str = answer.headers.get("X-Request-Id", "")
-        because = "; ".join([self.message, *(f"{name}: {text}" for name, text in self.fields.items())])
+        others = (f"{name}: {text}" for name, text in self.fields.items() if text != self.message)
+        because = "; ".join([self.message, *others])
         super().__init__(f"{asked} was refused: {self.status} {because}")
 
 

@@ -125,6 +125,13 @@ def test_a_refusal_is_the_blogs_own_sentence_with_its_fields(serving):
     assert len(server.asked) == 1
 
 
+def test_a_sentence_that_is_all_that_is_wrong_is_said_once(serving):
+    missing = {"message": "body is missing", "errors": [{"field": "body", "message": "body is missing"}]}
+    with pytest.raises(Problem) as caught:
+        serving((400, missing)).client().publish("")
+    assert str(caught.value) == "POST /posts/ was refused: 400 body is missing"
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_an_address_that_leads_elsewhere_is_a_problem_and_nothing_is_sent_there(serving, status):
     """A POST would become a GET, or credentials go to somebody else; and nothing has been done."""
