@@ -48,7 +48,8 @@ is told above each table. The floor is a trivial Flask view that gives the same 
 in the same run; "SQL alone" the row's statements on a plain connection of the driver, with what their
 database takes; "×" is ours ÷ both. "SQL" counts the statements of one request in all services. Waiting times
 are at 60 % of the rate that wrk got just before; "p99 ÷ p50" is the median of each round's, "floor's" that of
-the floor at 60 % of its own peak. "Others" is the part of all cores that programs beside the blog and its
+the floor at 60 % of its own peak. L / S is shown where both ran
+on one Python. "Others" is the part of all cores that programs beside the blog and its
 client used meanwhile: whoever waits for a core waits for them. A write counts with its event's whole journey
 to every copy.
 """.replace("\n", " ").strip()
@@ -67,6 +68,7 @@ class Run:
     burst: tuple[float, float]  # posts a second as fast as they are taken; seconds until the last has arrived
     servers_megabytes: float = 0.0  # PostgreSQL's and RabbitMQ's part of the first
     yardstick: list[float] = field(default_factory=list)  # the empty view here, in each round
+    python: str = ""  # the same for two runs that may be compared
 
     @property
     def slower(self) -> float:
@@ -104,7 +106,7 @@ def report(runs: dict[str, Run]) -> str:
             f" {late:.1f} s after.",
             "",
         ]
-    return "\n".join(lines) + grown(runs)
+    return "\n".join([*lines, grown(runs)])
 
 
 def pace(run: Run) -> str:
@@ -118,11 +120,11 @@ def pace(run: Run) -> str:
 
 
 def grown(runs: dict[str, Run]) -> str:
-    """L / S of each row, where both were measured on one stack."""
+    """L / S of each row, where both were measured on one stack, under one Python."""
     lines = []
     for kind in sorted({name.partition(",")[0] for name in runs}):
         small, large = (runs.get(f"{kind}, {size}") for size in ("S", "L"))
-        if small and large:
+        if small and large and small.python == large.python:
             lines += [f"## {kind}: L / S", "", "| row | ratio |", "|---|---|"]
             ratios = {
                 each.name: large.rows[each.name].median / small.rows[each.name].median for each in LINES
@@ -180,6 +182,8 @@ def quick(results: dict[str, dict[str, Figures]]) -> str:
     """Each row as a ratio to the committed figure."""
     before, lines = kept(), []
     for name, figures in results.items():
+        if name in before and before[name].python != python():
+            lines.append(f"{name}: the committed figures are of {before[name].python or 'another Python'}")
         for line in LINES:
             now = figures[line.name].median
             ratio = f"× {now / before[name].rows[line.name].median:.2f}" if name in before else "new"

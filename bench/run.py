@@ -33,7 +33,7 @@ from .blog import SERVERS, Bench, running
 from .data import SIZES
 from .load import CONNECTIONS, Ask, paced, quantile, wrk
 from .meter import Meter
-from .report import Figures, Run, keep, machine, quick
+from .report import Figures, Run, keep, machine, python, quick
 from .table import LINES, Line
 
 SHARE_OF_PEAK = 0.6
@@ -257,6 +257,7 @@ def whole(bench: Bench, rounds: int, seconds: float, folder: Path) -> Run:
         burst(bench, folder),
         servers,
         bench.yardstick,
+        python(),
     )
 
 
