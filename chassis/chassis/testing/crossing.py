@@ -39,7 +39,7 @@ def crossing(
             eventually(lambda: stopped.is_set() or began.done(), PATIENCE)
             assert stopped.is_set(), f"no statement has {after!r} in it; answered {began.result()}"
             other = threads.submit(second)
-            eventually(lambda: other.done() or _waits(doors), PATIENCE)
+            eventually(lambda: other.done() or waits_for_a_lock(doors), PATIENCE)
         finally:
             goes_on.set()
         return began.result(), other.result()
@@ -80,7 +80,8 @@ def _heard(doors: Doors, ran: Callable[[str], None]) -> Iterator[None]:
             sa.event.remove(engine, "after_cursor_execute", hook)
 
 
-def _waits(doors: Doors) -> bool:
+def waits_for_a_lock(doors: Doors) -> bool:
+    """Whether somebody does, in the database of this service."""
     reader = doors.app.extensions["reader"]
     if reader.dialect.name == "sqlite":
         return False

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from chassis.testing.crossing import waits_for_a_lock
 from chassis.testing.polling import eventually
 from posts.commands import people
 from posts.models import Comment, Person, Post, Tally, db
@@ -13,9 +14,6 @@ from posts.models import Comment, Person, Post, Tally, db
 from .states import MODERATOR, USER, a_comment, a_person, a_post
 
 ANN, BEN = 1, 2
-WAITING = sa.text(
-    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-)
 
 
 def remove(posts, id=ANN, version=9):
@@ -198,7 +196,7 @@ def test_a_comment_that_is_written_while_its_author_goes_is_refused(posts):
     with posts.app.app_context(), ThreadPoolExecutor(1) as pool:
         people.forget_person(BEN, 9)
         late = pool.submit(lambda: ben.post(path, json={"body": "late"}).status_code)
-        eventually(lambda: db.value(WAITING))
+        eventually(lambda: waits_for_a_lock(posts))
         db.session.commit()
         assert late.result() == 401
     assert "late" not in texts(posts)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from chassis.testing.crossing import crossing
+from chassis.testing.crossing import crossing, waits_for_a_lock
 from chassis.testing.polling import eventually
 from social import commands
 from social.commands.leaving import ROWS
@@ -15,9 +15,6 @@ from .states import JOHN, MORNING, a_person, a_removed_person, as_, post_data, t
 
 EVE = 5
 WORDS = "very private words"
-WAITING = sa.text(
-    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-)
 
 
 def told(social, about=EVE, dead="", **known):
@@ -85,7 +82,7 @@ def test_of_a_post_that_comes_while_its_author_goes_nothing_is_kept(social):
     with social.app.app_context(), ThreadPoolExecutor(1) as pool:
         commands.forget_person(EVE, 9)
         late = pool.submit(told, social)
-        eventually(lambda: db.value(WAITING))
+        eventually(lambda: waits_for_a_lock(social))
         db.session.commit()
         late.result()
     [card] = tables(social)["cards"]
