@@ -148,9 +148,9 @@ def install(app: Flask, db: Database, settings: Settings) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(writes, threads, pooled)
     db.init_app(app)
     pooled = pooled and not settings.database_reader
-    app.extensions["reader"] = sa.create_engine(
-        reads, isolation_level="AUTOCOMMIT", **engine_options(reads, threads, pooled)
-    )
+    # Each statement is by itself: a connection that comes back has no transaction to roll back.
+    alone: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    app.extensions["reader"] = sa.create_engine(reads, **alone, **engine_options(reads, threads, pooled))
     slow = settings.slow_query_time
     with app.app_context():
         _add_hooks(db.engine, slow, writes=True)

@@ -81,6 +81,7 @@ class Driver:
 
     def __init__(self, engine: sa.Engine, told: Callable[[str, float], None]) -> None:
         self.engine, self.told = engine, told
+        self._dialect, self._cursor = spoken(engine.dialect)
         self._known: WeakKeyDictionary[Any, Prepared | None] = WeakKeyDictionary()
 
     def prepared(self, statement: Any) -> Prepared | None:
@@ -91,8 +92,8 @@ class Driver:
             self._known[statement] = None
             return None
         known = self._known[statement]
-        if known is None and plain(statement, self.engine.dialect):
-            known = self._known[statement] = Prepared(statement, self.engine.dialect)
+        if known is None and plain(statement, self._dialect):
+            known = self._known[statement] = Prepared(statement, self._dialect)
         return known
 
     def rows(self, prepared: Prepared, given: Mapping[str, Any]) -> list[Row]:
@@ -128,7 +129,7 @@ class Driver:
         """
         began = time.perf_counter()
         try:
-            cursor = pooled.cursor()
+            cursor = self._cursor(pooled)
             try:
                 cursor.execute(prepared.text, prepared.values(given))
                 prepared.ran(cursor)
@@ -165,6 +166,16 @@ class Driver:
             connection_invalidated=gone,
             dialect=dialect,
         )
+
+
+def spoken(dialect: sa.Dialect) -> tuple[sa.Dialect, Convert]:
+    """How statements are written for the driver, and where their cursors are from."""
+    if dialect.name == "sqlite":
+        return dialect, methodcaller("cursor")
+    from . import libpq  # here, so that sites on SQLite do not load psycopg
+
+    numbered: Any = type(dialect)
+    return numbered(paramstyle="numeric_dollar", dbapi=dialect.loaded_dbapi), libpq.cursor
 
 
 def plain(statement: Any, dialect: sa.Dialect) -> bool:

@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 from shop.app import PACK, Box, db
 
+from chassis import libpq
 from chassis.events import now
 from chassis.reading import Locking
 
@@ -146,3 +147,51 @@ def test_statements_of_a_transaction_are_counted_like_reads(filled):
         three()
     begun = filled.app.extensions["sqlalchemy"].engine.dialect.name == "sqlite"  # it is told to begin
     assert filled.statements(three) == 3 + begun
+
+
+ANY = sa.text("SELECT CAST(:one AS bigint) AS one, CAST(:two AS text) AS two, :one AS again, '100%' AS per")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"one": 1, "two": "it's 50 %, $1 and :two"},
+        {"one": 2**40, "two": "ä\n\\\U0001f600"},
+        {"one": -1, "two": ""},
+        {"one": None, "two": None},
+    ],
+)
+def test_values_come_back_as_they_went(shop, values):
+    with shop.app.app_context():
+        for _ in AGAIN:
+            found = db.row(ANY, values)
+            assert (found["one"], found["two"], found["per"]) == (values["one"], values["two"], "100%")
+            assert found["again"] in (values["one"], str(values["one"]))  # of no type that anybody has told
+
+
+@pytest.mark.only_real
+def test_a_statement_is_prepared_once_and_no_connection_keeps_ever_more_of_them(filled, monkeypatch):
+    """A text whose values are of other types is another statement to the server: NULL, and larger numbers."""
+    monkeypatch.setattr(libpq, "MOST", 3)
+    kept = sa.text("SELECT count(*) AS many FROM pg_prepared_statements WHERE name LIKE 'flasky_%'")
+    for _ in AGAIN:
+        assert db.value(kept) in (0, 1)
+    for number in (1, 2**17, 1, 2**17):
+        assert db.value(ONE, {"id": number}) == (1 if number == 1 else None)
+        assert db.value(ONE, {"id": number}) == (1 if number == 1 else None)
+    assert db.value(kept) == 3
+    assert len(db.rows(BOXES)) == len(db.rows(BOXES)) == 2
+    assert db.value(ONE, {"id": 1}) == 1
+    assert db.value(kept) == 3
+
+
+@pytest.mark.only_real
+def test_a_statement_that_takes_too_long_is_ended_by_the_server_and_the_connection_goes_on(filled):
+    slow = sa.text("SELECT pg_sleep(:seconds) AS slept")
+    for _ in range(2):
+        db.value(slow, {"seconds": 0})
+    with filled.app.extensions["reader"].connect() as connection:
+        connection.execute(sa.text("SET statement_timeout = '50ms'"))
+    with pytest.raises(sa.exc.OperationalError, match="statement timeout"):
+        db.value(slow, {"seconds": 30})
+    assert db.value(slow, {"seconds": 0}) == ""
