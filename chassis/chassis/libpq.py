@@ -33,7 +33,8 @@ class Cursor:
         """Raises psycopg's errors."""
         if len(self._formats) < len(values):
             self._formats = [PyFormat.TEXT] * len(values)
-        texts = self._values.dump_sequence(values, self._formats)
+        # None is NULL, for which psycopg.pq's types have no word.
+        texts: Any = self._values.dump_sequence(values, self._formats)
         if self._libpq.transaction_status == pq.TransactionStatus.IDLE and not self._connection.autocommit:
             self._checked(self._libpq.exec_(b"BEGIN"))
         name = self._prepared(text, self._values.types or ())
