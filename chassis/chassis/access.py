@@ -89,8 +89,8 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
         gives, status: shape and status of the good answer, for the API document.
         also: further good statuses with the same shape (a PUT that makes: 201).
         refuses: further statuses it may answer.
-        again: for what makes a new thing: the answer for the one with this id, when the first was lost;
-            such a route honours `Idempotency-Key`.
+        again: for what makes a new thing: the answer for the one with this id, when the first was lost, and
+            `NotFound` when it has gone; such a route honours `Idempotency-Key`.
         strangers: also for pages that show it to people who are not signed in; they ask with the internal
             credential, and the actor is `STRANGER`.
         lacking: also with a token that lacks a second step, which is done there.

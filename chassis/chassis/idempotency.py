@@ -3,7 +3,8 @@
 The key is a row in the transaction of what it names, written with its first event, so it exists exactly when
 that was done. The answer is kept right after, with the names of its events (`Event-Ids`): who has to ask
 again wants to read what was written, too. Should the process die in between, the answer is made again from
-the subject of the event, or says that this has gone since.
+the subject of the event. Either way it is given only while that is there: what has been removed since is
+gone for whoever made it, too.
 See the IETF draft "The Idempotency-Key HTTP Header Field".
 """
 
@@ -50,7 +51,7 @@ class OtherRequest(Refusal):
 
 
 class DoneAndGone(Refusal):
-    """It was done, its answer was lost, and what it made is there no more."""
+    """It was done, and what it made is there no more."""
 
     status, message = 410, "This was done when it was first sent. What it made has been removed since."
 
@@ -64,7 +65,7 @@ def once(actor: Actor | None, act: Callable[[], Response], again: Callable[[int]
 
     Args:
         act: does it and gives the answer.
-        again: the answer for the subject with this id, if the first one was lost.
+        again: the answer for the subject with this id; raises `NotFound` if it has gone.
     """
     key = presented(actor)
     known = recall(key)
@@ -132,9 +133,8 @@ def keep(response: Response) -> Response:
 def repeated(row: Any, fingerprint: str, again: Callable[[int], Answer]) -> Response:
     if row["fingerprint"] != fingerprint:
         raise OtherRequest
-    if row["status"] is None:
-        response = made_again(int(row["subject"]), again)
-    else:
+    response = made_again(int(row["subject"]), again)
+    if row["status"] is not None:
         response = Response(bytes(row["body"]), row["status"], mimetype="application/json")
         response.headers["Location"] = row["location"]
     response.headers["Idempotency-Replayed"] = "true"

@@ -110,6 +110,16 @@ def test_an_answer_lost_in_the_middle_is_made_again(shop, monkeypatch):
     assert (count(shop), again.headers["Event-Ids"]) == (1, f"{MADE}:{event.id}")
 
 
+def test_a_kept_answer_for_what_has_gone_meanwhile_says_so_and_shows_nothing_of_it(shop):
+    """Who removes something removes it for whoever made it, too: their repeat had shown it for a day."""
+    make(shop, label="a secret")
+    alter(shop, "DELETE FROM boxes")
+    gone = make(shop, label="a secret")
+    assert (gone.status_code, "removed since" in gone.json["message"]) == (410, True)
+    assert "secret" not in gone.text
+    assert (count(shop), len(shop.outbox())) == (0, 1)
+
+
 def test_a_lost_answer_for_what_has_gone_meanwhile_says_so(shop, monkeypatch):
     """It was done: "there is nothing" would have the caller do it a second time."""
     lose_the_answer(shop, monkeypatch)

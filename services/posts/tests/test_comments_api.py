@@ -230,16 +230,36 @@ def test_how_many_comments_somebody_has_written_is_told_with_their_posts(posts):
     assert (comments_by(posts, "ben"), posts.as_("ann").get(ALL).json["count"]) == (0, 0)
 
 
-def test_a_comment_sent_again_gets_its_first_answer_even_if_the_post_is_gone(posts):
-    a_post(posts)
-    ben, path = posts.as_("ben", USER), "/api/v1/posts/1/comments/"
-    first = ben.post(path, json={"body": "x"}, headers={"Idempotency-Key": "c"})
-    posts.as_("ann", USER).delete("/api/v1/posts/1")
-    again = ben.post(path, json={"body": "x"}, headers={"Idempotency-Key": "c"})
+def test_a_comment_sent_again_gets_its_first_answer_as_long_as_it_is_there(posts):
+    """However its author, a moderator or the author of the post has removed it, its text is gone; and the
+    same request again does not write it anew.
+    """
+    a_post(posts), a_post(posts)
+    ben = posts.as_("ben", USER)
+    say = lambda post, key: ben.post(  # noqa: E731
+        f"/api/v1/posts/{post}/comments/", json={"body": "x"}, headers={"Idempotency-Key": key}
+    )
+    first, second, third = say(1, "c"), say(2, "d"), say(2, "e")
+    again = say(1, "c")
     assert (first.status_code, again.status_code, again.data) == (201, 201, first.data)
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert ben.post(path, json={"body": "x"}, headers={"Idempotency-Key": "d"}).status_code == 404
-    assert ben.post(path, json={"body": "y"}, headers={"Idempotency-Key": "c"}).status_code == 422
+    posts.as_("ann", USER).delete("/api/v1/posts/1")
+    posts.as_("mod", MODERATOR).delete(f"/api/v1/comments/{second.json['id']}")
+    ben.delete(f"/api/v1/comments/{third.json['id']}")
+    for post, key in ((1, "c"), (2, "d"), (2, "e")):
+        gone = say(post, key)
+        assert (gone.status_code, "body" in gone.json, "removed since" in gone.text) == (410, False, True)
+    assert say(1, "f").status_code == 404
+    assert comments_by(posts, "ben") == 0
+
+
+def test_a_key_of_a_removed_comment_is_not_for_another_one(posts):
+    a_post(posts)
+    path, key = "/api/v1/posts/1/comments/", {"Idempotency-Key": "c"}
+    ben = posts.as_("ben", USER)
+    ben.post(path, json={"body": "x"}, headers=key)
+    posts.as_("ann", USER).delete("/api/v1/posts/1")
+    assert ben.post(path, json={"body": "y"}, headers=key).status_code == 422
 
 
 def test_the_same_words_on_another_post_are_another_request(posts):
