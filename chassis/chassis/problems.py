@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
@@ -181,12 +181,17 @@ def _http(error: HTTPException) -> Response:
 
 
 def _redirected(response: Response) -> Response:
-    """The slash form of a collection, under the public address: our own host name is nobody's business."""
+    """The slash form of a collection, under the public address: our own host name is nobody's business. Who
+    asks for the methods gets those at once: a browser that does so on its own follows no redirect.
+    """
     if not isinstance(request.routing_exception, RequestRedirect):
         return response
+    path = f"{request.path}/"
+    if request.method == "OPTIONS":
+        return Response(headers={"Allow": ", ".join(current_app.url_map.bind("").allowed_methods(path))})
     query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
     response = answer(308, "The address of this collection ends with a slash.")
-    response.headers["Location"] = f"{settings.public_url}{request.path}/{query}"
+    response.headers["Location"] = f"{settings.public_url}{path}{query}"
     return response
 
 

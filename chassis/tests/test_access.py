@@ -98,6 +98,16 @@ def test_options_answers_with_the_methods(shop):
     assert (answer.status_code, "POST" in answer.headers["Allow"]) == (200, True)
 
 
+def test_options_of_a_collection_without_its_slash_answers_as_with_it(shop):
+    """A browser asks so before it calls across origins, and takes no redirect for an answer."""
+    asked = shop.anonymous().options
+    bare, whole = asked("/api/v1/boxes?page=2"), asked("/api/v1/boxes/")
+    methods = lambda answer: sorted(answer.headers["Allow"].split(", "))  # noqa: E731
+    assert (bare.status_code, methods(bare), bare.data) == (200, methods(whole), whole.data)
+    assert "Location" not in bare.headers
+    assert asked("/api/v1/nothing").status_code == 404
+
+
 def test_the_internal_door_opens_only_to_the_internal_credential(shop):
     assert shop.internal().get("/internal/count").json == {"count": 0}
     for caller in (shop.anonymous(), shop.as_("ann", 31)):
