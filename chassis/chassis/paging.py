@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, create_model
 
 from .links import absolute
-from .shapes import Query, Shape
+from .shapes import Query, Shape, number
 
 LAST_PAGE = 1_000_000
 
@@ -13,8 +13,8 @@ LAST_PAGE = 1_000_000
 def _page(value: Any) -> int:
     """What is not a page number means the first page; nothing is a mistake."""
     try:
-        return min(max(int(value), 1), LAST_PAGE)
-    except (TypeError, ValueError, OverflowError):
+        return min(max(number(value), 1), LAST_PAGE)
+    except ValueError:
         return 1
 
 

@@ -31,12 +31,13 @@ class Service(Flask):
 
 
 class Int64(IntegerConverter):
-    """`<int:…>` in a path; what no database could hold is simply not there (404).
+    """`<int:…>` in a path; what no database could hold is simply not there (404), nor is what is no number to
+    JSON: a zero in front, the digits of other scripts.
 
     By the pattern, not by `max`: that is looked at after the method, and would answer 405 for some methods.
     """
 
-    regex = r"\d{1,18}"
+    regex = "(?:0|[1-9][0-9]{0,17})"
 
 
 def create_service(

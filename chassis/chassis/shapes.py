@@ -2,10 +2,20 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
 
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+MOST_DIGITS = 30  # more than any bound has; Python refuses to read thousands of them
 UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
@@ -40,6 +50,15 @@ def one_line(text: str) -> str:
     return text
 
 
+def number(text: Any) -> int:
+    """A whole number of a query string, written as JSON would have it: Python itself reads `1_0`, ` 1`, `+1`
+    and the digits of other scripts, too.
+    """
+    if NUMBER.fullmatch(str(text)) is None:
+        raise ValueError("must be a whole number")
+    return int(str(text)[:MOST_DIGITS])
+
+
 def at_most(size: int) -> AfterValidator:
     """At most `size` bytes when written as UTF-8."""
 
@@ -65,6 +84,10 @@ Moment = Annotated[datetime, PlainSerializer(utc, return_type=str, when_used="al
 
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 """A 64-bit identity given by the owner's database."""
+
+
+Number = Annotated[int, BeforeValidator(number)]
+"""A whole number of a query string."""
 
 
 def text(size: int) -> object:

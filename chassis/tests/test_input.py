@@ -91,6 +91,14 @@ def test_pages_out_of_range_are_empty_and_what_is_no_page_is_the_first(shop, pag
     assert (answer.status_code, answer.json["count"]) == (200, 3)
 
 
+@pytest.mark.parametrize("page", ["0_2", "%2B2", "%202", "2%0A", "02", "2.0", "２", "٢"])
+def test_only_what_json_calls_a_whole_number_is_a_page(shop, page):
+    for label in "abc":
+        shop.as_("ann", PACK).post("/api/v1/boxes/", json={"label": label})
+    answer = shop.as_("ann").get(f"/api/v1/boxes/?page={page}")
+    assert (answer.status_code, [box["label"] for box in answer.json["boxes"]]) == (200, ["a", "b"])
+
+
 def test_pages_link_to_their_neighbours_in_both_spellings(shop):
     for label in "abc":
         shop.as_("ann", PACK).post("/api/v1/boxes/", json={"label": label})
@@ -100,8 +108,10 @@ def test_pages_link_to_their_neighbours_in_both_spellings(shop):
     assert (second["prev"], second["next"]) == ("http://localhost:8000/api/v1/boxes/?page=1", None)
 
 
-def test_ids_that_no_database_holds_are_not_there(shop):
-    assert shop.as_("ann", PACK).put(f"/api/v1/boxes/{2**63}", json={}).status_code == 404
+@pytest.mark.parametrize("id", [2**63, "01", "1_0", "+1", "-1", "１", "٣"])
+def test_ids_that_no_database_holds_are_not_there(shop, id):
+    shop.as_("ann", PACK).post("/api/v1/boxes/", json={"label": "a"})
+    assert shop.as_("ann", PACK).put(f"/api/v1/boxes/{id}", json={"label": "b"}).status_code == 404
 
 
 def listen():

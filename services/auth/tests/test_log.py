@@ -3,6 +3,8 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from auth.commands import forget_in_log
 from chassis import retention
 
@@ -102,6 +104,19 @@ def test_pages_go_back_from_the_last_entry(auth, settings_of):
     assert (kinds(second), second.json["next"]) == (["registered"], None)
     for wrong in ("before=0", "before=x", "before=99999999999999999999", f"kind={'x' * 33}"):
         assert susan.get(f"{OWN}?{wrong}").status_code == 400
+
+
+@pytest.mark.parametrize("number", ["1_0", "%2B5", "%205", "5%0A", "05", "5.0", "٥", "５", "5e0", ""])
+def test_only_what_json_calls_a_whole_number_is_one(auth, number):
+    auth.person("susan")
+    refused = auth.in_browser("susan").get(f"{OWN}?before={number}")
+    assert (refused.status_code, refused.json["message"]) == (400, "before must be a whole number")
+
+
+def test_a_number_without_end_is_too_large_and_nothing_else(auth):
+    auth.person("susan")
+    refused = auth.in_browser("susan").get(f"{OWN}?before={'9' * 5000}")
+    assert (refused.status_code, "less than or equal" in refused.json["message"]) == (400, True)
 
 
 def test_no_secret_is_ever_in_it(auth):

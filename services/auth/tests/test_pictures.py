@@ -39,7 +39,16 @@ def test_a_picture_may_be_kept_for_long_and_runs_nothing(auth):
 
 @pytest.mark.parametrize(
     ("asked", "width"),
-    [("", 100), ("?s=256", 256), ("?s=1", 16), ("?s=99999", 512), ("?s=x", 100), ("?s=", 100)],
+    [
+        ("", 100),
+        ("?s=256", 256),
+        ("?s=1", 16),
+        ("?s=99999", 512),
+        ("?s=x", 100),
+        ("?s=", 100),
+        ("?s=2_56", 100),
+        ("?s=%2B64", 100),
+    ],
 )
 def test_its_size(auth, asked, width):
     svg = ElementTree.fromstring(picture(auth, f"{HASH}.svg{asked}").text)

@@ -20,7 +20,7 @@ class Who(Enum):
 PUBLIC, OPTIONAL, SIGNED_IN = Who
 KEYED = "keyed"
 KINDS = {
-    "int": r"[0-9]{1,19}",
+    "int": r"(?:0|[1-9][0-9]{0,18})",
     "hash": r"[0-9a-f]{1,64}",
     "id": r"[A-Za-z0-9_-]{1,128}",
     "file": r"[A-Za-z0-9-]+\.[a-z.]+",

@@ -132,6 +132,13 @@ def test_outside_the_api_programs_get_a_problem(site, accept):
     assert site.get("/nowhere", Accept=accept).problem["status"] == 404
 
 
+@pytest.mark.parametrize("id", ["01", "1_0", "+1", "-1", "1.0", "%D9%A1", "1" * 20])
+def test_what_is_no_number_is_the_address_of_nothing(site, ann, id):
+    before = len(site.posts.asked)
+    assert site.get(f"/api/v1/posts/{id}", Authorization=site.as_(ann)).status == 404
+    assert len(site.posts.asked) == before
+
+
 def test_under_the_api_everybody_gets_a_problem(site):
     assert site.get("/api/v1/nowhere", Accept="text/html").problem["status"] == 404
 

@@ -109,7 +109,7 @@ def test_pages_of_posts(site, ann):
     assert 'href="/?page=2"' in first
     assert f"post 5 of {ann.name}" in first
     assert f"post 0 of {ann.name}" in second
-    for page in ("x", "0", "-3"):
+    for page in ("x", "0", "-3", "0_2", "%2B2", "２", "02"):
         assert f"post 5 of {ann.name}" in ann.text(f"/?page={page}")
     assert "Nothing on this page" in ann.text("/?page=9999")
 

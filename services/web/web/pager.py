@@ -7,13 +7,15 @@ from typing import Protocol
 
 from flask import request
 
+from chassis import shapes
+
 LAST = 1_000_000
 
 
 def asked_page(name: str = "page") -> int:
     """`?page=N`; what is not a page means the first one."""
     try:
-        return min(max(int(request.args.get(name, "1")), 1), LAST)
+        return min(max(shapes.number(request.args.get(name, "1")), 1), LAST)
     except ValueError:
         return 1
 

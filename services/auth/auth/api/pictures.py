@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 
 from chassis.access import public
 from chassis.problems import NotFound
-from chassis.shapes import Query
+from chassis.shapes import Query, number
 
 from .. import avatar
 
@@ -25,8 +25,8 @@ HEADERS = {
 def size(value: Any) -> int:
     """What is not a size means the usual one; too small and too large are brought back."""
     try:
-        return min(max(int(value), avatar.SMALLEST), avatar.LARGEST)
-    except (TypeError, ValueError, OverflowError):
+        return min(max(number(value), avatar.SMALLEST), avatar.LARGEST)
+    except ValueError:
         return USUAL
 
 
