@@ -32,6 +32,34 @@ def test_a_profile_changes_as_far_as_it_is_given(auth):
     assert (event.type, event.version, event.data["name"]) == ("auth.user_changed.v1", 2, "Susan")
 
 
+def test_who_edits_what_is_no_longer_so_is_told(auth):
+    """An administrator takes out an address; the form that was open meanwhile does not bring it back."""
+    administrator, id = auth.administrator(), auth.person("susan")
+    susan = auth.signed_in("susan")
+    susan.patch(ME, json={"about_me": "12 Main Street"})
+    seen = susan.get(ME).headers["ETag"]
+    administrator.patch(f"/api/v1/users/{id}", json={"about_me": None})
+    late = susan.patch(ME, json={"about_me": "12 Main Street"}, headers={"If-Match": seen})
+    assert (late.status_code, "in the meantime" in late.json["message"]) == (409, True)
+    assert susan.get(ME).json["about_me"] is None
+    now = susan.get(ME).headers["ETag"]
+    assert now != seen
+    assert now == administrator.get(f"/api/v1/users/{id}/account").headers["ETag"]
+    edited = susan.patch(ME, json={"about_me": "x"}, headers={"If-Match": now})
+    assert (edited.status_code, edited.headers["ETag"]) == (200, susan.get(ME).headers["ETag"])
+    assert susan.patch(ME, json={"about_me": "y"}).status_code == 200, "without it the last one wins"
+
+
+def test_nobody_removes_their_account_as_it_no_longer_is(auth):
+    administrator, id = auth.administrator(), auth.person("susan")
+    susan, proof = auth.signed_in("susan"), {"password": password_of("susan")}
+    seen = susan.get(ME).headers["ETag"]
+    administrator.patch(f"/api/v1/users/{id}", json={"name": "Sue"})
+    assert susan.delete(ME, json=proof, headers={"If-Match": seen}).status_code == 409
+    now = susan.get(ME).headers["ETag"]
+    assert susan.delete(ME, json=proof, headers={"If-Match": now}).status_code == 202
+
+
 def test_ordinary_people_change_nothing_else(auth):
     auth.person("susan")
     susan = auth.signed_in("susan")

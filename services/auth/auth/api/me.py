@@ -10,31 +10,36 @@ from chassis.settings import settings
 from chassis.tokens import Actor
 
 from .. import commands, queries, shapes
-from .answers import address, identity_changed
+from .answers import address, expected, identity_changed, tagged
 
 api = Blueprint("me", __name__, url_prefix="/api/v1/users")
 
 
+def own(owner: Actor) -> Answer:
+    row = queries.account_of(owner)
+    return Answer(shapes.account(row), headers=tagged(row))
+
+
 @api.get("/me")
-@needs(confirmed=False, gives=shapes.Account)
-def me(owner: Actor) -> Any:
+@needs(confirmed=False, gives=shapes.Account, tagged="changes")
+def me(owner: Actor) -> Answer:
     """Your account."""
-    return shapes.account(queries.account_of(owner))
+    return own(owner)
 
 
 @api.patch("/me")
-@needs(gives=shapes.Account)
-def edit_me(owner: Actor, profile: shapes.Profile) -> Any:
+@needs(gives=shapes.Account, refuses=(409,), tagged="changes")
+def edit_me(owner: Actor, profile: shapes.Profile) -> Answer:
     """Change what you say of yourself."""
-    commands.edit_profile(owner.id, profile.changes)
-    return shapes.account(queries.account_of(owner))
+    commands.edit_profile(owner.id, profile.changes, expected())
+    return own(owner)
 
 
 @api.delete("/me")
-@needs(confirmed=False, gives=shapes.Removal, status=202, refuses=(409, 429))
+@needs(confirmed=False, gives=shapes.Removal, status=202, refuses=(409, 429), tagged="changes")
 def remove_me(owner: Actor, proof: shapes.Proof) -> Answer:
     """Remove your account and everything you have written; asks for your password, and cannot be undone."""
-    commands.remove_me(owner, proof.password, address())
+    commands.remove_me(owner, proof.password, address(), expected())
     return identity_changed(owner.id, shapes.removal(), 202)
 
 

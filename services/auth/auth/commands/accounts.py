@@ -78,9 +78,10 @@ def saving(email: str, username: str, but: int = 0) -> Iterator[None]:
         raise Conflict from None
 
 
-def edit_profile(id: int, changes: Mapping[str, Any]) -> None:
-    """Changes name, location and about_me, as far as they are given."""
+def edit_profile(id: int, changes: Mapping[str, Any], seen: Set[str] | None = None) -> None:
+    """Changes name, location and about_me, as far as they are given. Raises `Conflict` as `as_seen` does."""
     user = held(id)
+    as_seen(user, seen)
     apply(user, changes)
     db.session.commit()
 

@@ -38,10 +38,10 @@ RESTORE = 0  # by whom it was requested, if it was done before and only a backup
 NOT_HERE = "Your own account is removed at /users/me, with your password."
 
 
-def remove_me(owner: Actor, password: str, address: str) -> None:
-    """Removes the caller's account. Raises as `checked`, and `Conflict` for the last administrator."""
+def remove_me(owner: Actor, password: str, address: str, seen: Set[str] | None = None) -> None:
+    """Removes the caller's account. Raises as `checked`, and `Conflict` as `administer`."""
     checked(owner, password, address, "password")
-    close(owner.id, owner)
+    close(owner.id, owner, seen)
 
 
 def remove(id: int, administrator: Actor, seen: Set[str] | None = None) -> None:
