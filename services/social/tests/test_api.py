@@ -85,13 +85,17 @@ class TestFollow:
         assert answer.json["since"] > before
         assert [event.version for event in social.outbox()] == [1, 2, 3]
 
-    @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-    def test_oneself_is_refused_with_a_sentence(self, social, method):
+    @pytest.mark.parametrize(
+        ("method", "said"),
+        [
+            ("PUT", "You cannot follow yourself"),
+            ("DELETE", "You do not follow yourself, so there is nothing to stop"),
+        ],
+    )
+    def test_oneself_is_refused_with_a_sentence(self, social, method, said):
         answer = as_(social, JOHN).open(path(JOHN), method=method)
         assert answer.status_code == 409
-        assert answer.json["message"] == (
-            "You cannot follow yourself: your own posts are in your timeline anyway."
-        )
+        assert answer.json["message"] == f"{said}: your own posts are in your timeline anyway."
 
     @pytest.mark.parametrize("method", ["PUT", "DELETE"])
     def test_nobody_and_removed_people_are_not_there(self, social, method):

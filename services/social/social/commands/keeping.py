@@ -49,7 +49,9 @@ COUNTED: dict[str, sa.ScalarSelect[Any]] = {
     "latest_id": NEWEST.with_only_columns(Card.id).scalar_subquery(),
 }
 BLANK_CARD = {"body": None, "body_html": None, "published_at": None, "edited_at": None, "removed": True}
-ONESELF = "You cannot follow yourself: your own posts are in your timeline anyway."
+ALWAYS_THERE = "your own posts are in your timeline anyway."
+ONESELF = f"You cannot follow yourself: {ALWAYS_THERE}"
+STILL_ONESELF = f"You do not follow yourself, so there is nothing to stop: {ALWAYS_THERE}"
 
 
 class Count(NamedTuple):
@@ -64,7 +66,7 @@ def follow(follower: Actor, id: int) -> bool:
 
     Raises `NotFound` for nobody, `Conflict` for oneself.
     """
-    not_oneself(follower, id)
+    not_oneself(follower, id, ONESELF)
     meet(follower)
     follows, followed = both(follower, id)
     tie = db.session.get(Follow, (follower.id, id))
@@ -82,7 +84,7 @@ def follow(follower: Actor, id: int) -> bool:
 
 def unfollow(follower: Actor, id: int) -> None:
     """Stops following somebody. Raises `NotFound` for nobody, `Conflict` for oneself."""
-    not_oneself(follower, id)
+    not_oneself(follower, id, STILL_ONESELF)
     meet(follower)
     follows, followed = both(follower, id)
     tie = db.session.get(Follow, (follower.id, id))
@@ -94,9 +96,9 @@ def unfollow(follower: Actor, id: int) -> None:
     db.session.commit()
 
 
-def not_oneself(actor: Actor, id: int) -> None:
+def not_oneself(actor: Actor, id: int, sentence: str) -> None:
     if actor.id == id:
-        raise Conflict(ONESELF)
+        raise Conflict(sentence)
 
 
 def meet(actor: Actor) -> None:
