@@ -19,12 +19,25 @@ def shapes(document: dict[str, Any]) -> str:
     """The module's text: one TypedDict for each object of the document."""
     named = document["components"]["schemas"]
     objects = {name: schema for name, schema in named.items() if schema.get("type") == "object"}
-    body = "".join(shape(name, objects[name], named) for name in sorted(objects))
+    tags = tagged(document)
+    body = "".join(shape(name, objects[name], named, name in tags) for name in sorted(objects))
     names = [name for name in ("Any", "NotRequired", "TypedDict") if re.search(rf"\b{name}\b", body)]
     return HEAD.format(names=", ".join(names)) + body
 
 
-def shape(name: str, schema: dict[str, Any], named: dict[str, Any]) -> str:
+def tagged(document: dict[str, Any]) -> set[str]:
+    """The objects that some answers have an `ETag` for."""
+    answers = (
+        answer
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for answer in operation["responses"].values()
+        if "ETag" in answer.get("headers", {}) and "content" in answer
+    )
+    return {answer["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1] for answer in answers}
+
+
+def shape(name: str, schema: dict[str, Any], named: dict[str, Any], tagged: bool) -> str:
     required = set(schema.get("required", ()))
     lines = [f"\n\nclass {name}(TypedDict):"]
     if description := schema.get("description", "").partition("\n")[0]:
@@ -33,6 +46,8 @@ def shape(name: str, schema: dict[str, Any], named: dict[str, Any]) -> str:
         type = kind(of, named)
         # What an answer has by default is always there; what a body has by default may be left out.
         lines.append(f"    {member}: {type if member in required else f'NotRequired[{type}]'}")
+    if tagged:
+        lines.append("    etag: NotRequired[str]  # where it was read for itself; not in lists")
     return "\n".join(lines if len(lines) > 1 else [*lines, "    pass"]) + "\n"
 
 

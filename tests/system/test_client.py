@@ -62,6 +62,31 @@ def test_a_program_changes_and_removes_its_comment_and_reads_about_people(blog):
     assert list(ann.comments(post["id"])) == []
 
 
+def test_no_change_overwrites_what_the_program_has_not_seen(blog):
+    ann, _ = member(blog, "ann")
+    with Flasky(blog.url, ann.token) as elsewhere:
+        post = ann.post(ann.publish("One thing")["id"])
+        remark = ann.read_comment(ann.comment(post["id"], "Well sadi")["id"])
+        account = ann.me()
+        elsewhere.edit(post["id"], "Another thing")
+        elsewhere.edit_comment(remark["id"], "Well said")
+        elsewhere.edit_me(location="Oslo")
+    for late in (
+        lambda: ann.edit(post["id"], "One thing more", etag=post["etag"]),
+        lambda: ann.remove(post["id"], etag=post["etag"]),
+        lambda: ann.edit_comment(remark["id"], "Sad", etag=remark["etag"]),
+        lambda: ann.remove_comment(remark["id"], etag=remark["etag"]),
+        lambda: ann.edit_me(location="Bonn", etag=account["etag"]),
+    ):
+        with pytest.raises(Problem) as caught:
+            late()
+        assert caught.value.status == 409
+    assert ann.post(post["id"])["body"] == "Another thing"
+    edited = ann.edit(post["id"], "Both", etag=ann.post(post["id"])["etag"])
+    assert ann.edit(post["id"], "Both things", etag=edited["etag"])["body"] == "Both things"
+    assert ann.edit(post["id"], "The last word")["body"] == "The last word"
+
+
 def test_a_password_may_be_in_any_script(blog):
     name = f"zoe.{uuid.uuid4().hex[:6]}"
     with Flasky(blog.url) as zoe:

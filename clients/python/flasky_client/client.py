@@ -21,7 +21,9 @@ class Flasky:
         verify: the file of a certificate authority of your own, for a blog whose certificate it has signed.
 
     Every method raises `Problem` when the blog refuses and `Away` when nobody answers. A creation takes a
-    `key`: with the same key it happens once, even if your program ends and begins again in between.
+    `key`: with the same key it happens once, even if your program ends and begins again in between. A change
+    takes the `etag` of what you have read: if somebody has changed it since, nothing is changed, and the
+    `Problem` has status 409. Without it the last change wins.
     """
 
     def __init__(
@@ -75,9 +77,9 @@ class Flasky:
     def me(self) -> shapes.Account:
         return self._ask("GET", "/users/me")
 
-    def edit_me(self, **profile: Unpack[shapes.Profile]) -> shapes.Account:
+    def edit_me(self, etag: str = "", **profile: Unpack[shapes.Profile]) -> shapes.Account:
         """`name`, `location`, `about_me`; what is not given stays, `None` empties."""
-        return self._ask("PATCH", "/users/me", **profile)
+        return self._change("PATCH", "/users/me", etag, **profile)
 
     # People -----------------------------------------------------------------------------------------
 
@@ -96,9 +98,13 @@ class Flasky:
         found = self._ask("GET", "/users/", {"username": username})["users"]
         return found[0] if found else None
 
-    def administer(self, id: int, **change: Unpack[shapes.Administration]) -> shapes.Account:
+    def account(self, id: int) -> shapes.Account:
+        """For administrators: everything about an account."""
+        return self._ask("GET", f"/users/{id}/account")
+
+    def administer(self, id: int, etag: str = "", **change: Unpack[shapes.Administration]) -> shapes.Account:
         """For administrators: `role`, `confirmed`, `disabled`, `username`, `email`, and the profile."""
-        return self._ask("PATCH", f"/users/{id}", **change)
+        return self._change("PATCH", f"/users/{id}", etag, **change)
 
     def follow(self, id: int) -> None:
         self._ask("PUT", f"/users/{id}/follow")
@@ -121,11 +127,11 @@ class Flasky:
     def post(self, id: int) -> shapes.Post:
         return self._ask("GET", f"/posts/{id}")
 
-    def edit(self, id: int, body: str) -> shapes.Post:
-        return self._ask("PUT", f"/posts/{id}", body=body)
+    def edit(self, id: int, body: str, etag: str = "") -> shapes.Post:
+        return self._change("PUT", f"/posts/{id}", etag, body=body)
 
-    def remove(self, id: int) -> None:
-        self._ask("DELETE", f"/posts/{id}")
+    def remove(self, id: int, etag: str = "") -> None:
+        self._change("DELETE", f"/posts/{id}", etag)
 
     def posts(self) -> Iterator[shapes.Post]:
         """Everybody's, newest first; pages are read as they are needed."""
@@ -141,26 +147,33 @@ class Flasky:
     def comment(self, post: int, body: str, key: str = "") -> shapes.Comment:
         return self._create(f"/posts/{post}/comments/", key, body=body)
 
-    def edit_comment(self, id: int, body: str) -> shapes.Comment:
-        return self._ask("PUT", f"/comments/{id}", body=body)
+    def read_comment(self, id: int) -> shapes.Comment:
+        return self._ask("GET", f"/comments/{id}")
 
-    def remove_comment(self, id: int) -> None:
-        self._ask("DELETE", f"/comments/{id}")
+    def edit_comment(self, id: int, body: str, etag: str = "") -> shapes.Comment:
+        return self._change("PUT", f"/comments/{id}", etag, body=body)
+
+    def remove_comment(self, id: int, etag: str = "") -> None:
+        self._change("DELETE", f"/comments/{id}", etag)
 
     def comments(self, post: int) -> Iterator[shapes.Comment]:
         return self._all(f"/posts/{post}/comments/", "comments")
 
-    def disable_comment(self, id: int) -> shapes.Comment:
+    def disable_comment(self, id: int, etag: str = "") -> shapes.Comment:
         """For moderators."""
-        return self._ask("PUT", f"/comments/{id}/disabled")
+        return self._change("PUT", f"/comments/{id}/disabled", etag)
 
-    def enable_comment(self, id: int) -> shapes.Comment:
-        return self._ask("DELETE", f"/comments/{id}/disabled")
+    def enable_comment(self, id: int, etag: str = "") -> shapes.Comment:
+        return self._change("DELETE", f"/comments/{id}/disabled", etag)
 
     # How --------------------------------------------------------------------------------------------
 
     def _ask(self, method: str, path: str, params: dict[str, str] | None = None, /, **body: Any) -> Any:
-        return self._send(method, path, {}, params=params, json=body if body or method == "PATCH" else None)
+        return self._send(method, path, {}, params=params, json=body or None)
+
+    def _change(self, method: str, path: str, etag: str, /, **body: Any) -> Any:
+        headers = {"If-Match": etag} if etag else {}
+        return self._send(method, path, headers, json=body if body or method == "PATCH" else None)
 
     def _create(self, path: str, key: str, /, **body: Any) -> Any:
         return self._send("POST", path, {"Idempotency-Key": key} if key else {}, json=body)
@@ -170,7 +183,10 @@ class Flasky:
         if answer.status_code == UNAUTHORIZED and self._refresh:
             self._renew()
             answer = self._transport.ask(method, path, headers=headers | self._bearer(), **sent)
-        return checked(method, path, answer)
+        told = checked(method, path, answer)
+        if isinstance(told, dict) and "ETag" in answer.headers:
+            told["etag"] = answer.headers["ETag"]
+        return told
 
     def _bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}

@@ -22,6 +22,7 @@ class Account(TypedDict):
     role: "Role"
     url: str
     username: str
+    etag: NotRequired[str]  # where it was read for itself; not in lists
 
 
 class Administration(TypedDict):
@@ -54,6 +55,7 @@ class Comment(TypedDict):
     post_url: str
     timestamp: str
     url: str
+    etag: NotRequired[str]  # where it was read for itself; not in lists
 
 
 class Comments(TypedDict):
@@ -196,6 +198,7 @@ class Post(TypedDict):
     id: int
     timestamp: str
     url: str
+    etag: NotRequired[str]  # where it was read for itself; not in lists
 
 
 class Posts(TypedDict):
