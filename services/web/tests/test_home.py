@@ -44,6 +44,21 @@ def test_another_text_with_a_used_key_is_told_and_kept(ann):
     assert 'value="zzzzzzzzzzzzzzzzzzzzzz"' not in answer.text
 
 
+def test_what_was_removed_can_be_published_anew_from_the_form_that_made_it(ann):
+    """The "back" button shows that form: what it sends must neither vanish nor be refused for ever."""
+    body, key = f"twice by {ann.name}", "y" * 22
+    ann.post("/", body=body, key=key)
+    newest = max(map(int, re.findall(r'id="post-(\d+)"', ann.text("/"))))
+    ann.submit(f"/delete/{newest}")
+    answer = ann.post("/", body=body, key=key)
+    assert (answer.status_code, "has been removed since" in answer.text, body in answer.text) == (
+        410,
+        True,
+        True,
+    )
+    assert ann.submit("/", **(ann.form_in(answer) | {"body": body})).count(body) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

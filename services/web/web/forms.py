@@ -136,8 +136,8 @@ class OnceForm(Form):
         return self.key.data if KEY.fullmatch(self.key.data or "") else new_key()
 
     def renew(self, refusal: Refusal) -> None:
-        """The key was used for another text (the "back" button): this one is sent if the button is pressed
-        again.
+        """The key was used (the "back" button), for another text or for what has been removed: this one
+        is sent if the button is pressed again.
         """
         self.key.data = new_key()
         self.body.errors = [*self.body.errors, refusal.message]

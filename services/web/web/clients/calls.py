@@ -46,6 +46,15 @@ class SentAlready(Refusal):
     )
 
 
+class SentAndGone(SentAlready):
+    """This form was sent before, and what it made is there no more."""
+
+    status, message = (
+        410,
+        "This form was sent before, and what it made has been removed since. Submit again to publish it.",
+    )
+
+
 REFUSALS: dict[int, type[Refusal]] = {
     401: Unauthenticated,
     403: NotAllowed,
@@ -166,8 +175,8 @@ def refusal(reply: Answer) -> Refusal:
     if reply.status == 429:
         wait = reply.header("retry-after")
         return TooMany(message, retry_after=int(wait) if wait.isdecimal() else 1)
-    if reply.status == 422:
-        return SentAlready()
+    if reply.status in (SentAlready.status, SentAndGone.status):
+        return SentAlready() if reply.status == SentAlready.status else SentAndGone()
     if reply.header("www-authenticate") == BadToken.challenge:
         return BadToken()
     return REFUSALS.get(reply.status, Invalid)(message, errors=told.get("errors") or ())
