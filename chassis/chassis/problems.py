@@ -182,7 +182,7 @@ def _http(error: HTTPException) -> Response:
 
 def _redirected(response: Response) -> Response:
     """The slash form of a collection, under the public address: our own host name is nobody's business. Who
-    asks for the methods gets those at once: a browser that does so on its own follows no redirect.
+    asks for the methods gets those at once: a browser that does so on its own takes no redirect.
     """
     if not isinstance(request.routing_exception, RequestRedirect):
         return response
