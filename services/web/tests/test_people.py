@@ -128,6 +128,19 @@ def test_two_administrators_who_change_the_same_field(site, ann):
     assert "disabled" in now
 
 
+def test_what_an_administrator_has_taken_out_does_not_come_back_unseen(site, ann):
+    """By a form that its owner had open meanwhile; who has read that it is gone may write it again."""
+    root, path = site.administrator(), f"/edit-profile/{ann.id}"
+    ann.submit("/edit-profile", **(ann.form("/edit-profile") | {"about_me": "12 Main Street"}))
+    mine = ann.form("/edit-profile")
+    root.submit(path, **(root.form(path) | {"about_me": "", "location": "Oslo"}))
+    answer = ann.post("/edit-profile", **(mine | {"about_me": "12 Main Street, third floor"}))
+    assert (answer.status_code, "Somebody else emptied this." in answer.text) == (409, True)
+    again = ann.form_in(answer)
+    assert (again["about_me"], again["location"]) == ("12 Main Street, third floor", "Oslo")
+    assert "Your profile has been updated." in ann.submit("/edit-profile", **again)
+
+
 def test_a_field_that_was_emptied_or_switched_meanwhile(site, ann):
     root, path = site.administrator(), f"/edit-profile/{ann.id}"
     root.submit(path, **(root.form(path) | {"location": "Oslo"}))

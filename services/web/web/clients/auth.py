@@ -95,11 +95,17 @@ def roles() -> list[Role]:
 
 
 def me() -> Account:
-    return one(Account, ask("auth", "GET", ME))
+    return me_version().account
 
 
-def edit_me(**changes: Any) -> None:
-    ask("auth", "PATCH", ME, changes)
+def me_version() -> AccountVersion:
+    reply = ask("auth", "GET", ME)
+    return AccountVersion(one(Account, reply), reply.header("etag"))
+
+
+def edit_me(tag: str, **changes: Any) -> None:
+    """Raises `Conflict` when the account is no longer as it was read."""
+    ask("auth", "PATCH", ME, changes, If_Match=tag or "*")
 
 
 def remove_me(password: str) -> None:

@@ -131,16 +131,22 @@ def _ties(username: str, title: str, endpoint: str, read: Any) -> Response:
 @pages.route("/edit-profile", methods=["GET", "POST"])
 @members()
 def edit_profile() -> Response:
-    form = ProfileForm(data=opened(_said(auth.me())) if request.method == "GET" else {})
-    if form.validate_on_submit():
+    account, tag = auth.me_version()
+    form = ProfileForm(data=opened(_said(account)))
+    if not form.validate_on_submit():
+        status = 400 if form.is_submitted() else 200
+    elif form.late(_said(account)):
+        status = 409
+        form.form_errors.append(LATE)
+    else:
         try:
-            auth.edit_me(**form.changes())
-        except Invalid as refusal:
+            auth.edit_me(tag, **form.changes())
+        except (Invalid, Conflict) as refusal:
+            status = refusal.status
             if not form.blame(refusal):
-                raise
+                form.form_errors.append(refusal.message)
         else:
             return onward(f"/user/{me().username}", "Your profile has been updated.")
-    status = 400 if form.is_submitted() else 200
     return show("edit_profile.html", status, form=form, back=f"/user/{me().username}")
 
 
