@@ -313,3 +313,20 @@ def test_a_change_of_nothing_is_a_change_all_the_same(serving):
     server = serving((200, {"id": 7}))
     server.client().edit_me()
     assert server.asked[0][3] == {}
+
+
+def test_a_change_whose_answer_was_lost_is_not_late_behind_itself(serving):
+    done = {"id": 1, "body": "Mine"}
+    server = serving(None, (409, {"message": "Somebody else"}), (200, done, {"ETag": '"2.0.1"'}))
+    assert server.client().edit(1, "Mine", etag='"1.0.1"') == done | {"etag": '"2.0.1"'}
+    assert [(method, headers.get("If-Match")) for method, _, headers, _ in server.asked] == [
+        ("PUT", '"1.0.1"'),
+        ("PUT", '"1.0.1"'),
+        ("GET", None),
+    ]
+
+
+def test_a_change_that_somebody_else_was_faster_than_is_refused(serving):
+    server = serving((409, {"message": "Somebody else"}), (200, {"id": 1, "body": "Theirs"}))
+    with pytest.raises(Problem, match="409 Somebody else"):
+        server.client().edit_comment(1, "Mine", etag='"1.1"')
