@@ -112,6 +112,15 @@ def test_whoever_is_not_confirmed_may_go_too(auth):
     assert remove_me(auth).status_code == 202
 
 
+def test_a_registration_sent_again_does_not_show_who_has_gone(auth):
+    sent = {"email": email_of("zoe"), "username": "zoe", "password": password_of("zoe")}
+    register = lambda: auth.anonymous().post("/api/v1/users/", json=sent, headers={"Idempotency-Key": "z"})  # noqa: E731
+    assert register().status_code == 201
+    assert remove_me(auth, "zoe").status_code == 202
+    again = register()
+    assert (again.status_code, "zoe" in again.text) == (410, False)
+
+
 def test_the_last_administrator_stays(auth):
     administrator = auth.administrator()
     refused = remove_me(auth, "admin")
