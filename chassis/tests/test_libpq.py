@@ -1,4 +1,4 @@
-"""Prepared statements while their server changes: nothing is lost for good, and one request at most notices."""
+"""Prepared statements while their server changes: none is lost for good, and one request at most notices."""
 
 import pytest
 import sqlalchemy as sa
