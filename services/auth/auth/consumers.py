@@ -78,4 +78,4 @@ consumers.keeps(
 @consumers.on("posts.user_forgotten.v1", "social.user_forgotten.v1", reads=Forgotten)
 def note_forgotten(event: Event) -> None:
     """The service that says it is the first part of the type."""
-    commands.note_forgotten(event.data.id, event.type.partition(".")[0])
+    commands.note_forgotten(event.data.id, event.type.partition(".")[0], event.version)
