@@ -87,6 +87,21 @@ def test_connections_that_the_server_has_cut_fail_one_request_with_503_and_not_t
     assert set(answers[:2]) <= {200, 503}
 
 
+def test_of_many_connections_that_were_cut_one_fails_and_the_others_are_made_anew(shop):
+    with shop.app.app_context():
+        engine = shop.app.extensions["reader"]
+        for connection in [engine.raw_connection() for _ in range(4)]:
+            connection.close()
+        for _ in range(3):
+            assert db.value(ANY, {"text": "a"}) == "a"
+        elsewhere(shop, CUT)
+        with pytest.raises(sa.exc.OperationalError):
+            db.value(ANY, {"text": "a"})
+        for connection in [engine.raw_connection() for _ in range(4)]:
+            assert connection.driver_connection.execute("SELECT 1").fetchone() == (1,)
+            connection.close()
+
+
 def test_a_transaction_that_is_cut_keeps_nothing_and_the_next_one_all(shop):
     often(shop)
     with shop.app.app_context():
