@@ -214,6 +214,8 @@ def _add_hooks(engine: sa.Engine, slow: float, *, writes: bool) -> None:
     else:
         hooks.listen(engine, "checkin", lambda _, record: record.info.update(used=time.monotonic()))
         hooks.listen(engine, "checkout", lambda *given: _still_there(engine, *given))
+        if writes:
+            hooks.listen(engine, "rollback", reading.rolled_back)
     hooks.listen(engine, "before_cursor_execute", _started)
     hooks.listen(engine, "after_cursor_execute", lambda *call: _finished(slow, *call))
 

@@ -14,6 +14,8 @@ from psycopg.adapt import PyFormat, Transformer
 
 MOST = 200  # statements that the server keeps for one connection
 DONE = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
+# The server knows the statement no more, or a migration has changed the type of one of its columns.
+CHANGED = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
 
 
 class Cursor:
@@ -26,6 +28,7 @@ class Cursor:
         self._connection, self._libpq = connection, connection.pgconn
         self._values = Transformer(connection)
         self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
+        self._stale = False
         self._formats: list[PyFormat] = []
         self._result: Any = None
 
@@ -37,8 +40,14 @@ class Cursor:
         texts: Any = self._values.dump_sequence(values, self._formats)
         if self._libpq.transaction_status == pq.TransactionStatus.IDLE and not self._connection.autocommit:
             self._checked(self._libpq.exec_(b"BEGIN"))
-        name = self._prepared(text, self._values.types or ())
-        self._result = self._checked(self._libpq.exec_prepared(name, texts))
+        types = self._values.types or ()
+        try:
+            self._result = self._executed(text, types, texts)
+        except CHANGED:
+            self.forget()
+            if not self._connection.autocommit:
+                raise  # its transaction is lost; the next one is not
+            self._result = self._executed(text, types, texts)
         self._values.set_pgresult(self._result, format=pq.Format.TEXT)
 
     @property
@@ -60,13 +69,23 @@ class Cursor:
         self._result = None
         self._values.set_pgresult(None)
 
+    def forget(self) -> None:
+        """The server may know its statements no more; all are prepared anew when they are next asked for."""
+        self._names.clear()
+        self._stale = True
+
+    def _executed(self, text: str, types: tuple[int, ...], texts: Any) -> Any:
+        return self._checked(self._libpq.exec_prepared(self._prepared(text, types), texts))
+
     def _prepared(self, text: str, types: tuple[int, ...]) -> bytes:
         """The same text with values of other types is another statement, as for psycopg."""
         known = self._names.get((text, types))
         if known is None:
             if len(self._names) >= MOST:
+                self.forget()
+            if self._stale:
                 self._connection.execute("DEALLOCATE ALL")  # psycopg forgets its own with them
-                self._names.clear()
+                self._stale = False
             known = f"flasky_{len(self._names)}".encode()
             self._checked(self._libpq.prepare(known, text.encode(), types))
             self._names[text, types] = known

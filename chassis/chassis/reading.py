@@ -192,3 +192,9 @@ def plain(statement: Any, dialect: sa.Dialect) -> bool:
         return False
     compiled = statement.compile(dialect=dialect)
     return not any(bind.expanding or bind.literal_execute for bind in compiled.bind_names)
+
+
+def rolled_back(connection: sa.Connection) -> None:
+    """With its own prepared statements psycopg gives up everybody's on this connection: DEALLOCATE ALL."""
+    if not connection.invalidated and (kept := connection.info.get("cursor")):
+        kept.forget()

@@ -108,6 +108,20 @@ def test_a_transaction_s_statement_does_the_same_however_often_it_was_done(fille
     assert [tuple(row.values()) for row in found] == [("a", 3), ("b", 3), ("c", 1)]
 
 
+def test_a_statement_begins_a_transaction_also_when_the_one_before_was_kept(filled):
+    """Else it would be kept at once, whatever comes of the rest."""
+    for _ in AGAIN:
+        assert db.change(RAISED, {"by": 1, "but": "c"}) == 2
+        db.session.commit()
+    for _ in AGAIN:
+        assert db.change(RAISED, {"by": 100, "but": "c"}) == 2
+        db.session.rollback()
+        assert db.change(RAISED, {"by": 1, "but": "c"}) == 2
+        db.session.commit()
+    found = db.rows(sa.select(Box.label, Box.version).order_by(Box.label))
+    assert [tuple(row.values()) for row in found] == [("a", 9), ("b", 9), ("c", 1)]
+
+
 def test_a_transaction_s_statement_finds_what_its_objects_have_changed(filled):
     for number in AGAIN:
         db.session.add(Box(label=f"new {number}"))

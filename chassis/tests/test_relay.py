@@ -1,6 +1,7 @@
 """The relay: whatever is in the outbox goes out, and nothing that cannot keeps the rest."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -155,3 +156,35 @@ def test_resend_says_every_subject_however_many_pages_they_are(shop, monkeypatch
     bus = open_bus(shop.app.extensions["settings"].bus_url)
     bus.consume("shop", [MADE], take, stopping, lambda: None)
     assert came == ["1", "2", "3", "4", "5"]
+
+
+class Slow(Hall):
+    """A bus that confirms when it is told to."""
+
+    def __init__(self, *types):
+        super().__init__(*types)
+        self.asked, self.confirms = threading.Event(), threading.Event()
+
+    def publish(self, messages):
+        taken = super().publish(messages)
+        self.asked.set()
+        assert self.confirms.wait(10)
+        return taken
+
+
+@pytest.mark.only_real
+def test_of_two_relays_at_once_each_sends_what_the_other_has_not_in_hand(shop, monkeypatch):
+    """Nothing goes out twice, and neither waits for the other, whose bus may be slow."""
+    monkeypatch.setattr(outbox, "BATCH", 2)
+    say(shop, *[MADE] * 5)
+    slow, quick = Slow(MADE), Hall(MADE)
+    with ThreadPoolExecutor(1) as other:
+        began = other.submit(relay, shop, slow)
+        try:
+            assert slow.asked.wait(10)
+            counts = [relay(shop, quick) for _ in range(3)]
+        finally:
+            slow.confirms.set()
+        assert (began.result(), counts) == (2, [2, 1, 0])
+    assert [event.subject for bus in (slow, quick) for event in bus.took] == ["1", "2", "3", "4", "5"]
+    assert unsent(shop) == 0

@@ -1,9 +1,10 @@
 """Events in: how many posts people have; who has forgotten somebody; what moderators did."""
 
+from datetime import datetime
 from typing import Any
 
 from chassis.audit import Copy
-from chassis.events import Event
+from chassis.events import Event, now
 from chassis.inbox import Consumers
 from chassis.shapes import Shape
 
@@ -39,7 +40,17 @@ class Judged(Shape):
 @consumers.on("posts.comment_judged.v1", reads=Judged)
 def log_moderation(event: Event) -> None:
     judged = event.data
-    commands.note_moderation(judged.id, judged.author_id, judged.moderator_id, judged.disabled)
+    commands.note_moderation(
+        judged.id, judged.author_id, judged.moderator_id, judged.disabled, happened_at(event)
+    )
+
+
+def happened_at(event: Event) -> datetime:
+    """By its owner's clock; of an event that does not say so, by ours."""
+    try:
+        return datetime.fromisoformat(event.time)
+    except ValueError:
+        return now()
 
 
 def count_of(event: Event) -> dict[str, Any]:
@@ -67,4 +78,4 @@ consumers.keeps(
 @consumers.on("posts.user_forgotten.v1", "social.user_forgotten.v1", reads=Forgotten)
 def note_forgotten(event: Event) -> None:
     """The service that says it is the first part of the type."""
-    commands.note_forgotten(event.data.id, event.type.partition(".")[0])
+    commands.note_forgotten(event.data.id, event.type.partition(".")[0], event.version)

@@ -4,9 +4,12 @@ import time
 
 import pytest
 
+from auth.commands import factors
 from chassis.testing.crossing import crossing
 
+from .authenticator import Authenticator
 from .states import email_of, password_of
+from .test_factors import FACTOR, PUBLIC, code, confirmation, finish, with_app
 from .test_meanwhile import app_set_up, changed, disabled, reset
 
 ME = "/api/v1/users/me"
@@ -79,3 +82,55 @@ def test_a_reset_mail_that_is_being_written_does_not_block_a_removal(auth):
         after="SKIP LOCKED",
     )
     assert gone.status_code == 202
+
+
+def passkey_begun(browser):
+    begun = browser.post(f"{FACTOR}/passkeys/options", json=confirmation()).json
+    made = Authenticator(PUBLIC).create(begun["options"])
+    sent = {"pending": begun["pending"], "name": "One more", "credential": made}
+    return lambda: browser.post(f"{FACTOR}/passkeys/", json=sent)
+
+
+def test_passkeys_that_were_begun_before_the_last_one_was_made_are_one_too_many(auth, monkeypatch):
+    monkeypatch.setattr(factors, "MOST_PASSKEYS", 2)
+    auth.person("susan")
+    browser = auth.in_browser("susan")
+    answers = [made().status_code for made in [passkey_begun(browser) for _ in range(4)]]
+    assert (answers, len(auth.rows("passkeys"))) == ([201, 201, 409, 409], 2)
+
+
+@pytest.mark.only_real
+def test_of_two_last_passkeys_at_once_one_is_made(auth, monkeypatch):
+    monkeypatch.setattr(factors, "MOST_PASSKEYS", 2)
+    auth.person("susan")
+    browser = auth.in_browser("susan")
+    first, *both = [passkey_begun(browser) for _ in range(3)]
+    first()
+    answers = crossing(auth, *both, after="INSERT INTO passkeys")
+    assert [answer.status_code for answer in answers] == [201, 409]
+    assert len(auth.rows("passkeys")) == 2
+
+
+@pytest.mark.only_real
+@pytest.mark.parametrize(("kind", "after"), [("app", "UPDATE totps"), ("recovery", "FROM recovery_codes")])
+def test_a_code_that_is_shown_twice_at_once_is_good_once(auth, kind, after):
+    begun, app, codes = with_app(auth)
+    other, shown = auth.in_step("susan"), code(app) if kind == "app" else codes[0]
+    answers = crossing(
+        auth, lambda: finish(auth, begun, otp=shown), lambda: finish(auth, other, otp=shown), after=after
+    )
+    assert [answer.status_code for answer in answers] == [201, 401]
+
+
+@pytest.mark.only_real
+def test_of_two_codes_for_one_second_step_at_once_one_opens_a_session(auth):
+    begun, app, codes = with_app(auth)
+    before = len(live(auth, "browser"))
+    answers = crossing(
+        auth,
+        lambda: finish(auth, begun, otp=code(app)),
+        lambda: finish(auth, begun, otp=codes[0]),
+        after="DELETE FROM challenges",
+    )
+    assert [answer.status_code for answer in answers] == [201, 400]
+    assert len(live(auth, "browser")) == before + 1

@@ -2,11 +2,18 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
 
 import pytest
 
 from auth.commands import forget_in_log
 from chassis import retention
+from chassis.bus import Delivery
+from chassis.events import Event, iso, new_id, now
+from chassis.inbox import receive
 
 from .states import email_of, password_of
 from .test_factors import code, finish, with_app
@@ -176,6 +183,27 @@ def test_moderation_is_told_to_both(auth):
         assert (enabled["kind"], disabled["kind"]) == ("comment-enabled", "comment-disabled")
         assert (disabled["user"]["username"], disabled["by"]["username"]) == ("ben", "mod")
         assert disabled["detail"] == {"comment": 7}
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_moderation_that_is_told_again_when_the_inbox_has_forgotten_it_is_noted_once(auth, removed):
+    """By a queue or an outbox that was put back to what it had been."""
+    ben, mod = auth.person("ben"), auth.person("mod")
+    told = {"id": 7, "author_id": ben, "moderator_id": mod, "disabled": True}
+    long_ago = iso(now() - timedelta(days=9))
+    hidden = Event("posts.comment_judged.v1", "7", 2, told, "/posts", new_id(), long_ago)
+    other = replace(hidden, subject="8", data=told | {"id": 8}, id=new_id())
+    for event in (hidden, other):
+        receive(auth.app, [Delivery(event.type, event.to_json())])
+    auth.app.extensions["settings"].keep_handled_days = 0
+    retention.forget_old(auth.app)
+    if removed:
+        with auth.app.app_context():
+            forget_in_log(ben)
+            auth.app.extensions["sqlalchemy"].session.commit()
+    receive(auth.app, [Delivery(hidden.type, hidden.to_json())])
+    noted = [str(row["at"])[:10] for row in auth.rows("audit") if row["kind"] == "comment-disabled"]
+    assert noted == [long_ago[:10]] * 2
 
 
 def test_a_passkey_is_told_by_its_number_not_by_what_its_owner_calls_it(auth):

@@ -139,6 +139,22 @@ def test_who_was_removed_since_does_not_come_back_and_gets_no_second_receipt(
     assert len(receipts(auth, email_of("susan"))) == 1
 
 
+def test_what_others_said_of_the_removal_that_is_lost_does_not_count_for_the_one_that_is_done_again(
+    auth, restore, journal
+):
+    """It may come late, and whoever said it may have been put back as well, to when they held everything."""
+    id = auth.person("susan")
+    back = restore()
+    remove_me(auth, "susan")
+    [first] = auth.rows("users", f"id = {id}")
+    back()
+    for service in ("posts", "social"):
+        auth.receive(f"{service}.user_forgotten.v1", id, first["version"], {"id": id})
+    assert [row["done_at"] for row in auth.rows("removals")] == [None] * 3
+    finish(auth, id)
+    assert None not in [row["done_at"] for row in auth.rows("removals")]
+
+
 def test_who_was_gone_before_the_backup_is_not_removed_again(auth, restore, journal):
     id = auth.person("susan")
     remove_me(auth, "susan")

@@ -91,8 +91,7 @@ def begin_passkey(actor: Actor, password: str, address: str) -> dict[str, Any]:
     """What the browser is asked to make, and the token with which its answer is sent."""
     account = checked(actor, password, address, "password")
     known = [row["credential"] for row in queries.passkeys(actor.id)]
-    if len(known) >= MOST_PASSKEYS:
-        raise Conflict("You have enough passkeys. Remove one before you add another.")
+    refuse_more(len(known))
     token, challenge = begin_challenge(actor.id, MAKE_PASSKEY)
     db.session.commit()
     return {"pending": token, "options": passkeys.creation_options(account, challenge, known)}
@@ -106,6 +105,7 @@ def add_passkey(actor: Actor, token: str, name: str, credential: dict[str, Any])
         raise Invalid("This passkey could not be verified. Try again.")
     user = held(actor.id)
     use_up(token, MAKE_PASSKEY)
+    refuse_more(queries.passkeys_now(user.id))  # several may have been begun
     passkey = Passkey(**made._asdict(), user_id=user.id, hash=tokens.fingerprint(made.credential))
     passkey.name, passkey.created_at = name, now()
     db.session.add(passkey)
@@ -117,6 +117,11 @@ def add_passkey(actor: Actor, token: str, name: str, credential: dict[str, Any])
     codes = switched_on(user)
     db.session.commit()
     return passkey.id, codes
+
+
+def refuse_more(known: int) -> None:
+    if known >= MOST_PASSKEYS:
+        raise Conflict("You have enough passkeys. Remove one before you add another.")
 
 
 def remove_passkey(actor: Actor, id: int, password: str, address: str) -> None:

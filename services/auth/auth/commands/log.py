@@ -4,6 +4,7 @@ Only what this code names goes in: never a password, a token, a code, or what so
 """
 
 import json
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -15,6 +16,9 @@ from ..models import Entry, Kind, db
 ENTER = sa.text(
     "INSERT INTO audit (at, kind, user_id, actor_id, address, agent, detail)"
     " VALUES (:at, :kind, :user, :actor, :address, :agent, :detail)"
+).bindparams(sa.bindparam("at", type_=Entry.at.type))
+NOTED = sa.text(
+    "SELECT id FROM audit WHERE at = :at AND kind = :kind AND user_id = :user AND detail IN (:detail, '{}')"
 ).bindparams(sa.bindparam("at", type_=Entry.at.type))
 
 
@@ -30,9 +34,16 @@ def note(kind: Kind, user: int | None, by: int | None = None, **detail: object) 
     db.change(ENTER, entry | came._asdict() | {"detail": json.dumps(detail)})
 
 
-def note_moderation(comment: int, author: int, moderator: int, disabled: bool) -> None:
-    """What another service tells of: a comment was hidden, or shown again."""
-    note(Kind.COMMENT_DISABLED if disabled else Kind.COMMENT_ENABLED, author, moderator, comment=comment)
+def note_moderation(comment: int, author: int, moderator: int, disabled: bool, at: datetime) -> None:
+    """What another service tells of: a comment was hidden, or shown again. Told once more, however late, it
+    is not noted once more: the inbox forgets after days, and a log has no versions. (Of somebody who was
+    removed since, no detail is left.)
+    """
+    kind = (Kind.COMMENT_DISABLED if disabled else Kind.COMMENT_ENABLED).value
+    entry = {"at": at, "kind": kind, "user": author, "detail": json.dumps({"comment": comment})}
+    if not db.taken(NOTED, entry):
+        actor = moderator if moderator != author else None
+        db.change(ENTER, entry | {"actor": actor, "address": "", "agent": ""})
 
 
 def forget_in_log(user: int) -> None:

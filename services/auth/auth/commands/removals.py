@@ -89,9 +89,14 @@ def remove_again(ids: Sequence[int]) -> None:
             end(user, RESTORE, at)
 
 
-def note_forgotten(user_id: int, service: str) -> None:
-    """A service has erased what it held. Saying it again changes nothing."""
-    part = (Removal.user_id == user_id, Removal.service == service, WAITING)
+def note_forgotten(user_id: int, service: str, version: int) -> None:
+    """A service has erased what it held. Saying it again changes nothing.
+
+    It answers with the version that it was asked by. An older one is the answer to a removal that a restore
+    has undone: since then the service itself may have been put back to when it held everything.
+    """
+    asked = sa.select(User.id).where(User.id == user_id, User.version <= version)
+    part = (Removal.user_id.in_(asked), Removal.service == service, WAITING)
     db.session.execute(sa.update(Removal).where(*part).values(done_at=now()))
 
 

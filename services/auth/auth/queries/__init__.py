@@ -1,6 +1,6 @@
 """Every read of auth. One statement each; a second one only by primary key."""
 
-from .factors import challenge, has_factor_now, has_totp, passkeys, recovery_codes_left
+from .factors import challenge, has_factor_now, has_totp, passkeys, passkeys_now, recovery_codes_left
 from .log import log_entries
 from .mails import account_by_mail_token, mails_asked, mails_due, mails_failed, mails_waiting_since
 from .people import (
@@ -55,6 +55,7 @@ __all__ = [
     "mails_waiting_since",
     "own_session_exists",
     "passkeys",
+    "passkeys_now",
     "recovery_codes_left",
     "removals_ready",
     "removals_silent",

@@ -40,6 +40,11 @@ def has_factor_now(user_id: int) -> bool:
     return any(row is not None for row in found)
 
 
+def passkeys_now(user_id: int) -> int:
+    """How many, as the transaction in hand sees it."""
+    return len(db.session.execute(PASSKEYS, {"user": user_id}).all())
+
+
 def recovery_codes_left(user_id: int) -> int:
     return int(db.value(CODES_LEFT, {"user": user_id}))
 
