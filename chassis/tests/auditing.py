@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import sqlalchemy as sa
-from shop.app import MADE, PACK, BoxState, Seen, db
+from shop.app import MADE, BoxState, Seen, db
 
 from chassis.audit import looks, mending
 from chassis.events import iso, now
@@ -15,10 +15,6 @@ ALL_GOOD = "0 differing, 0 missing, 0 extra, 0 repaired"
 
 def handled_by(shop, monkeypatch, handler):
     monkeypatch.setitem(shop.app.extensions["consumers"]._entries, MADE, Entry(handler, BoxState))
-
-
-def make(shop, label):
-    return shop.as_("ann", PACK).post("/api/v1/boxes/", json={"label": label}).json["id"]
 
 
 def deliver(shop, but=()):

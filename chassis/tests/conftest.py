@@ -4,8 +4,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
-from auditing import deliver, handled_by, make
+from auditing import deliver, handled_by
 from shop.app import Settings, create_app, see
+from shop.shelf import make
 from tiny import serving
 
 from chassis.testing.service import served as address_of

@@ -2,8 +2,9 @@
 
 import pytest
 import sqlalchemy as sa
-from auditing import ALL_GOOD, boxes, deliver, handled_by, make, metric, passes, run, seen, sql
+from auditing import ALL_GOOD, boxes, deliver, handled_by, metric, passes, run, seen, sql
 from shop.app import Seen, db
+from shop.shelf import make
 
 from chassis.inbox import Consumers
 

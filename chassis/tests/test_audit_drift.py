@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from auditing import boxes, caught_up, context, copy_of, deliver, look, make, second, seen, sql
+from auditing import boxes, caught_up, context, copy_of, deliver, look, second, seen, sql
 from shop.app import MADE, db
+from shop.shelf import make
 
 from chassis import freshness
 from chassis.audit import looks

@@ -1,7 +1,7 @@
 """The owner's side of an audit: pages of what it holds, as of a moment, for insiders."""
 
-from auditing import make
 from shop.app import MADE
+from shop.shelf import make
 
 from chassis.events import Event, iso, now
 
