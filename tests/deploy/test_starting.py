@@ -16,15 +16,9 @@ import requests
 from chassis.testing.parts import Databases, Vhosts, free_port
 from chassis.testing.polling import eventually
 
+from .starting import AUTH, COMMANDS, PREPARE_AUTH, SECRET, SERVE, each, health, last_words
+
 ROOT = Path(__file__).parents[2]
-SERVE = 'gunicorn -c python:chassis.gunicorn "posts.app:create_app()"'
-COMMANDS = {
-    "api": SERVE,
-    "worker": "flask --app posts.app work",
-    "prepare": "flask --app posts.app prepare --wait 0",
-}
-SECRET = "kN3v-7sPq_xT2wLzR9dYb"
-each = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 
 
 @pytest.fixture
@@ -63,22 +57,6 @@ def started(tmp_path):
     for process in running:
         process.kill()
         process.communicate()
-
-
-def last_words(process):
-    """The lines that a person reads (ours are JSON), and the exit."""
-    said, _ = process.communicate(timeout=60)
-    return [
-        line for line in said.splitlines() if line.strip() and not line.startswith("{")
-    ], process.returncode
-
-
-def health(environment, name="PORT"):
-    try:
-        answer = requests.get(f"http://127.0.0.1:{environment[name]}/readyz", timeout=5)
-    except requests.ConnectionError:
-        return None
-    return answer.status_code, answer.json()["checks"]
 
 
 @each
@@ -177,10 +155,6 @@ def test_a_secret_that_is_no_text_is_told_in_one_line(started, good, tmp_path):
     assert code == 1
     assert len(lines) == 1
     assert lines[0].endswith(f"This is not text: '{tmp_path}/secret'")
-
-
-AUTH = {"SECRET_KEY": f"{SECRET}a", "POSTS_URL": "http://127.0.0.1:9"}
-PREPARE_AUTH = COMMANDS["prepare"].replace("posts.", "auth.")
 
 
 def test_a_file_that_is_no_key_is_told_in_one_line(started, good, tmp_path):
