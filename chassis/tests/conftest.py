@@ -9,10 +9,25 @@ from shop.app import Settings, create_app, see
 from shop.shelf import make
 from tiny import serving
 
+from chassis.testing.parts import Vhosts
+from chassis.testing.service import Doors, dispose, service_doors
 from chassis.testing.service import served as address_of
-from chassis.testing.service import service_doors
 
 shop = service_doors("shop", create_app, Settings)
+
+
+@pytest.fixture
+def wired(shop, stack):
+    """The shop on a real bus of the stack."""
+    if stack == "embedded":
+        yield shop
+        return
+    vhosts = Vhosts.from_environment()
+    address = vhosts.vhost()
+    app = create_app(shop.app.extensions["settings"].model_copy(update={"bus_url": address}))
+    yield Doors(app, shop.signer)
+    dispose(app)
+    vhosts.drop(address)
 
 
 @pytest.fixture

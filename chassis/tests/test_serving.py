@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tiny import GET, THREADS, connect, serving, status
+from tiny import GET, THREADS, connect, serving, somebody_else_is_answered, status
 
 from chassis.testing.polling import eventually
 
@@ -26,9 +26,7 @@ def test_more_slow_clients_than_threads_stop_nobody(port, beginning):
     slow = [connect(port) for _ in range(5 * THREADS)]
     for connection in slow:
         connection.sendall(beginning)
-    with connect(port) as honest:
-        honest.sendall(GET)
-        assert status(honest) == b"200"
+    somebody_else_is_answered(port)
     for connection in slow:
         connection.close()
 
@@ -40,9 +38,7 @@ def test_clients_that_do_not_take_their_answer_stop_nobody(port):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", port))
         connection.sendall(b"GET /150000 HTTP/1.1\r\nHost: x\r\n\r\n")
-    with connect(port) as honest:
-        honest.sendall(GET)
-        assert status(honest) == b"200"
+    somebody_else_is_answered(port)
     for connection in slow:
         connection.close()
 
@@ -88,9 +84,7 @@ def test_answers_larger_than_the_kernel_keeps_hold_no_thread_and_come_whole(port
     for _ in range(THREADS):
         slow.append(connection := connect(port))
         connection.sendall(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % size)
-    with connect(port) as honest:
-        honest.sendall(GET)
-        assert status(honest) == b"200"
+    somebody_else_is_answered(port)
     for connection in slow:
         connection.sendall(GET)  # answered after it, on the same connection
         assert len(read_all(connection, size)) == size
@@ -141,9 +135,7 @@ def test_clients_that_are_hung_up_on_and_stay_stop_nobody(port):
     for connection in rude:
         connection.sendall(b"NONSENSE\r\n\r\n")
         assert status(connection) == b"400"
-    with connect(port) as honest:
-        honest.sendall(GET)
-        assert status(honest) == b"200"
+    somebody_else_is_answered(port)
     for connection in rude:
         connection.close()
 
@@ -156,9 +148,7 @@ def test_bodies_that_are_announced_and_never_come_stop_nobody(port):
         for connection in silent:
             connection.sendall(announced)
         began = time.monotonic()
-        with connect(port) as honest:
-            honest.sendall(GET)
-            assert status(honest) == b"200"
+        somebody_else_is_answered(port)
         for connection in silent:
             connection.settimeout(4)  # gunicorn would wait five seconds for each
             while connection.recv(65536):

@@ -63,3 +63,9 @@ def connect(port):
 
 def status(connection):
     return connection.recv(65536)[9:12]
+
+
+def somebody_else_is_answered(port):
+    with connect(port) as honest:
+        honest.sendall(GET)
+        assert status(honest) == b"200"
