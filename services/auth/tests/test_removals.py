@@ -7,7 +7,7 @@ import pytest
 
 from auth.commands.mails import WAITS
 
-from .leaving import LONG_AGO, ME, finish, others_have_forgotten, receipts, remove_me, traces
+from .leaving import LONG_AGO, ME, finish, has_forgotten, others_have_forgotten, receipts, remove_me, traces
 from .states import email_of, password_of
 
 
@@ -149,7 +149,7 @@ def test_when_all_have_forgotten_nothing_is_left_and_a_receipt_is_mailed_once(au
 
 def test_nothing_is_erased_here_before_the_others_are_done(auth, susan):
     remove_me(auth)
-    auth.receive("posts.user_forgotten.v1", susan["id"], 9, {"id": susan["id"]})
+    has_forgotten(auth, "posts", susan["id"])
     auth.outbox()
     auth.job("removals")
     assert auth.rows("users")[0]["email"] == email_of("susan")
@@ -173,7 +173,7 @@ def test_who_does_not_answer_is_asked_again(auth, susan):
     auth.job("removals")
     assert auth.outbox() == []
     auth.change("UPDATE removals SET asked_at = :at", at=LONG_AGO)
-    auth.receive("social.user_forgotten.v1", susan["id"], 9, {"id": susan["id"]})
+    has_forgotten(auth, "social", susan["id"])
     auth.job("removals")
     auth.job("removals")
     [event] = auth.outbox()
