@@ -22,6 +22,7 @@ ENV ?= production
 SIZE ?= S
 MINUTES ?= 20
 NAME ?=
+MESSAGE ?=
 # Of one service: its own tests, the agreements that name it, and the rules of the house.
 ONLY = $(if $(SERVICE),$(if $(filter chassis,$(SERVICE)),chassis,services/$(SERVICE))/tests tests/contract --service=$(SERVICE))
 # While one works on a service SQLite says quickly what is wrong; ARGS=--stack=both asks PostgreSQL and RabbitMQ as well.
@@ -147,6 +148,16 @@ openapi: paths ## write each service's contract/ from its code, the gateway's me
 		$(PY) -m flask --app $$service.app openapi || exit 1; done
 	@$(PY) -m gateway.openapi
 	@$(PY) clients/python/generate.py
+
+# Alembic compares the models with a database that has every migration so far: one that is made for it and thrown away.
+migration: paths ## write the migration that changed models need: SERVICE=posts MESSAGE="what it adds"
+	@versions=services/$(SERVICE)/migrations/versions; [ -n "$(SERVICE)" ] && [ -n "$(MESSAGE)" ] && [ -d $$versions ] || \
+		{ echo >&2 'Say which service, and what it adds: make migration SERVICE=posts MESSAGE="what it adds"'; exit 2; }; \
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	export LOG_LEVEL=ERROR DATABASE_URL="sqlite:///$$folder/new.sqlite" BUS_URL="sqlite:///$$folder/bus.sqlite" && \
+	next=$$(printf %04d $$(($$(ls $$versions/[0-9]*.py | wc -l) + 1))) && \
+	$(PY) -m flask --app $(SERVICE).app db upgrade && \
+	$(PY) -m flask --app $(SERVICE).app db revision --autogenerate --rev-id $$next --message "$(MESSAGE)"
 
 release: $(VENV)/dev.stamp paths ## release one service: changelog, version, contract snapshot, tag: SERVICE=posts BUMP=minor
 	@$(PY) -m deploy.release.release "$(SERVICE)" "$(BUMP)"

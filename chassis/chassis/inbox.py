@@ -27,7 +27,7 @@ from pydantic import BaseModel
 from sqlalchemy import exc as database_errors
 
 from . import __version__, failpoints, freshness
-from .audit import Copy, Kept
+from .audit import Copy, Counts
 from .awaiting import await_events
 from .bus import Away, Delivery
 from .database import database
@@ -51,9 +51,9 @@ class Consumers:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self.copies: list[Copy | Kept] = []
+        self.copies: list[Copy | Counts] = []
 
-    def keeps(self, *copies: "Copy | Kept") -> None:
+    def keeps(self, *copies: "Copy | Counts") -> None:
         """Declares how what the handlers keep is compared with what its owner holds (see `audit`)."""
         self.copies += copies
 

@@ -1,6 +1,6 @@
 """Retention: what is kept for how long, and how it goes: in small transactions, found by an index.
 
-    keeps=[Kept(Mail.__table__, "created_at", timedelta(days=30))]
+    keeps=[Retention(Mail.__table__, "created_at", timedelta(days=30))]
 
 A row older than its period is removed within a minute or two. The tables of the chassis:
 
@@ -36,7 +36,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Kept:
+class Retention:
     """Rows of a table are kept until `moment` (a column with an index) is older than `period`.
 
     Args:
@@ -63,14 +63,14 @@ class Kept:
         return DAY * getattr(settings, self.period) if isinstance(self.period, str) else self.period
 
 
-def keeps(app: Flask) -> list[Kept]:
+def keeps(app: Flask) -> list[Retention]:
     """Every period of this service."""
     db: Database = app.extensions["sqlalchemy"]
     return [
-        Kept(db.outbox, "sent_at", "keep_sent_days"),
-        Kept(db.inbox, "handled_at", "keep_handled_days"),
-        Kept(db.parked, "last_failed_at", "keep_parked_days", db.parked.c.next_try_at.is_(None)),
-        Kept(db.idempotency_keys, "made_at", timedelta(hours=24)),
+        Retention(db.outbox, "sent_at", "keep_sent_days"),
+        Retention(db.inbox, "handled_at", "keep_handled_days"),
+        Retention(db.parked, "last_failed_at", "keep_parked_days", db.parked.c.next_try_at.is_(None)),
+        Retention(db.idempotency_keys, "made_at", timedelta(hours=24)),
         *app.extensions["keeps"],
     ]
 
@@ -86,7 +86,7 @@ def forget_old(app: Flask) -> None:
                     return
 
 
-def batches(app: Flask, kept: Kept) -> Iterator[int]:
+def batches(app: Flask, kept: Retention) -> Iterator[int]:
     """How many rows went, batch by batch, each in a transaction of its own."""
     db: Database = app.extensions["sqlalchemy"]
     statement = kept.statement(now() - kept.age())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .backup import Restoring
     from .database import Database
     from .inbox import Consumers
-    from .retention import Kept
+    from .retention import Retention
     from .snapshots import Snapshot
     from .worker import Job
 
@@ -55,7 +55,7 @@ def create_service(
     seeds: Iterable[Callable[[], None]] = (),
     jobs: "Iterable[Job]" = (),
     restoring: "Restoring | None" = None,
-    keeps: "Iterable[Kept]" = (),
+    keeps: "Iterable[Retention]" = (),
 ) -> Flask:
     """A Flask application with everything a service here has.
 

@@ -84,17 +84,9 @@ class Waiting:
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         db, reader = self._app.extensions["sqlalchemy"], self._app.extensions["reader"]
-        unsent, parked, passes = db.outbox, db.parked, db.audit_passes
         try:
             with reader.connect() as connection:
-                oldest_unsent = connection.scalar(
-                    sa.select(sa.func.min(unsent.c.created_at)).where(unsent.c.sent_at.is_(None))
-                )
-                given_up = connection.scalar(sa.select(sa.func.count()).where(parked.c.next_try_at.is_(None)))
-                waiting = connection.scalar(
-                    sa.select(sa.func.min(parked.c.first_failed_at)).where(parked.c.next_try_at.isnot(None))
-                )
-                through = connection.execute(sa.select(passes.c.name, passes.c.finished_at)).all()
+                unsent, waiting, parked, since = _looked_up(connection, db)
         except sa.exc.SQLAlchemyError:
             yield GaugeMetricFamily("database_up", "Whether the database answers.", value=0)
             return
@@ -103,18 +95,17 @@ class Waiting:
         yield GaugeMetricFamily(
             "outbox_oldest_unsent_age_seconds",
             "Age of the oldest event not yet sent.",
-            value=_age(oldest_unsent),
+            value=_age(unsent),
         )
         yield GaugeMetricFamily(
             "inbox_oldest_unhandled_age_seconds",
             "Age of the oldest event waiting for another try.",
             value=_age(waiting),
         )
-        yield GaugeMetricFamily("events_parked", "Events that wait for a person.", value=given_up or 0)
+        yield GaugeMetricFamily("events_parked", "Events that wait for a person.", value=parked)
         yield self._of_copies(
             "copy_age_seconds", "Since a source's copies were last known right.", self._ages()
         )
-        since = {name: _age(at) for name, at in through if at}
         yield self._of_copies("audit_last_pass_age_seconds", "Since a copy was last compared whole.", since)
 
     def _ages(self) -> dict[str, float]:
@@ -139,6 +130,21 @@ class Waiting:
             size.add_metric([name], pool.size() + pool._max_overflow)  # type: ignore[attr-defined]
         yield used
         yield size
+
+
+def _looked_up(
+    connection: sa.Connection, db: Database
+) -> tuple[datetime | None, datetime | None, int, dict[str, float]]:
+    """Since when the oldest event is unsent, and the oldest waits for another try; how many wait for a
+    person; and the age of each copy's last whole comparison.
+    """
+    sent, parked, passes = db.outbox.c, db.parked.c, db.audit_passes.c
+    unsent = sa.select(sa.func.min(sent.created_at)).where(sent.sent_at.is_(None))
+    waiting = sa.select(sa.func.min(parked.first_failed_at)).where(parked.next_try_at.isnot(None))
+    given_up = sa.select(sa.func.count()).where(parked.next_try_at.is_(None))
+    through = connection.execute(sa.select(passes.name, passes.finished_at)).all()
+    since = {name: _age(at) for name, at in through if at}
+    return connection.scalar(unsent), connection.scalar(waiting), connection.scalar(given_up) or 0, since
 
 
 def _age(moment: datetime | None) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from shop.app import MADE, PACK, Box, db
+from shop.shelf import make
 
 from chassis.backup import cli, files, restoring
 from chassis.events import now
@@ -20,10 +21,6 @@ NEWEST = newest_revision(Path(__file__).parent / "shop" / "migrations")
 
 def run(shop, *words):
     return shop.app.test_cli_runner().invoke(args=[str(word) for word in words])
-
-
-def make(shop, label):
-    return shop.as_("ann", PACK).post("/api/v1/boxes/", json={"label": label}).json["id"]
 
 
 def boxes(shop):

@@ -13,7 +13,7 @@ from chassis.testing.parts import free_port
 from chassis.testing.polling import eventually
 
 
-class Kept(Message):
+class Mailbox(Message):
     def __init__(self):
         super().__init__()
         self.mails = []
@@ -24,11 +24,11 @@ class Kept(Message):
 
 @pytest.fixture
 def sink():
-    kept = Kept()
-    controller = Controller(kept, hostname="127.0.0.1", port=free_port())
+    mailbox = Mailbox()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
     controller.start()
-    kept.port = controller.port
-    yield kept
+    mailbox.port = controller.port
+    yield mailbox
     controller.stop()
 
 

@@ -2,18 +2,15 @@
 
 from datetime import timedelta
 
-import pytest
 import sqlalchemy as sa
-from shop.app import MADE, PACK, create_app, db
+from shop.app import MADE, PACK, db
 
 from chassis import freshness, openapi, outbox
 from chassis.bus import Delivery, Message
 from chassis.events import Event, iso, now
 from chassis.inbox import receive
 from chassis.parking import put_aside
-from chassis.testing.parts import Vhosts
 from chassis.testing.polling import eventually
-from chassis.testing.service import Doors, dispose
 from chassis.worker import Worker
 
 BOXES = "/api/v1/boxes/"
@@ -153,20 +150,6 @@ def test_insiders_can_ask_for_the_age_of_each_source(shop):
     assert shop.anonymous().get("/internal/freshness").status_code == 401
     assert 100 <= shop.internal().get("/internal/freshness").json["ages"]["shop"] < 160
     assert 'copy_age_seconds{of="shop"} 1' in shop.anonymous().get("/metrics").text
-
-
-@pytest.fixture
-def wired(shop, stack):
-    """The shop on a real bus of the stack."""
-    if stack == "embedded":
-        yield shop
-        return
-    vhosts = Vhosts.from_environment()
-    address = vhosts.vhost()
-    app = create_app(shop.app.extensions["settings"].model_copy(update={"bus_url": address}))
-    yield Doors(app, shop.signer)
-    dispose(app)
-    vhosts.drop(address)
 
 
 def takes(doors, type):

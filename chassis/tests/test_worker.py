@@ -13,28 +13,13 @@ from pathlib import Path
 import pytest
 import requests
 import sqlalchemy as sa
-from shop.app import MADE, PACK, Box, create_app, db
+from shop.app import MADE, PACK, Box, db
 
 import chassis.worker
 from chassis import outbox
-from chassis.testing.parts import Vhosts, free_port
+from chassis.testing.parts import free_port
 from chassis.testing.polling import eventually
-from chassis.testing.service import Doors, dispose
 from chassis.worker import Job, Worker
-
-
-@pytest.fixture
-def wired(shop, stack):
-    """The shop on a real bus of the stack."""
-    if stack == "embedded":
-        yield shop
-        return
-    vhosts = Vhosts.from_environment()
-    address = vhosts.vhost()
-    app = create_app(shop.app.extensions["settings"].model_copy(update={"bus_url": address}))
-    yield Doors(app, shop.signer)
-    dispose(app)
-    vhosts.drop(address)
 
 
 @contextmanager

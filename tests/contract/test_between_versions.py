@@ -36,7 +36,8 @@ def needed() -> dict[str, Path]:
     found = {
         (path.read_text(), row if ASKED else 0): (f"row {row} {path.stem}", path)
         for row, question in reversed(list(enumerate(QUESTIONS)))
-        for path in sorted(Path(question.get("agreements", "/nowhere")).glob("*.json"))
+        if "agreements" in question
+        for path in sorted(Path(question["agreements"]).glob("*.json"))
         if concerned(json.loads(path.read_text()), question)
     }
     return dict(sorted(found.values()))
@@ -51,7 +52,7 @@ def said() -> dict[str, tuple[Path, str]]:
     return {
         f"row {row} {question['consumer']}": (Path(question["fixtures"]), question["consumer"])
         for row, question in enumerate(QUESTIONS)
-        if Path(question.get("fixtures", "/nowhere")).is_dir()
+        if "fixtures" in question and Path(question["fixtures"]).is_dir()
     }
 
 

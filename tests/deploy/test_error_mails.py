@@ -2,7 +2,7 @@
 
 import pytest
 
-from .test_compose import PARTS, SERVING
+from .compose import PARTS, SERVING
 from .world import world_of
 
 

@@ -1,84 +1,15 @@
-"""What a process in production says when it is told something wrong.
+"""What a process in production says when it is told something wrong: one clear line, and the right exit."""
 
-One clear line and the right exit; or it waits, and says for what.
-"""
-
-import os
 import re
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import requests
 
-from chassis.testing.parts import Databases, Vhosts, free_port
 from chassis.testing.polling import eventually
 
+from .starting import AUTH, COMMANDS, PREPARE_AUTH, SECRET, SERVE, each, health, last_words
+
 ROOT = Path(__file__).parents[2]
-SERVE = 'gunicorn -c python:chassis.gunicorn "posts.app:create_app()"'
-COMMANDS = {
-    "api": SERVE,
-    "worker": "flask --app posts.app work",
-    "prepare": "flask --app posts.app prepare --wait 0",
-}
-SECRET = "kN3v-7sPq_xT2wLzR9dYb"
-each = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
-
-
-@pytest.fixture
-def good(tmp_path):
-    """The settings of a production that could start, on files."""
-    return {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(tmp_path),
-        "FLASK_CONFIG": "production",
-        "INTERNAL_SECRET": SECRET,
-        "DATABASE_URL": f"sqlite:///{tmp_path}/posts.sqlite",
-        "BUS_URL": f"sqlite:///{tmp_path}/bus.sqlite",
-        "JWKS_URL": "http://127.0.0.1:9/keys",
-        "PORT": str(free_port()),
-        "WORKER_PORT": str(free_port()),
-    }
-
-
-@pytest.fixture
-def started(tmp_path):
-    running = []
-
-    def start(command, environment):
-        process = subprocess.Popen(
-            shlex.split(command),
-            env=environment,
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        running.append(process)
-        return process
-
-    yield start
-    for process in running:
-        process.kill()
-        process.communicate()
-
-
-def last_words(process):
-    """The lines that a person reads (ours are JSON), and the exit."""
-    said, _ = process.communicate(timeout=60)
-    return [
-        line for line in said.splitlines() if line.strip() and not line.startswith("{")
-    ], process.returncode
-
-
-def health(environment, name="PORT"):
-    try:
-        answer = requests.get(f"http://127.0.0.1:{environment[name]}/readyz", timeout=5)
-    except requests.ConnectionError:
-        return None
-    return answer.status_code, answer.json()["checks"]
 
 
 @each
@@ -179,10 +110,6 @@ def test_a_secret_that_is_no_text_is_told_in_one_line(started, good, tmp_path):
     assert lines[0].endswith(f"This is not text: '{tmp_path}/secret'")
 
 
-AUTH = {"SECRET_KEY": f"{SECRET}a", "POSTS_URL": "http://127.0.0.1:9"}
-PREPARE_AUTH = COMMANDS["prepare"].replace("posts.", "auth.")
-
-
 def test_a_file_that_is_no_key_is_told_in_one_line(started, good, tmp_path):
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys/mine.pem").write_text("-----BEGIN NONSENSE-----")
@@ -215,104 +142,3 @@ def test_without_signing_keys_auth_waits_and_says_what_to_run_and_its_worker_doe
     eventually(lambda: (health(given, "WORKER_PORT") or [0])[0] == 200, within=30)
     assert last_words(started(PREPARE_AUTH, given))[1] == 0
     eventually(lambda: health(given)[0] == 200, within=30)
-
-
-def test_prepare_names_what_is_away_and_gives_up(started, good):
-    nowhere = f"127.0.0.1:{free_port()}"
-    for wrong, told in (
-        ({"DATABASE_URL": f"postgresql://posts:hunter2@{nowhere}/posts"}, "the database does not answer"),
-        ({"BUS_URL": f"amqp://posts:hunter2@{nowhere}/"}, "RabbitMQ: "),
-    ):
-        lines, code = last_words(started(COMMANDS["prepare"], good | wrong))
-        assert (code, len(lines)) == (1, 1)
-        assert re.search(rf"^Error: posts: {told}.*Check DATABASE_URL and BUS_URL", lines[0])
-
-
-def test_an_audit_that_cannot_ask_an_owner_does_not_say_that_all_is_equal(started, good):
-    assert last_words(started(COMMANDS["prepare"], good))[1] == 0
-    lines, code = last_words(started("flask --app posts.app audit", good))
-    assert (code, lines) == (1, ["Error: posts: not all was compared: AUTH_URL missing"])
-
-
-@pytest.mark.parametrize("words", ["dead list", "resend", "backup FILE"])
-def test_a_command_says_in_one_line_that_its_database_is_away(started, good, tmp_path, words):
-    """An operator types it when something is wrong, which is mostly this."""
-    away = {"DATABASE_URL": f"postgresql://posts:hunter2@127.0.0.1:{free_port()}/posts"}
-    words = words.replace("FILE", str(tmp_path / "posts.backup"))
-    lines, code = last_words(started(f"flask --app posts.app {words}", good | away))
-    assert (code, len(lines)) == (1, 1), lines
-    assert lines[0].startswith("Error: posts: the database does not answer, or refuses: connection")
-    assert lines[0].endswith(". Check DATABASE_URL.")
-    assert "hunter2" not in lines[0]
-
-
-def test_resend_says_in_one_line_that_the_bus_is_away(started, good):
-    assert last_words(started(COMMANDS["prepare"], good))[1] == 0
-    away = good | {"BUS_URL": f"amqp://posts:hunter2@127.0.0.1:{free_port()}/"}
-    lines, code = last_words(started("flask --app posts.app resend", away))
-    assert (code, lines) == (1, ["Error: posts: RabbitMQ: AMQPConnectionError. Check BUS_URL."])
-
-
-def test_prepare_waits_for_what_is_away(started, good):
-    """It says so once for each try, and goes on when the address is right after all."""
-    process = started(
-        "flask --app posts.app prepare", good | {"BUS_URL": f"amqp://a:b@127.0.0.1:{free_port()}/"}
-    )
-    assert "trying again in 2 s" in process.stdout.readline() + process.stdout.readline()
-    assert process.poll() is None
-
-
-@pytest.mark.only_real
-def test_a_wrong_password_of_the_database_is_told_by_prepare(started, good, stack):
-    url = Databases.from_environment().database("posts_refused")
-    wrong = re.sub(r"://([^:]+):[^@]+@", r"://\1:hunter2@", url)
-    lines, code = last_words(started(COMMANDS["prepare"], good | {"DATABASE_URL": wrong}))
-    assert (code, len(lines)) == (1, 1)
-    assert "refuses the address or password" in lines[0]
-
-
-@pytest.mark.parametrize("kind", ["api", "worker"])
-def test_on_an_older_schema_a_process_waits_and_says_what_to_run(started, good, kind):
-    started(COMMANDS[kind], good)
-    port = "PORT" if kind == "api" else "WORKER_PORT"
-    status, checks = eventually(lambda: health(good, port), within=30)
-    assert status == 503
-    assert re.fullmatch(r"the schema is at None, this code needs \d{4}: run prepare", checks["schema"])
-    _, code = last_words(started(COMMANDS["prepare"], good))
-    assert code == 0
-    eventually(lambda: health(good, port)[0] == 200, within=30)
-
-
-def test_without_its_bus_a_service_answers_and_says_so(started, good, stack):
-    url = (
-        good["DATABASE_URL"] if stack == "embedded" else Databases.from_environment().database("posts_alone")
-    )
-    there = Vhosts.from_environment().vhost() if stack == "real" else good["BUS_URL"]
-    _, code = last_words(started(COMMANDS["prepare"], good | {"DATABASE_URL": url, "BUS_URL": there}))
-    assert code == 0
-    away = f"amqp://posts:hunter2@127.0.0.1:{free_port()}/"
-    started(SERVE, good | {"DATABASE_URL": url, "BUS_URL": away})
-    status, checks = eventually(lambda: health(good), within=30)
-    assert (status, checks["bus"]) == (200, "the bus does not answer; events wait")
-
-
-def test_a_server_of_several_processes_tells_what_each_of_them_takes(started, good):
-    server = started(SERVE, good | {"WEB_CONCURRENCY": "2"})
-    tasks = Path(f"/proc/{server.pid}/task/{server.pid}/children")
-    eventually(lambda: health(good) and len(tasks.read_text().split()) == 2, within=30)
-    family = {str(server.pid), *tasks.read_text().split()}
-
-    def told():
-        text = requests.get(f"http://127.0.0.1:{good['PORT']}/metrics", timeout=5).text
-        return {
-            name: dict(re.findall(rf'^process_{name}{{pid="(\d+)"}} (\S+)$', text, re.M))
-            for name in ("resident_memory_bytes", "cpu_seconds_total", "open_fds")
-        }
-
-    values = eventually(lambda: (found := told())["open_fds"].keys() == family and found, within=30)
-    assert all(found.keys() == family for found in values.values())
-    assert all(
-        float(value) > 0 for name in ("open_fds", "resident_memory_bytes") for value in values[name].values()
-    )
-    whole = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in family)
-    assert sum(map(float, values["resident_memory_bytes"].values())) < whole, "what is shared counts once"

@@ -11,6 +11,7 @@ from deploy.k8s import render
 Manifest = dict[str, Any]
 RUNS = ("Deployment", "StatefulSet", "Job", "CronJob")
 OURS = ("auth", "posts", "social", "gateway", "web")
+ENDS = ("prepare", "backup")  # roles of jobs
 
 
 @dataclass(frozen=True)

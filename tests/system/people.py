@@ -4,6 +4,7 @@ import email
 import email.policy
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,3 +121,8 @@ class Person:
 
     def timeline(self) -> list[dict[str, Any]]:
         return self.get(f"/users/{self.id}/timeline/").json()["posts"]
+
+
+def settled(question: Callable[[], Any]) -> Any:
+    """Other people's news need a moment; one's own do not."""
+    return eventually(question, within=10)

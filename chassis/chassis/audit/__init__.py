@@ -75,7 +75,7 @@ class Copy:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Counts:
     """Numbers that a row keeps so that nobody has to count when they read.
 
     Args:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ..database import database
 from ..events import Event
-from . import Copy, Kept, Values, owners
+from . import Copy, Counts, Values, owners
 
 Row = Mapping[str, Any]
 MOST_ROWS = 4  # times the size of a page: many may be there of which the owner knows nothing
@@ -129,11 +129,11 @@ def _version(values: Row | None, part: str) -> int:
     return NEVER if values is None else int(values.get(part, NEVER))
 
 
-def miscounted(kept: Kept, after: int, limit: int) -> tuple[list[int], list[int]]:
+def miscounted(counts: Counts, after: int, limit: int) -> tuple[list[int], list[int]]:
     """One page of rows: all their ids, and the ids of those that keep another number than one counts."""
-    key = kept.table.c[kept.key.key]
-    counted = [statement.label(f"counted_{name}") for name, statement in kept.counted.items()]
-    columns = [key, *(kept.table.c[name] for name in kept.counted), *counted]
+    key = counts.table.c[counts.key.key]
+    counted = [statement.label(f"counted_{name}") for name, statement in counts.counted.items()]
+    columns = [key, *(counts.table.c[name] for name in counts.counted), *counted]
     found = database.rows(sa.select(*columns).where(key > after).order_by(key).limit(limit))
-    wrong = [row for row in found if any(row[name] != row[f"counted_{name}"] for name in kept.counted)]
+    wrong = [row for row in found if any(row[name] != row[f"counted_{name}"] for name in counts.counted)]
     return [row[key.name] for row in found], [row[key.name] for row in wrong]

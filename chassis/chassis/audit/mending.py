@@ -11,7 +11,7 @@ from .. import freshness
 from ..database import database
 from ..events import Event
 from ..metrics import DRIFT
-from . import Copy, Kept, owners
+from . import Copy, Counts, owners
 from .looks import NEVER, Case, Look, differing, kept, row, wanted
 
 log = logging.getLogger(__name__)
@@ -103,23 +103,23 @@ def _force(copy: Copy, id: int, state: Event | None, parts: Iterable[str]) -> No
         raise NotMended(f"{copy.name} {id}")
 
 
-def recount(kept: Kept, id: int, *, repair: bool) -> bool:
+def recount(counts: Counts, id: int, *, repair: bool) -> bool:
     """Counts again under the lock. Whether the row had kept another number."""
-    here = kept.table.c[kept.key.key] == id
-    counted = [statement.label(name) for name, statement in kept.counted.items()]
-    columns = [kept.table.c[name] for name in kept.counted]
+    here = counts.table.c[counts.key.key] == id
+    counted = [statement.label(name) for name, statement in counts.counted.items()]
+    columns = [counts.table.c[name] for name in counts.counted]
     try:
-        kept.holds(id)
+        counts.holds(id)
         database.session.flush()
         found = database.session.execute(sa.select(*columns).where(here)).first()
-        right = database.session.execute(sa.select(*counted).select_from(kept.table).where(here)).first()
+        right = database.session.execute(sa.select(*counted).select_from(counts.table).where(here)).first()
         if found is None or found == right:
             return False
         if repair:
-            values = dict(zip(kept.counted, right, strict=True))
-            database.session.execute(sa.update(kept.table).where(here).values(values))
+            values = dict(zip(counts.counted, right, strict=True))
+            database.session.execute(sa.update(counts.table).where(here).values(values))
             database.session.commit()
-        _tell(kept.name, "miscounted", id, repair)
+        _tell(counts.name, "miscounted", id, repair)
         return True
     finally:
         database.session.rollback()

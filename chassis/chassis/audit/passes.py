@@ -15,7 +15,7 @@ from ..events import now
 from ..problems import Unavailable
 from ..settings import settings
 from ..tables import Timestamp
-from . import Copy, Kept, looks, mending, owners
+from . import Copy, Counts, looks, mending, owners
 from .looks import Look
 from .mending import STUCK, WAITS
 
@@ -33,10 +33,10 @@ KEEP = sa.text(
 ).bindparams(sa.bindparam("finished_at", type_=Timestamp))
 
 
-def checks() -> list[Copy | Kept]:
+def checks() -> list[Copy | Counts]:
     """What can be audited here: everything declared whose owner's address is known."""
-    declared: Sequence[Copy | Kept] = current_app.extensions["consumers"].copies
-    return [check for check in declared if isinstance(check, Kept) or owners.address(check)]
+    declared: Sequence[Copy | Counts] = current_app.extensions["consumers"].copies
+    return [check for check in declared if isinstance(check, Counts) or owners.address(check)]
 
 
 def refuse_unknown_owners() -> None:
@@ -76,7 +76,7 @@ class Auditor:
             return self._unless_away(look.copy, step)
         if next_one := self._due():
             check, cursor = next_one
-            if isinstance(check, Kept):
+            if isinstance(check, Counts):
                 return self._unless_away(check, lambda: self._recount(check, cursor))
             return self._unless_away(check, lambda: self._first(check, cursor))
         return False
@@ -86,7 +86,7 @@ class Auditor:
         """Where the next page begins; nothing if there is none."""
         return self._open[-1].until
 
-    def _unless_away(self, check: Copy | Kept, step: Callable[[], bool]) -> bool:
+    def _unless_away(self, check: Copy | Counts, step: Callable[[], bool]) -> bool:
         try:
             wrong = step()
             self._resting.pop(check.name, None)
@@ -98,14 +98,14 @@ class Auditor:
             self._open.clear()
             return False
 
-    def _recount(self, kept: Kept, cursor: int) -> bool:
-        found, wrong = looks.miscounted(kept, cursor, settings.audit_page)
+    def _recount(self, counts: Counts, cursor: int) -> bool:
+        found, wrong = looks.miscounted(counts, cursor, settings.audit_page)
         deadline = time.monotonic() + STEP
         for id in wrong:
             if time.monotonic() > deadline:
                 return True
-            mending.recount(kept, id, repair=True)
-        keep(kept.name, found[-1] if len(found) == settings.audit_page else None)
+            mending.recount(counts, id, repair=True)
+        keep(counts.name, found[-1] if len(found) == settings.audit_page else None)
         return bool(wrong)
 
     def _first(self, copy: Copy, cursor: int) -> bool:
@@ -126,7 +126,7 @@ class Auditor:
         goes_on = bool(self._open) and not look.wrong
         return goes_on or any(kind not in ("", WAITS) for kind in found.values())
 
-    def _due(self) -> tuple[Copy | Kept, int] | None:
+    def _due(self) -> tuple[Copy | Counts, int] | None:
         """What was through longest ago, and how far it has come now."""
         known = {row["name"]: row for row in database.rows(sa.select(database.audit_passes))}
         ready = [check for check in checks() if self._resting.get(check.name, 0) < time.monotonic()]
@@ -143,9 +143,9 @@ class Pass:
         self._repair, self._patient = repair, True
         self.looked_at, self.kinds, self.left = 0, Counter[str](), 0
 
-    def over(self, check: Copy | Kept) -> None:
+    def over(self, check: Copy | Counts) -> None:
         """Raises `Unavailable`."""
-        self._recount(check) if isinstance(check, Kept) else self._compare(check)
+        self._recount(check) if isinstance(check, Counts) else self._compare(check)
         if not self.left:
             keep(check.name, None)
 
@@ -174,13 +174,13 @@ class Pass:
         self.kinds.update(kind for kind in found.values() if kind and kind != WAITS)
         self.left += list(found.values()).count(STUCK)
 
-    def _recount(self, kept: Kept) -> None:
+    def _recount(self, counts: Counts) -> None:
         cursor = 0
         while True:
-            found, wrong = looks.miscounted(kept, cursor, PAGE)
+            found, wrong = looks.miscounted(counts, cursor, PAGE)
             self.looked_at += len(found)
             for id in wrong:
-                self.kinds["changed"] += mending.recount(kept, id, repair=self._repair)
+                self.kinds["changed"] += mending.recount(counts, id, repair=self._repair)
             if len(found) < PAGE:
                 return
             cursor = found[-1]

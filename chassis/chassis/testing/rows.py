@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from ..events import now
-from ..retention import Kept
+from ..retention import Retention
 
 
 def fill(app: Flask, table: sa.Table, rows: list[dict[str, Any]]) -> None:
@@ -30,7 +30,7 @@ def count(app: Flask, table: sa.Table) -> int:
         return int(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
 
 
-def plan(app: Flask, kept: Kept) -> str:
+def plan(app: Flask, kept: Retention) -> str:
     """The database's plan for one batch of removing."""
     reader = app.extensions["reader"]
     with app.app_context():
@@ -41,7 +41,7 @@ def plan(app: Flask, kept: Kept) -> str:
         return "\n".join(str(row) for row in connection.exec_driver_sql(f"{explain} {text}").all())
 
 
-def finds_by_index(app: Flask, kept: Kept) -> bool:
+def finds_by_index(app: Flask, kept: Retention) -> bool:
     """Whether what is over is found by the index of its moment, without reading the rest of the table.
 
     The outer step, by the primary key, is a hash or a nested loop as the database likes.

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 import chassis.settings
 from chassis import outbox
 from chassis.access import Answer, created, internal, needs, no_content, public
-from chassis.audit import Copy, Kept
+from chassis.audit import Copy, Counts
 from chassis.backup import Restoring
 from chassis.database import Database
 from chassis.events import Event
@@ -181,7 +181,7 @@ consumers.keeps(
         parts={"version": ("label",)},
         as_row=lambda event: {"label": event.data.label, "version": event.version},
     ),
-    Kept(
+    Counts(
         "alike",
         key=Seen.id,
         counted={"alike": ALIKE.scalar_subquery()},

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from chassis.retention import Kept
+from chassis.retention import Retention
 
 from .models import Challenge, Entry, Guesses, Mail, MailToken, RefreshToken, Session
 
@@ -11,12 +11,12 @@ ENDED = timedelta(hours=2)  # longer than `/internal/changes` looks back, and th
 GUESSED = timedelta(hours=1)  # at least the longest window of a throttle
 
 KEEPS = [
-    Kept(MailToken.__table__, "expires_at", AT_ONCE),
-    Kept(RefreshToken.__table__, "expires_at", AT_ONCE),
-    Kept(Session.__table__, "expires_at", ENDED),
-    Kept(Session.__table__, "revoked_at", ENDED),
-    Kept(Guesses.__table__, "last_at", GUESSED),
-    Kept(Challenge.__table__, "expires_at", AT_ONCE),
-    Kept(Entry.__table__, "at", "audit_days"),
-    Kept(Mail.__table__, "created_at", "keep_mails_days"),
+    Retention(MailToken.__table__, "expires_at", AT_ONCE),
+    Retention(RefreshToken.__table__, "expires_at", AT_ONCE),
+    Retention(Session.__table__, "expires_at", ENDED),
+    Retention(Session.__table__, "revoked_at", ENDED),
+    Retention(Guesses.__table__, "last_at", GUESSED),
+    Retention(Challenge.__table__, "expires_at", AT_ONCE),
+    Retention(Entry.__table__, "at", "audit_days"),
+    Retention(Mail.__table__, "created_at", "keep_mails_days"),
 ]

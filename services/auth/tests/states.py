@@ -21,6 +21,11 @@ def email_of(username: str) -> str:
     return f"{username.lower()}@example.com"
 
 
+def errors(answer: Any) -> dict[str, str]:
+    """What a refusal says, by field."""
+    return {item["field"]: item["message"] for item in answer.json["errors"]}
+
+
 class Auth(Doors):
     """The service, with what tests do again and again."""
 

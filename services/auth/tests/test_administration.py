@@ -4,12 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from .states import email_of, password_of
+from .states import email_of, errors, password_of
 from .test_tokens import claims
-
-
-def errors(answer):
-    return {item["field"]: item["message"] for item in answer.json["errors"]}
 
 
 @pytest.mark.parametrize("role", ["Moderator", 2])

@@ -7,8 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-import pytest
-
 from auth.commands import forget_in_log
 from chassis import retention
 from chassis.bus import Delivery

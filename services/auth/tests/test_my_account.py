@@ -2,14 +2,10 @@
 
 import pytest
 
-from .states import email_of, link_in, password_of
+from .states import email_of, errors, link_in, password_of
 
 ME = "/api/v1/users/me"
 NEW = "another good password"
-
-
-def errors(answer):
-    return {item["field"]: item["message"] for item in answer.json["errors"]}
 
 
 def test_an_account_is_there_before_it_is_confirmed(auth):

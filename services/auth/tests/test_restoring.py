@@ -9,10 +9,10 @@ import pytest
 
 from auth import commands
 
+from .leaving import finish, receipts, remove_me
 from .states import email_of, link_in, password_of
 from .test_factors import code, with_app
 from .test_factors import finish as finish_sign_in
-from .test_removals import finish, receipts, remove_me
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.settings import Settings
 
-from .conftest import PATIENCE
+from .neighbours import PATIENCE
 
 MOST = 20
 ASK = b"GET /api/v1/nowhere HTTP/1.1\r\nHost: x\r\n\r\n"

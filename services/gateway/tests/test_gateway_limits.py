@@ -11,7 +11,8 @@ from gateway.limits import COSTLY, LIMITS, Memory, Policy, network
 from gateway.settings import Settings
 from gateway.table import ROUTES
 
-from .conftest import SECRET
+from .neighbours import SECRET
+from .site import Site
 
 FEW = "3/month"  # a window that no test crosses
 POSTS, LOGIN = "/api/v1/posts/", "/auth/login"
@@ -21,8 +22,6 @@ JSON = {"Content_Type": "application/json"}
 @pytest.fixture(scope="session")
 def strict_site(ending):
     """A gateway with three of everything for each address; addresses are what the proxy in front says."""
-    from .conftest import Site
-
     names = [f"LIMIT_{name.replace('-', '_').upper()}" for name in LIMITS]
     site = Site(settings=dict.fromkeys(names, FEW) | {"TRUSTED_HOPS": "1"})
     site.start()

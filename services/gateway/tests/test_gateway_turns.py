@@ -9,7 +9,7 @@ import pytest
 
 from chassis.testing.polling import eventually
 
-from .conftest import PATIENCE, answer
+from .neighbours import PATIENCE, answer
 
 MANY = 8000
 ASK = b"GET /api/v1/nowhere HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chassis.audit import Copy, Kept
+from chassis.audit import Copy, Counts
 from chassis.events import Event
 from chassis.inbox import Consumers
 from chassis.shapes import Id, Moment, Shape
@@ -186,5 +186,5 @@ consumers.keeps(
         drops=commands.drop_card,
         keeps=lambda card: commands.kept_of(card["author_id"], dict(card)),
     ),
-    Kept("numbers of people", key=Person.id, counted=commands.COUNTED, holds=commands.hold),
+    Counts("numbers of people", key=Person.id, counted=commands.COUNTED, holds=commands.hold),
 )

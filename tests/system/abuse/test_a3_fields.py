@@ -146,6 +146,8 @@ def test_how_many_fields_were_looked_at(site, cast):
     foreign = sum(len(FOREIGN) * entries(cast, row) for row in MADE)
     told("A3", site.kind, "fields of answers: shown to somebody who may not see them", shown, 0)
     told("A10", site.kind, "fields that are not a caller's to set: set", foreign, 0)
+    assert shown
+    assert foreign
 
 
 def entries(cast: Cast, row: Row) -> int:

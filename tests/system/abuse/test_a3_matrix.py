@@ -169,6 +169,7 @@ def test_the_table_knows_every_role_and_no_other():
 
 def test_how_many_cells_there_are(site, cast):
     count = sum(1 for row in ROWS for _ in cells(row, cast))
+    assert count > len(ROWS), "each row is asked for more than once"
     told(
         "A3", site.kind, "role × operation × ownership, gateway and straight: other than the table", count, 0
     )

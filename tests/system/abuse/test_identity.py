@@ -2,7 +2,6 @@
 service's own port. `ABUSE=long` also measures whether times tell which accounts exist.
 """
 
-import base64
 import os
 import statistics
 import time
@@ -18,9 +17,10 @@ import requests
 
 from chassis.testing.polling import eventually
 from deploy.local.stack import Stack
-from tests.browser.crowd import csrf_token
 from tests.system.blogs import ENVIRONMENT, free_block, surroundings
 from tests.system.people import PASSWORD, Blog, Person
+
+from .guessing import auc, basic, browser_of, guess, log_in, new_address, told, without_ids
 
 SERVICES = ("auth", "posts", "social", "web")
 LONG = os.environ.get("ABUSE") == "long"
@@ -32,25 +32,6 @@ def house(stack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog
     environment = ENVIRONMENT | {"TRUSTED_HOPS": "1"} | surroundings(stack)
     with Stack(free_block(), tmp_path_factory.mktemp(f"identity-{stack}"), environment) as running:
         yield Blog(running)
-
-
-def told(what: str, tried: int, through: object) -> None:
-    print(f"{what}: {tried} tried, {through}")
-
-
-def basic(email: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{email}:{password}".encode()).decode()
-
-
-def guess(house: Blog, email: str, address: str, password: str = "") -> requests.Response:
-    """A password at the gateway, different each time so that nothing is remembered."""
-    shown = basic(email, password or f"wrong {uuid.uuid4().hex}")
-    headers = {"Authorization": shown, "X-Forwarded-For": address}
-    return requests.get(f"{house.url}/api/v1/users/me", headers=headers, timeout=20)
-
-
-def new_address() -> str:
-    return f"2001:db8:{uuid.uuid4().hex[:4]}:{uuid.uuid4().hex[:4]}::1"
 
 
 # A6 -------------------------------------------------------------------------------------------------
@@ -78,24 +59,6 @@ def test_ten_guesses_from_an_address_however_many_accounts(house):
     assert (found[401], found[429]) == (10, 20)
 
 
-def browser_of(house: Blog) -> requests.Session:
-    browser = requests.Session()
-    browser.trust_env = False
-    browser.headers.update(
-        {"Origin": house.stack.public_url, "Referer": f"{house.stack.public_url}/auth/login"}
-    )
-    return browser
-
-
-def log_in(house: Blog, browser: requests.Session, person: Person, address: str) -> requests.Response:
-    """On the page, as a browser does."""
-    page = f"{house.stack.public_url}/auth/login"
-    headers = {"X-Forwarded-For": address}
-    form = {"csrf_token": csrf_token(browser.get(page, headers=headers, timeout=20).text)}
-    form |= {"email": person.email, "password": PASSWORD, "submit": "Log In"}
-    return browser.post(page, data=form, headers=headers, timeout=20, allow_redirects=False)
-
-
 def test_the_owner_gets_in_while_the_account_is_attacked_from_the_same_address(house):
     owner, browser, home = house.member("owner"), browser_of(house), new_address()
     assert log_in(house, browser, owner, home).status_code == 303
@@ -116,10 +79,6 @@ def test_answers_do_not_tell_which_accounts_exist(house):
     assert told_of[0] == told_of[1]
 
 
-def without_ids(problem: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in problem.items() if name != "request_id"}
-
-
 @pytest.mark.alone
 def times_do_not_tell_which_accounts_exist(house):
     members = [house.member("timed") for _ in range(50)]
@@ -134,12 +93,6 @@ def times_do_not_tell_which_accounts_exist(house):
     medians = [statistics.median(times[known]) * 1000 for known in (True, False)]
     told("A6 times", 1000, f"AUC {area:.3f}, medians {medians[0]:.2f} and {medians[1]:.2f} ms")
     assert 0.45 <= area <= 0.55
-
-
-def auc(ones: list[float], others: list[float]) -> float:
-    """How often one of the first is slower than one of the others: 0.5 tells nothing."""
-    wins = sum((one > other) + 0.5 * (one == other) for one in ones for other in others)
-    return wins / (len(ones) * len(others))
 
 
 if LONG:  # it takes minutes

@@ -15,6 +15,8 @@ from chassis.testing.polling import eventually
 from ..people import Blog, Person
 
 ROOT = Path(__file__).parents[3]
+SERVICES = ("auth", "posts", "social", "gateway", "web")
+STATEFUL = ("auth", "posts", "social")
 ADMINISTRATOR = "root@example.com"
 
 
