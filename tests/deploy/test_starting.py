@@ -171,6 +171,19 @@ def test_the_other_services_say_it_in_one_line_too(started, good, service, wrong
     assert "hunter2" not in lines[0]
 
 
+@each
+def test_a_file_of_settings_where_it_starts_is_read_unless_told_otherwise(started, good, tmp_path, command):
+    """`make run` tells its processes all; a file for Docker in the same folder is not for them."""
+    (tmp_path / ".env").write_text("LOG_LEVEL=verbose\n")
+    lines, code = last_words(started(command, good))
+    assert (len(lines), code) == (1, 1)
+    assert "LOG_LEVEL" in lines[0]
+    told = good | {"FLASK_SKIP_DOTENV": "1", "INTERNAL_SECRET": "secret"}
+    lines, code = last_words(started(command, told))
+    assert (len(lines), code) == (1, 1)
+    assert "INTERNAL_SECRET" in lines[0]
+
+
 def test_a_secret_that_is_no_text_is_told_in_one_line(started, good, tmp_path):
     (tmp_path / "secret").write_bytes(b"\xff\xfe")
     lines, code = last_words(started(SERVE, good | {"INTERNAL_SECRET_FILE": str(tmp_path / "secret")}))
