@@ -108,8 +108,9 @@ def test_gunicorn_serves(name):
         value for word, value in instructions(ROOT / f"services/{name}/Dockerfile") if word == "CMD"
     )
     lines = (ROOT / "Procfile").read_text()
-    local = re.search(rf'^{name}: gunicorn -c (\S+) "(\S+)"$', lines, re.M)
-    assert json.loads(command) == ["gunicorn", "-c", *local.groups()]
+    local = re.search(rf'^{name}: python -m (\S+) "(\S+)"$', lines, re.M)
+    assert json.loads(command) == ["python", "-m", *local.groups()]
+    assert local[1].rpartition(".")[2].startswith("gunicorn")
 
 
 @pytest.mark.parametrize("name", SERVICES)
