@@ -1,7 +1,9 @@
 """The local runner: what each process is told, and what a person is told when the blog cannot run."""
 
+import os
 import socket
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -104,6 +106,28 @@ def test_a_real_site_s_settings_for_docker_do_not_reach_the_blog_on_this_machine
         assert run.main() == 1
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "make run: .env is for docker-compose.yml; nothing of it is used here"
+
+
+def command(service: str, data: Path, *words: str) -> tuple[int, str]:
+    """As `make command` runs it; its exit and what it said."""
+    given = {**os.environ, "SERVICE": service, "DATA": str(data), "PORT": str(PORT)}
+    words = (sys.executable, "-m", "deploy.local.command", *words)
+    done = subprocess.run(words, env=given, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_command_of_one_service_is_told_what_its_processes_are(blog: Stack):
+    assert command("posts", blog.data, "prepare", "--wait", "0") == (0, "posts: prepared\n")
+    assert command("posts", blog.data, "dead", "list") == (0, "")
+    assert command("posts", blog.data, "dead", "drop", "7") == (1, "Error: not parked: 7\n")
+
+
+def test_a_command_of_nobody_or_nowhere_is_told_in_one_line(blog: Stack, tmp_path: Path):
+    told = "make command: SERVICE=web has no commands; those that have: auth, posts, social\n"
+    assert command("web", blog.data, "dead", "list") == (1, told)
+    told = f"make command: there is no blog in DATA={tmp_path / 'elsewhere'}\n"
+    assert command("posts", tmp_path / "elsewhere", "dead", "list") == (1, told)
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_programs_of_this_python_come_first(blog: Stack):
