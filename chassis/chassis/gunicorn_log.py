@@ -29,7 +29,7 @@ class OneLine(logging.Formatter):
         return json.dumps(line)
 
 
-class Lines(Logger):  # type: ignore[misc]
+class Lines(Logger):
     """Gunicorn's own form names the process, which records do not hold here: each line was a traceback."""
 
     def setup(self, cfg: Any) -> None:
