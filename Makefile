@@ -71,6 +71,9 @@ restore: $(BACKUP_NEEDS) ## put databases back while nothing uses them: FROM=fol
 converge: $(BACKUP_NEEDS) ## after a restore, with the blog running: copies become what their owners hold [DATA=.run] [STACK=compose]
 	@exec $(BACKUP) converge
 
+command: paths ## a command of one service of `make run`: SERVICE=social ARGS="dead list" [DATA=.run]
+	@exec $(PY) -m deploy.local.command $(ARGS)
+
 test: $(VENV)/dev.stamp $(if $(SERVICE),,$(CHECKS)/stamp) paths parts ## run every test on both stacks; or some of them: ARGS="-k name"; or one service's, quickly: SERVICE=posts [ARGS=--stack=both]
 	@exec env TMPDIR=$(SCRATCH) $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ONLY) $(WORDS)
 

@@ -16,7 +16,7 @@ from flask.cli import with_appcontext
 from . import openapi, schema
 from .audit.passes import audit
 from .backup.settled import settled
-from .bus import Away, Message
+from .bus import Away, Message, NoQueue
 from .database import database
 from .dead import dead
 from .freshness import watermarks
@@ -109,8 +109,22 @@ def resend(event: str, queue: str | None) -> None:
     }
     if event != "all" and event not in snapshots:
         raise click.UsageError(f"{event} is not one of: all, {', '.join(snapshots)}")
-    for name in snapshots if event == "all" else [event]:
+    for name in _heard(list(snapshots) if event == "all" else [event], queue):
         click.echo(f"{name}: {_resend(snapshots[name], queue)} sent to {queue or 'all who listen'}")
+
+
+def _heard(names: list[str], queue: str | None) -> list[str]:
+    """Those that this queue's service listens to: any other would be parked there, or lie for ever."""
+    if queue is None:
+        return names
+    try:
+        bound = current_app.extensions["bus"].bound(queue)
+    except NoQueue as unknown:
+        raise click.ClickException(f"{current_app.name}: {unknown}") from None
+    heard = [name for name in names if bound is None or name in bound]
+    if not heard:
+        raise click.ClickException(f"{current_app.name}: {queue} does not listen to {', '.join(names)}")
+    return heard
 
 
 def _resend(snapshot: Snapshot, queue: str | None) -> int:

@@ -24,6 +24,7 @@ from .problems import NotFound
 
 log = logging.getLogger(__name__)
 PAGE = 50
+NUMBER = click.IntRange(1, 2**63 - 1)
 SHOWN = (
     "id",
     "event_id",
@@ -125,7 +126,7 @@ def list_command() -> None:
 
 
 @dead.command("retry")
-@click.argument("numbers", nargs=-1, type=int)
+@click.argument("numbers", nargs=-1, type=NUMBER)
 @click.option("--all", "everything", is_flag=True, help="Every parked event.")
 @settled
 def retry_command(numbers: tuple[int, ...], everything: bool) -> None:
@@ -143,7 +144,7 @@ def retry_command(numbers: tuple[int, ...], everything: bool) -> None:
 
 
 @dead.command("drop")
-@click.argument("numbers", nargs=-1, type=int, required=True)
+@click.argument("numbers", nargs=-1, type=NUMBER, required=True)
 @settled
 def drop_command(numbers: tuple[int, ...]) -> None:
     """Forget parked events for good, by their numbers. What they told stays unheard."""

@@ -1,10 +1,11 @@
-"""Gunicorn's settings for every service: `gunicorn -c python:chassis.gunicorn "NAME.app:create_app()"`.
+"""Gunicorn with its settings for every service: `python -m chassis.gunicorn "NAME.app:create_app()"`.
 
 A loop that answers, and threads for what comes while it waits, because psycopg and SQLite wait in C. The
 application is loaded before the fork, so that its memory is shared; connections are opened after it.
 """
 
 import os
+import sys
 import tempfile
 
 PORTS, PROCESSES, MOST_THREADS = 65_535, 64, 256
@@ -40,6 +41,7 @@ forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 # nosec B108 # gunicorn makes its own file
 loglevel = "warning"
+logger_class = "chassis.gunicorn_log.Lines"
 control_socket_disable = True
 
 if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
@@ -64,3 +66,19 @@ def child_exit(server: object, worker: object) -> None:
         from prometheus_client import multiprocess
 
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[attr-defined, no-untyped-call]
+
+
+def run(settings: str) -> None:
+    """Gunicorn with the settings of a module. It reads WEB_CONCURRENCY as soon as it is imported, and ends
+    with a page of text if that is no number; here it is looked at before.
+    """
+    if not os.environ.get("WEB_CONCURRENCY"):
+        os.environ.pop("WEB_CONCURRENCY", None)
+    from gunicorn.app.wsgiapp import run as serve
+
+    sys.argv[1:1] = ["-c", f"python:{settings}"]
+    serve()
+
+
+if __name__ == "__main__":
+    run("chassis.gunicorn")

@@ -1,4 +1,4 @@
-"""Gunicorn's settings for who mostly waits for others, `-c python:chassis.gunicorn_evented`.
+"""Gunicorn's settings for who mostly waits for others, `python -m chassis.gunicorn_evented`.
 
 One event loop: a slow client, or a service that takes its time, costs it a socket and nothing else. The
 application is not loaded before the fork, because gevent must patch first.
@@ -9,6 +9,7 @@ import resource
 from typing import Any
 
 from .gunicorn import *  # noqa: F403
+from .gunicorn import run
 from .places import MOST
 
 worker_class = "chassis.evented.EventedWorker"
@@ -28,3 +29,7 @@ def worker_exit(server: Any, worker: Any) -> None:
     logging.shutdown()
     # Or else the interpreter, at its own end, takes a lock that gevent has put into logging and that is gone.
     logging._handlerList.clear()  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    run("chassis.gunicorn_evented")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from flask import current_app
+from flask.helpers import get_load_dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -119,7 +120,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, SecretFiles(settings_cls), env_settings, dotenv_settings
+        sources = (init_settings, SecretFiles(settings_cls), env_settings)
+        return (*sources, dotenv_settings) if get_load_dotenv() else sources  # FLASK_SKIP_DOTENV=1
 
     @property
     def changes_url(self) -> str:

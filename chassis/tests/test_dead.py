@@ -77,6 +77,14 @@ def test_a_number_that_is_not_parked_is_named(shop, given_up, command):
     assert numbers(shop) == given_up
 
 
+@pytest.mark.parametrize("command", ["retry", "drop"])
+@pytest.mark.parametrize("number", ["0", str(2**63), "seven"])
+def test_what_can_be_no_number_of_a_parked_event_is_named(shop, given_up, command, number):
+    answer = run(shop, command, number)
+    assert (answer.exit_code, number in answer.output) == (2, True)
+    assert numbers(shop) == given_up
+
+
 def test_one_is_dropped_for_good(shop, given_up):
     assert run(shop, "drop", given_up[0]).output == f"{given_up[0]}\tdropped\n"
     assert numbers(shop) == given_up[1:]

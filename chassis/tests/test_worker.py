@@ -150,6 +150,29 @@ def test_resend_of_something_unknown_names_what_there_is(wired):
     assert (told.exit_code, MADE in told.output) == (2, True)
 
 
+@pytest.mark.parametrize("nobody", ["nobody", ""])
+@pytest.mark.parametrize("boxes", [0, 3])
+def test_resend_to_nobody_says_so_and_leaves_nothing_on_the_bus(wired, stack, nobody, boxes):
+    """Whom nobody reads it would have lain there for ever, and who typed it thought all was done."""
+    wired.app.test_cli_runner().invoke(args=["prepare"])
+    with wired.app.app_context():
+        db.session.add_all(Box(id=n, label=f"box {n}", version=1) for n in range(1, boxes + 1))
+        db.session.commit()
+    told = wired.app.test_cli_runner().invoke(args=["resend", "all", "--to", nobody])
+    assert told.exit_code == 1
+    assert f"no queue '{nobody}'" in told.output
+    assert stack == "real" or told.output.endswith("those that it has: shop\n")
+
+
+def test_resend_says_nothing_to_who_does_not_listen_to_it(wired, stack):
+    """Such an event would be parked there. RabbitMQ cannot tell who listens to what."""
+    if stack == "real":
+        return
+    wired.app.extensions["bus"].declare("other", ["shop.something_else.v1"])
+    told = wired.app.test_cli_runner().invoke(args=["resend", MADE, "--to", "other"])
+    assert (told.exit_code, told.output) == (1, f"Error: shop: other does not listen to {MADE}\n")
+
+
 def test_jobs_run_after_a_ring_and_a_failing_one_does_not_stop_the_rest(wired):
     ran, failed = threading.Event(), threading.Event()
 

@@ -44,7 +44,7 @@ def serving(folder):
     """A tiny application under the real server: its process and its port."""
     port = free_port()
     (folder / "tiny.py").write_text(APP)
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:chassis.gunicorn", "tiny:app"]
+    command = [sys.executable, "-m", "chassis.gunicorn", "tiny:app"]
     search = os.pathsep.join([str(folder), str(Path(__file__).parents[1])])
     environment = os.environ | {"PORT": str(port), "WEB_THREADS": str(THREADS), "PYTHONPATH": search}
     server = subprocess.Popen(command, env=environment)

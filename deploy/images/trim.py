@@ -14,10 +14,12 @@ TESTS = {"tests", "testing", "test"}
 # Types, sources of what is compiled already, and what only an installer reads.
 READ_BY_OTHERS = ("*.pyi", "*.pyx", "*.pxd", "*.c", "*.cpp", "*.h", "*.hpp", "*.dist-info/RECORD")
 LANGUAGES = {"en", "en_US", "la"}  # of Faker's words; the last is lorem ipsum
-# Packages of which a few modules are enough: for webauthn, for Alembic, for passwords.
+# Packages of which a few modules are enough: for webauthn, for Alembic, for passwords, for demo content.
 ONLY = {
     "pyasn1_modules": {"__init__", "rfc5280"},
     "sqlalchemy/ext": {"__init__", "compiler"},
+    # What `flask fake` asks for, and what that stands on.
+    "faker/providers": {"__init__", "address", "date_time", "internet", "lorem", "person"},
     "nacl": {"__init__", "_sodium", "bindings", "encoding", "exceptions", "pwhash", "utils"},
 }
 UNUSED = (
@@ -27,6 +29,8 @@ UNUSED = (
     "dns",  # asks whether a domain takes mail: email-validator is told not to
     "cffi",  # what makes bindings, and not what they run with
     "pycparser",
+    "faker/sphinx",  # documents of its own
+    "faker/contrib",
     "pydantic/v1",  # pydantic as it was
     "pydantic/mypy.py",
     "gunicorn/asgi",  # kinds of workers that nothing chooses
@@ -51,7 +55,7 @@ def unused(packages: Path) -> set[Path]:
     found |= {path.with_name(f"{path.name.partition('.')[0]}.py") for path in packages.rglob("*.so")}
     for name, needed in ONLY.items():
         found |= {path for path in packages.glob(f"{name}/*") if path.name.partition(".")[0] not in needed}
-    for path in packages.glob("faker/providers/**/*_*"):
+    for path in packages.glob("faker/providers/*/*"):
         if path.is_dir() and path.name not in LANGUAGES:
             found.add(path)
     return {path for path in found if path.exists()}

@@ -20,7 +20,7 @@ from honcho.printer import Message, Printer
 from auth.fake import PASSWORD_OF_ALL
 
 from . import seed
-from .stack import ADDRESS, ROOT, Stack, StackError
+from .stack import ADDRESS, ENV_FILE, ROOT, Stack, StackError, is_for_compose
 
 LULL, LONGEST_PAUSE = 60.0, 30.0  # seconds
 LOG_BYTES, OLDER_LOGS = 10_000_000, 4
@@ -139,6 +139,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         stack = Stack.asked_for()
+        if is_for_compose(ENV_FILE):
+            print("make run: .env is for docker-compose.yml; nothing of it is used here", file=sys.stderr)
         check_ports(stack)
         stack.prepare()
         return run(stack, seeded=stack.given.get("SEED", "1") != "0")

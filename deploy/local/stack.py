@@ -20,6 +20,7 @@ from honcho.environ import parse_procfile
 from .supervisor import Process, Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
+ENV_FILE = ROOT / ".env"
 SERVICES = ("auth", "posts", "social")
 ADDRESS = "127.0.0.1"
 LAST_PORT = 65_535
@@ -63,8 +64,7 @@ class Stack(Supervisor):
     @classmethod
     def asked_for(cls) -> Self:
         """The one that the caller means, by `.env` and the environment, which wins. Raises `StackError`."""
-        file = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value}
-        given = file | os.environ
+        given = ({} if is_for_compose(ENV_FILE) else told_by(ENV_FILE)) | os.environ
         return cls(port_from(given.get("PORT") or "8000"), given.get("DATA") or ".run", given)
 
     def __enter__(self) -> Self:
@@ -131,8 +131,13 @@ class Stack(Supervisor):
     def _fixed(self) -> dict[str, str]:
         """`flask` and `gunicorn` are those of this Python, whether or not its environment is activated."""
         programs = f"{Path(sys.executable).parent}{os.pathsep}{self.given.get('PATH', os.defpath)}"
-        # Each thread's own heap would keep what it once needed.
-        return {"DATA": str(self.data), "PATH": programs, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
+        return {
+            "DATA": str(self.data),
+            "PATH": programs,
+            "PYTHONUNBUFFERED": "1",
+            "MALLOC_ARENA_MAX": "2",  # each thread's own heap would keep what it once needed
+            "FLASK_SKIP_DOTENV": "1",  # what `.env` says is in `given`, or not for us
+        }
 
     def _own(self, service: str) -> dict[str, str]:
         kinds = {"gateway": self._gateway, "web": self._web}
@@ -220,6 +225,18 @@ class Stack(Supervisor):
                 raise StackError(f"not ready after {timeout:.0f} s: {reasons} (logs: {self.logs})")
             if waiting:
                 time.sleep(POLL)
+
+
+def told_by(file: Path) -> dict[str, str]:
+    """What such a file sets to something; nothing if it is not there."""
+    return {key: value for key, value in dotenv_values(file).items() if value}
+
+
+def is_for_compose(file: Path) -> bool:
+    """Whether it is a copy of .env.example. A blog on this machine that took its settings would send the
+    mails of demo people by the real server, with links to the real site.
+    """
+    return any(key.startswith("COMPOSE_") or key == "PUBLISH" for key in told_by(file))
 
 
 def port_from(text: str) -> int:

@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-SERVE = 'gunicorn -c python:chassis.gunicorn "posts.app:create_app()"'
+SERVE = 'python -m chassis.gunicorn "posts.app:create_app()"'
 COMMANDS = {
     "api": SERVE,
     "worker": "flask --app posts.app work",

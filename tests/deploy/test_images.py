@@ -3,12 +3,14 @@
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from secrets import token_urlsafe
 
+import faker
 import pytest
 
 from deploy.images import trim
@@ -106,8 +108,9 @@ def test_gunicorn_serves(name):
         value for word, value in instructions(ROOT / f"services/{name}/Dockerfile") if word == "CMD"
     )
     lines = (ROOT / "Procfile").read_text()
-    local = re.search(rf'^{name}: gunicorn -c (\S+) "(\S+)"$', lines, re.M)
-    assert json.loads(command) == ["gunicorn", "-c", *local.groups()]
+    local = re.search(rf'^{name}: python -m (\S+) "(\S+)"$', lines, re.M)
+    assert json.loads(command) == ["python", "-m", *local.groups()]
+    assert local[1].rpartition(".")[2].startswith("gunicorn")
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -211,6 +214,27 @@ def test_a_service_does_without_what_its_image_leaves_out(name):
     script = f"SERVICE, LEFT_OUT, KEPT = {name!r}, {LEFT_OUT!r}, {KEPT!r}\n{LOADS}"
     loaded = subprocess.run([sys.executable, "-c", script], env=told, capture_output=True, text=True)
     assert loaded.returncode == 0, loaded.stderr[-2000:]
+
+
+def test_demo_content_is_made_with_what_is_left_of_faker(tmp_path):
+    """As `flask fake` makes it, and the same as it makes elsewhere."""
+    shutil.copytree(Path(faker.__file__).parent, tmp_path / "faker")
+    trim.remove(trim.unused(tmp_path))
+    trim.compile_all(tmp_path)
+    asked = re.findall(r"\.faker\.(\w+)\(", (ROOT / "services/auth/auth/fake.py").read_text())
+    script = (
+        "from faker import Faker; fake = Faker(); fake.seed_instance(1)\n"
+        f"for _ in range(200): print(*(getattr(fake, name)() for name in {asked!r}))"
+    )
+    whole, trimmed = (
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True
+        ).stdout
+        for folder in (ROOT, tmp_path)
+    )
+    assert {"name", "city", "user_name", "sentence"} <= set(asked)
+    assert not (tmp_path / "faker/providers/bank").exists()
+    assert trimmed == whole
 
 
 def test_what_is_left_of_a_library_runs_as_bytecode(tmp_path):

@@ -1,14 +1,17 @@
 """The local runner: what each process is told, and what a person is told when the blog cannot run."""
 
+import os
 import socket
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from deploy.local import run
-from deploy.local.stack import Stack, StackError, port_from
+from deploy.local import stack as local
+from deploy.local.stack import ROOT, Stack, StackError, port_from
 
 PORT = 18_700
 
@@ -67,6 +70,64 @@ def test_a_secret_that_is_new_is_added_to_those_that_are_there(blog: Stack):
     assert blog.environment("auth")["SECRET_KEY"] == "kept"
     assert len(blog.environment("web")["WEB_SECRET_KEY"]) > 30
     assert "WEB_SECRET_KEY" not in blog.environment("auth")
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Puts a file where `.env` of the repository is; whom `make run` starts then, with which environments."""
+
+    def write(text: str) -> dict[str, dict[str, str]]:
+        (tmp_path / ".env").write_text(text)
+        monkeypatch.setattr(local, "ENV_FILE", tmp_path / ".env")
+        monkeypatch.setattr(run, "ENV_FILE", tmp_path / ".env")
+        monkeypatch.setenv("DATA", str(tmp_path))
+        stack = Stack.asked_for()
+        return {name: stack.environment(name) for name in stack.processes}
+
+    return write
+
+
+def test_what_a_file_of_one_s_own_says_is_used_and_the_environment_wins(written, monkeypatch):
+    monkeypatch.setenv("LOG_LEVEL", "ERROR")
+    environments = written("AVATARS=gravatar\nLOG_LEVEL=DEBUG\nFLASKY_ADMIN=\n")
+    told = {(each["AVATARS"], each["LOG_LEVEL"], each["FLASKY_ADMIN"]) for each in environments.values()}
+    assert told == {("gravatar", "ERROR", "admin@example.com")}
+
+
+def test_a_real_site_s_settings_for_docker_do_not_reach_the_blog_on_this_machine(
+    written, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    """Its mail server would get the mails of demo people."""
+    example = (ROOT / ".env.example").read_text()
+    environments = written(example.replace("#MAIL_SERVER=smtp.example.com", "MAIL_SERVER=smtp.example.com"))
+    assert not any({"MAIL_SERVER", "TRUSTED_HOPS", "PUBLISH"} & each.keys() for each in environments.values())
+    with socket.create_server(("127.0.0.1", PORT + 3)):
+        monkeypatch.setenv("PORT", str(PORT))
+        assert run.main() == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "make run: .env is for docker-compose.yml; nothing of it is used here"
+
+
+def command(service: str, data: Path, *words: str) -> tuple[int, str]:
+    """As `make command` runs it; its exit and what it said."""
+    given = {**os.environ, "SERVICE": service, "DATA": str(data), "PORT": str(PORT)}
+    words = (sys.executable, "-m", "deploy.local.command", *words)
+    done = subprocess.run(words, env=given, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_command_of_one_service_is_told_what_its_processes_are(blog: Stack):
+    assert command("posts", blog.data, "prepare", "--wait", "0") == (0, "posts: prepared\n")
+    assert command("posts", blog.data, "dead", "list") == (0, "")
+    assert command("posts", blog.data, "dead", "drop", "7") == (1, "Error: not parked: 7\n")
+
+
+def test_a_command_of_nobody_or_nowhere_is_told_in_one_line(blog: Stack, tmp_path: Path):
+    told = "make command: SERVICE=web has no commands; those that have: auth, posts, social\n"
+    assert command("web", blog.data, "dead", "list") == (1, told)
+    told = f"make command: there is no blog in DATA={tmp_path / 'elsewhere'}\n"
+    assert command("posts", tmp_path / "elsewhere", "dead", "list") == (1, told)
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_programs_of_this_python_come_first(blog: Stack):

@@ -48,6 +48,10 @@ class Blocked(Away):
     """The bus is there and takes nothing for now; asking it often makes that worse."""
 
 
+class NoQueue(LookupError):
+    """Nobody of this name listens; the message says who does, where the bus can tell."""
+
+
 Handle = Callable[[Sequence[Delivery]], int]
 """Gets all that has come, in order. Returns how many of it, from the first on, are settled for good: at least
 one. Raises `Away` when it must be given them again, however long that takes.
@@ -74,6 +78,12 @@ class Bus(Protocol):
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
         """Puts messages straight into one queue. Raises `Away`."""
+
+    def bound(self, queue: str) -> set[str] | None:
+        """The types that a queue is bound to, or nothing where the bus cannot tell.
+
+        Raises `NoQueue`, `Away`.
+        """
 
     def consume(
         self,

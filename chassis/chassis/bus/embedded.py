@@ -15,7 +15,7 @@ from pathlib import Path
 from .. import failpoints, wal
 from ..bell import Pipe, ring
 from ..events import is_watermark
-from . import DELIVERY_LIMIT, PREFETCH, Away, Delivery, Handle, Message, tell_missing
+from . import DELIVERY_LIMIT, PREFETCH, Away, Delivery, Handle, Message, NoQueue, tell_missing
 
 CLAIM = 60.0
 BROKEN = (sqlite3.Error, OSError)
@@ -117,6 +117,15 @@ class EmbeddedBus:
         with self._writing() as connection:
             self._put(connection, queue, messages)
         ring(self._bell(queue))
+
+    def bound(self, queue: str) -> set[str]:
+        types: dict[str, set[str]] = {}
+        with self._writing() as connection:
+            for name, type in connection.execute("SELECT queue, type FROM bindings ORDER BY queue"):
+                types.setdefault(name, set()).add(type)
+        if queue not in types:
+            raise NoQueue(f"the bus has no queue {queue!r}; those that it has: {', '.join(types) or 'none'}")
+        return types[queue]
 
     def _put(self, connection: sqlite3.Connection, queue: str, messages: Sequence[Message]) -> None:
         if told := {message.type for message in messages if is_watermark(message.type)}:

@@ -23,7 +23,7 @@ from pika.exceptions import AMQPError, ConnectionBlockedTimeout
 
 from .. import failpoints
 from ..events import is_watermark
-from . import EXCHANGE, PREFETCH, Away, Blocked, Delivery, Handle, Message, tell_missing
+from . import EXCHANGE, PREFETCH, Away, Blocked, Delivery, Handle, Message, NoQueue, tell_missing
 from .topology import PERSISTENT, is_missing, topology, unbind_former
 
 log = logging.getLogger(__name__)
@@ -74,6 +74,20 @@ class RabbitBus:
                 raise Away(f"RabbitMQ has no queue {queue}")
         finally:
             publisher.close()
+
+    def bound(self, queue: str) -> None:
+        """AMQP can tell whether a queue is there, and nothing else of it."""
+        connection = self.connect()
+        try:
+            missing = not queue or is_missing(connection, queue)
+        except BROKEN as error:
+            raise Away(f"RabbitMQ: {type(error).__name__}") from error
+        finally:
+            close(connection)
+        if missing:
+            raise NoQueue(
+                f"RabbitMQ has no queue {queue!r}; it is called like the service, whose `prepare` makes it"
+            )
 
     def consume(
         self,

@@ -1,9 +1,9 @@
-"""Gunicorn's settings for the gateway: `gunicorn -c python:gateway.gunicorn "gateway.app:create_app()"`."""
+"""Gunicorn's settings for the gateway: `python -m gateway.gunicorn "gateway.app:create_app()"`."""
 
 import os
 from typing import Any
 
-from chassis.gunicorn import PORTS, number, port
+from chassis.gunicorn import PORTS, number, port, run
 from chassis.gunicorn_evented import *  # noqa: F403
 from chassis.gunicorn_evented import bind as public
 from chassis.gunicorn_evented import worker_exit as end
@@ -19,3 +19,7 @@ def worker_exit(server: Any, worker: Any) -> None:  # type: ignore[no-redef]
     if getattr(worker, "wsgi", None) is not None:
         worker.wsgi.close()
     end(server, worker)
+
+
+if __name__ == "__main__":
+    run("gateway.gunicorn")

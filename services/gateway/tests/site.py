@@ -56,14 +56,7 @@ class Site:
             "WEB_URL": self.web.url,
             "INTERNAL_SECRET": SECRET, "CHANGES_SECONDS": "0.1", "FLASK_CONFIG": "testing", **self.settings,
         }  # fmt: skip
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "-c",
-            "python:gateway.gunicorn",
-            "gateway.app:create_app()",
-        ]
+        command = [sys.executable, "-m", "gateway.gunicorn", "gateway.app:create_app()"]
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

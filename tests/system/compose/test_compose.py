@@ -94,7 +94,7 @@ def test_nobody_runs_as_root(site):
 def test_gunicorn_is_process_one(site):
     for name in SERVICES:
         first = site.inside(name, "cat", "/proc/1/cmdline").stdout.split("\0")
-        assert "gunicorn" in " ".join(first[:2])
+        assert "gunicorn" in " ".join(first[:3])
 
 
 def test_nothing_can_be_written_but_where_it_must(site):
