@@ -226,3 +226,23 @@ def test_late_news_change_nothing_of_a_forgotten_person(posts, version):
     with posts.app.app_context():
         row = db.row(sa.select(Person.username, Person.removed, Person.version))
     assert tuple(row.values()) == (None, True, 9)
+
+
+def test_every_comment_that_goes_has_a_later_version_however_it_goes(posts):
+    """Or a late copy of its words could pass for the newest state of it."""
+    for id, name in ((ANN, "ann"), (BEN, "ben")):
+        a_person(posts, id, name)
+    anns, bens, another = a_post(posts, "anns"), a_post(posts, "bens", by="ben"), a_post(posts, by="ben")
+    for post in (anns, another):
+        a_comment(posts, post, "on a post that goes")
+    a_comment(posts, bens, "by somebody who goes", by="ann")
+    own = a_comment(posts, bens, "taken back")
+    before = {state.subject: state.version for state in posts.snapshot("posts.comment_published.v1")}
+    ben = posts.as_("ben", USER)
+    answers = [ben.delete(f"/api/v1/{each}") for each in (f"posts/{another['id']}", f"comments/{own['id']}")]
+    assert {answer.status_code for answer in answers} == {204}
+    remove(posts)
+    forget(posts)
+    after = posts.snapshot("posts.comment_published.v1")
+    assert {state.type for state in after} == {"posts.comment_removed.v1"}
+    assert {state.subject: state.version for state in after} == {id: now + 1 for id, now in before.items()}
