@@ -47,6 +47,17 @@ def test_a_wrong_password_says_nothing_more(site, ann):
     assert stranger.post("/auth/login").text.count("Please fill in this field.") == 2
 
 
+def test_who_is_disabled_is_told_so_with_the_right_password_only(site, ann):
+    root = site.administrator()
+    root.submit(f"/edit-profile/{ann.id}", disabled="y", **root.form(f"/edit-profile/{ann.id}"))
+    told, guessed = ann.log_in(), ann.log_in("wrong password")
+    assert (told.status_code, guessed.status_code) == (403, 400)
+    assert "This account has been disabled." in told.text
+    assert "session=" not in told.headers.get("Set-Cookie", "")
+    assert "Invalid email or password." in guessed.text
+    assert "disabled" not in guessed.text
+
+
 def test_too_many_wrong_passwords(site, ann):
     stranger = site.stranger()
     stranger.email = ann.email
