@@ -36,7 +36,7 @@ SENTENCES = {
 NOT_KEPT, NOT_SHOWN = ("csrf_token", "submit", "preview"), ("key", "version", "id", "remember_me", "shown")
 ONE_TIME = {"code", "otp", "passkey", "credential"}
 # Fields; no form of ours has as many. To read 200,000 takes half a second, to show them again four.
-MOST_FIELDS, MOST_KEPT = 100, 20
+MOST_FIELDS = 100
 FORM = "application/x-www-form-urlencoded"
 EXPIRED = (
     "This form was open for a long time, or your browser did not send back what shows that it is yours, "
@@ -75,7 +75,7 @@ def typed() -> dict[str, str]:
     sent = {name: text for name, text in request.form.items() if name not in NOT_KEPT}
     fields = {name: "" if "password" in name else text for name, text in sent.items()}
     worth = any(text.strip() for name, text in fields.items() if name not in NOT_SHOWN)
-    return fields if worth and len(fields) <= MOST_KEPT and not ONE_TIME & fields.keys() else {}
+    return fields if worth and not ONE_TIME & fields.keys() else {}
 
 
 def kept(

@@ -36,7 +36,6 @@ def second_step() -> Response:
         if form.validate_on_submit():
             return _finished(form)
     except Invalid:
-        session.pop("pending", None)
         return onward(login_before(safe_path(request.args.get("next"))), OVER)
     except (Unauthenticated, TooMany) as refusal:
         status = 400 if isinstance(refusal, Unauthenticated) else refusal.status
@@ -46,10 +45,9 @@ def second_step() -> Response:
 
 
 def _finished(form: StepForm) -> Response:
+    """What was begun is used up at auth, so what the cookie says of it opens nothing any more."""
     pending, passkey = session["pending"], _from_script(form.passkey.data)
-    opened = auth.finish_sign_in(pending, otp=form.otp.data or "", passkey=passkey, **browser())
-    session.pop("pending")
-    return arrived(opened)
+    return arrived(auth.finish_sign_in(pending, otp=form.otp.data or "", passkey=passkey, **browser()))
 
 
 def _options(ways: Ways) -> str:
