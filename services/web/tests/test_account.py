@@ -58,6 +58,14 @@ def test_who_is_disabled_is_told_so_with_the_right_password_only(site, ann):
     assert "disabled" not in guessed.text
 
 
+def test_what_a_field_wants_is_said_with_the_field(site):
+    wanted = site.stranger().text("/auth/register")
+    refused = site.stranger().post("/auth/register", username="1").text
+    for page, described in ((wanted, "username-hint"), (refused, "username-error username-hint")):
+        assert re.search(rf'<input aria-describedby="{described}"[^>]* id="username"', page)
+        assert all(f'id="{id}"' in page for id in described.split())
+
+
 def test_too_many_wrong_passwords(site, ann):
     stranger = site.stranger()
     stranger.email = ann.email

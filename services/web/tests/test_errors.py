@@ -146,6 +146,17 @@ def test_a_profile_that_was_typed_outlives_its_session(site):
     assert empty.headers["Location"] == "/auth/login?next=/edit-profile"
 
 
+def test_what_an_administrator_ticked_and_chose_is_kept_as_that(site, ann):
+    root, path = site.administrator(), f"/edit-profile/{ann.id}"
+    form = root.form(path) | {"location": "Bonn", "disabled": "y"}
+    kept = root.open("POST", path, data=form)
+    for name in ("confirmed", "disabled"):
+        assert re.search(rf'name="{name}" type="checkbox" value="y" checked', kept.text)
+    assert re.search(r'type="hidden" name="role" value="\d+"', kept.text)
+    assert root.post(path, **root.form_in(kept) | {"role": form["role"]}).status_code == 303
+    assert root.form(path) | form == root.form(path) | {"shown": form["shown"]}
+
+
 def test_a_preview_that_came_too_late_can_still_be_a_preview(ann):
     answer = ann.open("POST", "/", data={"body": "*look*", "preview": "1"})
     assert re.search(r'<button[^>]*name="preview" value="1">Preview</button>', answer.text)

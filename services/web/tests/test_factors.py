@@ -161,7 +161,8 @@ def test_the_log_of_everybody(site, ann):
     assert f'href="/user/{ann.name}"' in page
     assert page.count('class="session card-like"') == 1
     assert "There is no activity of this kind." in root.text("/auth/log/all?user=nobody.at.all")
-    assert "Everybody&#39;s Activity" in root.text("/auth/log/all")
+    assert "<title>Flasky - Everybody&#39;s Activity</title>" in root.text("/auth/log/all")
+    assert "<title>Flasky - Activity</title>" in root.text("/auth/log")
 
 
 def test_the_log_goes_back_page_by_page(site, ann):

@@ -50,6 +50,7 @@ def test_another_text_with_a_used_key_is_told_and_kept(ann):
         ("", "Please fill in this field."),
         (" \r\n ", "Please fill in this field."),
         ("é" * 40_000, "too long by 14,464 bytes"),
+        ("x" * 65_537, "too long by 1 byte:"),
         ("nul \x00", "a character that is not allowed"),
     ],
 )

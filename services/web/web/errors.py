@@ -33,7 +33,11 @@ SENTENCES = {
     413: "What you sent is larger than this site takes. Go back, make it shorter, then send it again.",
     500: "Something went wrong on our side. It has been logged, and we will look at it.",
 }
-NOT_KEPT, NOT_SHOWN = ("csrf_token", "submit", "preview"), ("key", "version", "id", "remember_me", "shown")
+NOT_KEPT, NOT_SHOWN = (
+    ("csrf_token", "submit", "preview"),
+    ("key", "version", "id", "remember_me", "shown", "role"),
+)
+TICKS = ("confirmed", "disabled")
 ONE_TIME = {"code", "otp", "passkey", "credential"}
 # Fields; no form of ours has as many. To read 200,000 takes half a second, to show them again four.
 MOST_FIELDS = 100
@@ -87,7 +91,12 @@ def kept(
         return page(status, message, headers)
     entered = any("password" in name for name in fields)
     said = f"{message} {below} {PASSWORDS}" if entered else f"{message} {below}"
-    shown: dict[str, Any] = {"not_shown": NOT_SHOWN, "target": request.full_path, "code": status}
+    shown: dict[str, Any] = {
+        "not_shown": NOT_SHOWN,
+        "ticks": TICKS,
+        "target": request.full_path,
+        "code": status,
+    }
     title = title or TITLES.get(status) or HTTPStatus(status).phrase
     response = show("kept.html", status, title=title, message=said, fields=fields, **shown)
     response.headers.update(headers or {})
