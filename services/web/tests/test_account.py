@@ -53,6 +53,7 @@ def test_who_is_disabled_is_told_so_with_the_right_password_only(site, ann):
     told, guessed = ann.log_in(), ann.log_in("wrong password")
     assert (told.status_code, guessed.status_code) == (403, 400)
     assert "This account has been disabled." in told.text
+    assert "User, <b>disabled</b>." in root.text(f"/user/{ann.name}")
     assert "session=" not in told.headers.get("Set-Cookie", "")
     assert "Invalid email or password." in guessed.text
     assert "disabled" not in guessed.text

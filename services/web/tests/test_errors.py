@@ -146,6 +146,27 @@ def test_a_profile_that_was_typed_outlives_its_session(site):
     assert empty.headers["Location"] == "/auth/login?next=/edit-profile"
 
 
+@pytest.mark.parametrize("path", ["/post/{}", "/edit/{}"])
+def test_a_text_outlives_what_it_was_for(site, ann, path):
+    post = ann.publish("Soon gone.")
+    ann.submit(f"/delete/{post}")
+    answer = ann.post(path.format(post), body="a long <text>", version="1")
+    assert answer.status_code == 404
+    assert "It may have been removed" in answer.text
+    assert "a long &lt;text&gt;</textarea>" in answer.text
+    assert "Send it again" not in answer.text
+
+
+def test_a_text_outlives_the_right_to_send_it(ann, ben):
+    post = ann.publish("Hers.")
+    answer = ben.post(f"/edit/{post}", body="a long text", version="1")
+    assert answer.status_code == 403
+    assert "a long text</textarea>" in answer.text
+    for missing in ("Send it again", "Log in in another tab"):
+        assert missing not in answer.text
+    assert "copy it" not in ben.post(f"/delete/{post}", submit="yes").text
+
+
 def test_what_an_administrator_ticked_and_chose_is_kept_as_that(site, ann):
     root, path = site.administrator(), f"/edit-profile/{ann.id}"
     form = root.form(path) | {"location": "Bonn", "disabled": "y"}

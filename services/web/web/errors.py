@@ -51,6 +51,8 @@ CHECK = "What you wrote is below: check it, then send it again."
 SIGNED_OUT = "You are no longer logged in, so nothing has been sent."
 COME_BACK = "What you wrote is below: log in in another tab, then come back here and send it again."
 BELOW = "What you wrote is below."
+COPY = "What you wrote is below, so that you can copy it."
+GONE = (403, 404)  # to send it once more would not help
 UNSURE = f"{BELOW} It may have arrived all the same; if you send it again, it is still there only once."
 PASSWORDS = "Passwords are never kept: enter them again."
 
@@ -85,7 +87,9 @@ def typed() -> dict[str, str]:
 def kept(
     status: int, message: str, below: str, headers: dict[str, str] | None = None, title: str = ""
 ) -> Response:
-    """A page with what was typed, in a form that sends it again; never a password. `below` says so."""
+    """A page with what was typed, never a password, in a form that sends it again. `below` says so; COPY,
+    that it is only to be copied.
+    """
     fields = typed()
     if not wants_page() or not fields:
         return page(status, message, headers)
@@ -94,6 +98,7 @@ def kept(
     shown: dict[str, Any] = {
         "not_shown": NOT_SHOWN,
         "ticks": TICKS,
+        "sendable": below != COPY,
         "target": request.full_path,
         "code": status,
     }
@@ -129,6 +134,8 @@ def _refused(error: Refusal) -> Response:
     if request.method == "POST" and isinstance(error, Unavailable | TooMany | Conflict | Invalid):
         lost = isinstance(error, Unavailable) and "preview" not in request.form
         return kept(error.status, error.message, UNSURE if lost else BELOW, error.headers)
+    if request.method == "POST" and error.status in GONE:
+        return kept(error.status, SENTENCES[error.status], COPY, error.headers)
     return page(error.status, error.message, error.headers)
 
 
