@@ -133,7 +133,7 @@ def test_feeds(site, ann):
 @pytest.mark.parametrize(
     ("body", "title"),
     [
-        ("![A fox](https://e.example/f.png) in the [snow](/x 'y')", "A fox in the [snow](/x 'y')"),
+        ("![A fox](https://e.example/f.png) in the [snow](/x 'y')", "A fox in the snow"),
         ("[a][1] ![](/x)", "[a][1] ![](/x)"),
     ],
 )

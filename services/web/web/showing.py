@@ -34,7 +34,8 @@ PIECES, LONGEST_PIECE = 2048, 8 * 1024  # of so many characters at most: others 
 SHELF, LARGE = 16 * 1024 * 1024, 512 * 1024  # bytes; a large page is not kept, and compressed beside the loop
 LONGEST_LISTED = 32 * 1024  # of HTML; of a longer post a list shows the beginning of its text
 FOLDED = 2400  # characters of a post from which a list shows only its beginning
-NAMED = re.compile(r"!?\[([^\[\]]+)\]\([^()\s]*\)")  # a link or a picture, as Markdown writes it
+# A link or a picture, as Markdown writes it, with its title.
+NAMED = re.compile(r"""!?\[([^\[\]]+)\]\([^()\s]*(?:\s+(?:"[^"]*"|'[^']*'))?\)""")
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 csrf = CSRFProtect()
 
