@@ -68,6 +68,17 @@ def test_paper_has_light_colours_and_nothing_to_press(desk: Desk, crowd: Crowd):
         expect(pressed).to_be_hidden()
 
 
+def test_on_paper_nothing_is_folded(desk: Desk, crowd: Crowd):
+    page = desk.open("/")
+    folded = page.locator(".folded").first
+    height = "(node) => [node.clientHeight, node.scrollHeight]"
+    seen, whole = folded.evaluate(height)
+    assert seen < whole
+    page.emulate_media(media="print")
+    seen, whole = folded.evaluate(height)
+    assert seen == whole
+
+
 def test_what_colours_say_is_said_by_lines_to_who_has_colours_of_their_own(desk: Desk, crowd: Crowd):
     page = desk.open("/", crowd.john, forced_colors="active")
     outline = "(node) => getComputedStyle(node).outlineStyle"

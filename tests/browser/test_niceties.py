@@ -1,6 +1,7 @@
 """What JavaScript adds: preview, count, drafts, relative times, themes, news; and the keyboard alone."""
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
@@ -123,9 +124,9 @@ def test_two_clicks_on_follow_are_one(desk, member):
 def test_times_are_relative_with_the_exact_one_on_hover(desk, crowd):
     post = publish(crowd.susan, "Timely.")
     page = desk.open(f"/post/{post}")
-    time = page.locator(".post-date time")
-    expect(time).to_have_text("just now")
-    expect(time).to_have_attribute("title", re.compile(r"20\d\d at \d\d:\d\d:\d\d (CET|CEST|GMT)"))
+    shown = page.locator(".post-date time")
+    expect(shown).to_have_text("just now")
+    expect(shown).to_have_attribute("title", re.compile(r"20\d\d at \d\d:\d\d:\d\d (CET|CEST|GMT)"))
     plain = desk.open(f"/post/{post}", java_script_enabled=False)
     expect(plain.locator(".post-date time")).to_have_text(re.compile(r"^\d+ \w+ 20\d\d, \d\d:\d\d UTC$"))
 
@@ -137,6 +138,29 @@ def test_a_time_grows_older_while_one_reads(desk, crowd):
     expect(page.locator(".post-date time")).to_have_text("just now")
     page.clock.fast_forward("02:00:01")
     expect(page.locator(".post-date time")).to_have_text("2 hours ago")
+
+
+def test_nothing_happens_later_than_now_where_the_clock_is_slow(desk, crowd):
+    page = desk.open("about:blank")
+    page.clock.install(time=time.time() - 3 * 3600)
+    page.goto(f"/post/{publish(crowd.susan, 'Fresh.')}")
+    expect(page.locator(".post-date time")).to_have_text("just now")
+
+
+def test_after_a_refusal_the_focus_is_where_something_is_wrong(desk):
+    page = desk.open("/auth/register")
+    send(page, email="ann@example.com", username="1", password="short", password2="other")
+    expect(page.locator("#username")).to_be_focused()
+    expect(page.locator("#username")).to_have_accessible_description(
+        re.compile("must begin with a letter.*Everybody sees it")
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_controls_have_the_colours_that_were_chosen(desk, scheme):
+    page = desk.open("/", color_scheme={"light": "dark", "dark": "light"}[scheme])
+    page.locator("theme-switch button").click()
+    assert page.evaluate("() => getComputedStyle(document.documentElement).colorScheme") == scheme
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -138,6 +138,7 @@ def test_a_post_that_vanished_while_one_comments_on_it(open_as, crowd, member):
     crowd.david.delete(f"/posts/{post}")
     send(page, body="too late")
     titled(page, "Page not found")
+    expect(page.get_by_label("Your text")).to_have_value("too late")
 
 
 def test_comments_of_others_are_theirs(desk, crowd, member):

@@ -73,11 +73,28 @@ def test_a_disabled_account_cannot_exchange_anything(auth):
         auth.exchange(kind="token", token=token),
         auth.exchange(kind="token", token=pwd),
         auth.exchange(kind="session", session=browser),
-        auth.sign_in("susan"),
     ]
     assert {(answer.status_code, answer.json["message"]) for answer in answers} == {
         (401, "Invalid credentials")
     }
+
+
+def test_only_who_proves_the_password_is_told_that_the_account_is_disabled(auth):
+    auth.person("susan")
+    auth.change("UPDATE users SET disabled = true")
+    told = auth.sign_in("susan")
+    guessed, unknown = auth.sign_in("susan", password="wrong"), auth.sign_in("nobody", password="wrong")
+    assert (told.status_code, "disabled" in told.json["message"]) == (403, True)
+    for answer in (guessed, unknown):
+        assert (answer.status_code, answer.json["message"]) == (401, "Invalid credentials")
+    assert auth.rows("sessions") == []
+
+
+def test_who_guesses_at_a_disabled_account_has_no_more_tries_than_elsewhere(auth):
+    auth.newcomer("susan")
+    auth.change("UPDATE users SET disabled = true")
+    assert [auth.sign_in("susan", password="wrong").status_code for _ in range(11)] == [401] * 10 + [429]
+    assert auth.sign_in("susan").status_code == 429
 
 
 def test_a_token_is_exchanged_for_one_with_the_rights_of_now_that_lives_no_longer(auth):

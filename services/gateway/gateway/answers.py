@@ -41,6 +41,10 @@ TITLES = {
     503: "Not available right now",
     504: "Not available right now",
 }
+# Programs are told in other words: how large, and of what.
+SAID_TO_PEOPLE = {
+    413: "What you sent is larger than this site takes. Go back, make it shorter, then send it again."
+}
 LONGEST_INSTANCE = 512
 
 
@@ -96,7 +100,7 @@ def _problem(visit: Visit, refusal: Refusal) -> bytes:
 def _page(visit: Visit, refusal: Refusal) -> bytes:
     told = {
         "title": TITLES.get(refusal.status) or HTTPStatus(refusal.status).phrase,
-        "message": html.escape(refusal.message),
+        "message": html.escape(SAID_TO_PEOPLE.get(refusal.status, refusal.message)),
         "request_id": visit.request_id,
     }
     return PAGE.format(**told).encode()

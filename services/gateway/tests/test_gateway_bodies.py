@@ -60,6 +60,12 @@ def test_a_body_that_is_too_large_is_refused_and_the_answer_arrives(site, ann, p
     assert site.posts.at(path) == []
 
 
+def test_a_person_who_sends_too_much_is_told_how_to_keep_it(site):
+    got = site.ask("POST", "/", b"x" * (KIB * KIB + 1), Accept="text/html")
+    assert (got.status, got.headers["Content-Type"]) == (413, "text/html; charset=utf-8")
+    assert b"Go back, make it shorter" in got.body
+
+
 def test_chunks_that_are_too_many_are_refused(site, ann, path):
     sent = head(site, ann, path, "Transfer-Encoding: chunked", "Connection: close")
     said = site.raw(

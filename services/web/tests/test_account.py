@@ -47,6 +47,26 @@ def test_a_wrong_password_says_nothing_more(site, ann):
     assert stranger.post("/auth/login").text.count("Please fill in this field.") == 2
 
 
+def test_who_is_disabled_is_told_so_with_the_right_password_only(site, ann):
+    root = site.administrator()
+    root.submit(f"/edit-profile/{ann.id}", disabled="y", **root.form(f"/edit-profile/{ann.id}"))
+    told, guessed = ann.log_in(), ann.log_in("wrong password")
+    assert (told.status_code, guessed.status_code) == (403, 400)
+    assert "This account has been disabled." in told.text
+    assert "User, <b>disabled</b>." in root.text(f"/user/{ann.name}")
+    assert "session=" not in told.headers.get("Set-Cookie", "")
+    assert "Invalid email or password." in guessed.text
+    assert "disabled" not in guessed.text
+
+
+def test_what_a_field_wants_is_said_with_the_field(site):
+    wanted = site.stranger().text("/auth/register")
+    refused = site.stranger().post("/auth/register", username="1").text
+    for page, described in ((wanted, "username-hint"), (refused, "username-error username-hint")):
+        assert re.search(rf'<input aria-describedby="{described}"[^>]* id="username"', page)
+        assert all(f'id="{id}"' in page for id in described.split())
+
+
 def test_too_many_wrong_passwords(site, ann):
     stranger = site.stranger()
     stranger.email = ann.email

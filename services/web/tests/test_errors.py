@@ -146,6 +146,38 @@ def test_a_profile_that_was_typed_outlives_its_session(site):
     assert empty.headers["Location"] == "/auth/login?next=/edit-profile"
 
 
+@pytest.mark.parametrize("path", ["/post/{}", "/edit/{}"])
+def test_a_text_outlives_what_it_was_for(site, ann, path):
+    post = ann.publish("Soon gone.")
+    ann.submit(f"/delete/{post}")
+    answer = ann.post(path.format(post), body="a long <text>", version="1")
+    assert answer.status_code == 404
+    assert "It may have been removed" in answer.text
+    assert "a long &lt;text&gt;</textarea>" in answer.text
+    assert "Send it again" not in answer.text
+
+
+def test_a_text_outlives_the_right_to_send_it(ann, ben):
+    post = ann.publish("Hers.")
+    answer = ben.post(f"/edit/{post}", body="a long text", version="1")
+    assert answer.status_code == 403
+    assert "a long text</textarea>" in answer.text
+    for missing in ("Send it again", "Log in in another tab"):
+        assert missing not in answer.text
+    assert "copy it" not in ben.post(f"/delete/{post}", submit="yes").text
+
+
+def test_what_an_administrator_ticked_and_chose_is_kept_as_that(site, ann):
+    root, path = site.administrator(), f"/edit-profile/{ann.id}"
+    form = root.form(path) | {"location": "Bonn", "disabled": "y"}
+    kept = root.open("POST", path, data=form)
+    for name in ("confirmed", "disabled"):
+        assert re.search(rf'name="{name}" type="checkbox" value="y" checked', kept.text)
+    assert re.search(r'type="hidden" name="role" value="\d+"', kept.text)
+    assert root.post(path, **root.form_in(kept) | {"role": form["role"]}).status_code == 303
+    assert root.form(path) | form == root.form(path) | {"shown": form["shown"]}
+
+
 def test_a_preview_that_came_too_late_can_still_be_a_preview(ann):
     answer = ann.open("POST", "/", data={"body": "*look*", "preview": "1"})
     assert re.search(r'<button[^>]*name="preview" value="1">Preview</button>', answer.text)

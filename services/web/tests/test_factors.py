@@ -75,10 +75,26 @@ def test_the_second_step_leads_on_to_where_one_was_going(site, ann):
     assert done.headers["Location"] == "/edit-profile"
     assert "device=" in str(done.headers.getlist("Set-Cookie"))
     assert ann.get("/edit-profile").status_code == 200
-    assert "Please log in again" in ann.text("/auth/login/second")
-    late = ann.get("/auth/login/second?next=/edit-profile")
+    for to, leads in (("?next=/edit-profile", "/edit-profile"), ("?next=//evil.example", "/"), ("", "/")):
+        assert ann.get(f"/auth/login/second{to}").headers["Location"] == leads
+    assert "log in again" not in ann.text("/")
+
+
+def test_a_second_step_that_comes_too_late_begins_with_the_first(site):
+    stranger = site.stranger()
+    assert "Please log in again" in stranger.text("/auth/login/second")
+    late = stranger.get("/auth/login/second?next=/edit-profile")
     assert late.headers["Location"] == "/auth/login?next=/edit-profile"
-    assert ann.get("/auth/login/second?next=//evil.example").headers["Location"] == "/auth/login"
+    assert stranger.get("/auth/login/second?next=//evil.example").headers["Location"] == "/auth/login"
+
+
+def test_codes_are_shown_once_and_a_second_look_says_so(ann):
+    page = ann.post(f"{HOME}/totp", password=PASSWORD).text
+    fields = {"secret": secret_on(page), "uri": hidden(page, "uri")}
+    fields["code"] = code(pyotp.TOTP(fields["secret"]), -1)
+    assert "<li><code>" in ann.post(f"{HOME}/totp", **fields).text
+    assert "were shown already" in ann.submit(f"{HOME}/totp", **fields)
+    assert "It is <b>on</b>" in ann.text(HOME)
 
 
 def test_a_recovery_code_and_new_ones(site, ann):
@@ -124,6 +140,7 @@ def test_a_passkey_is_made_used_and_removed(site, ann):
     credential = json.dumps(key.create(options_on(page)))
     fields = {name: hidden(page, name) for name in ("pending", "name")}
     assert "Recovery codes" in ann.post(f"{HOME}/passkeys", credential=credential, **fields).text
+    assert "were shown already" in ann.submit(f"{HOME}/passkeys", credential=credential, **fields)
     shown = ann.text(HOME)
     assert "My &lt;b&gt;key&lt;/b&gt;" in shown
     log_in(ann)
@@ -161,7 +178,8 @@ def test_the_log_of_everybody(site, ann):
     assert f'href="/user/{ann.name}"' in page
     assert page.count('class="session card-like"') == 1
     assert "There is no activity of this kind." in root.text("/auth/log/all?user=nobody.at.all")
-    assert "Everybody&#39;s Activity" in root.text("/auth/log/all")
+    assert "<title>Flasky - Everybody&#39;s Activity</title>" in root.text("/auth/log/all")
+    assert "<title>Flasky - Activity</title>" in root.text("/auth/log")
 
 
 def test_the_log_goes_back_page_by_page(site, ann):

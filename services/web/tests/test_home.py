@@ -65,6 +65,7 @@ def test_what_was_removed_can_be_published_anew_from_the_form_that_made_it(ann):
         ("", "Please fill in this field."),
         (" \r\n ", "Please fill in this field."),
         ("é" * 40_000, "too long by 14,464 bytes"),
+        ("x" * 65_537, "too long by 1 byte:"),
         ("nul \x00", "a character that is not allowed"),
     ],
 )

@@ -96,6 +96,8 @@ def test_a_profile_that_is_too_long_is_told_at_the_field(ann):
 def test_an_administrator_edits_anybody(site, ann):
     root, path = site.administrator(), f"/edit-profile/{ann.id}"
     assert "Edit Profile [Admin]" in root.text(f"/user/{ann.name}")
+    assert "User. Only administrators" in root.text(f"/user/{ann.name}")
+    assert f"<title>Flasky - Edit Profile of {ann.name}</title>" in root.text(f"/edit-profile/{ann.id}")
     assert f'mailto:{ann.email}"' in root.text(f"/user/{ann.name}")
     now = root.form(path)
     assert (now["email"], now["username"], now["confirmed"]) == (ann.email, ann.name, "y")

@@ -1,6 +1,7 @@
 """What all pages share: headers, feeds, maps and icons, numbers of pages, and what settings change."""
 
 import gzip
+import html
 import re
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -127,6 +128,21 @@ def test_feeds(site, ann):
         assert entry.findtext(f"{ATOM}author/{ATOM}name") == ann.name
         assert site.stranger().get(path, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
     assert site.stranger().get("/user/nobody/feed.atom").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ("![A fox](https://e.example/f.png) in the [snow](/x 'y')", "A fox in the snow"),
+        ("[a][1] ![](/x)", "[a][1] ![](/x)"),
+    ],
+)
+def test_descriptions_tell_links_and_pictures_by_their_words(site, ann, body, title):
+    post = ann.publish(body)
+    entry = ElementTree.fromstring(site.stranger().get("/feed.atom").data).find(f"{ATOM}entry")
+    assert entry.findtext(f"{ATOM}title") == title
+    page = html.unescape(site.stranger().text(f"/post/{post}"))
+    assert f'<meta name="description" content="{title}">' in page
 
 
 def test_a_feed_is_xml_whatever_was_written(site, ann):

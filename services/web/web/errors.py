@@ -33,10 +33,14 @@ SENTENCES = {
     413: "What you sent is larger than this site takes. Go back, make it shorter, then send it again.",
     500: "Something went wrong on our side. It has been logged, and we will look at it.",
 }
-NOT_KEPT, NOT_SHOWN = ("csrf_token", "submit", "preview"), ("key", "version", "id", "remember_me", "shown")
+NOT_KEPT, NOT_SHOWN = (
+    ("csrf_token", "submit", "preview"),
+    ("key", "version", "id", "remember_me", "shown", "role"),
+)
+TICKS = ("confirmed", "disabled")
 ONE_TIME = {"code", "otp", "passkey", "credential"}
 # Fields; no form of ours has as many. To read 200,000 takes half a second, to show them again four.
-MOST_FIELDS, MOST_KEPT = 100, 20
+MOST_FIELDS = 100
 FORM = "application/x-www-form-urlencoded"
 EXPIRED = (
     "This form was open for a long time, or your browser did not send back what shows that it is yours, "
@@ -47,6 +51,8 @@ CHECK = "What you wrote is below: check it, then send it again."
 SIGNED_OUT = "You are no longer logged in, so nothing has been sent."
 COME_BACK = "What you wrote is below: log in in another tab, then come back here and send it again."
 BELOW = "What you wrote is below."
+COPY = "What you wrote is below, so that you can copy it."
+GONE = (403, 404)  # to send it once more would not help
 UNSURE = f"{BELOW} It may have arrived all the same; if you send it again, it is still there only once."
 PASSWORDS = "Passwords are never kept: enter them again."
 
@@ -75,19 +81,27 @@ def typed() -> dict[str, str]:
     sent = {name: text for name, text in request.form.items() if name not in NOT_KEPT}
     fields = {name: "" if "password" in name else text for name, text in sent.items()}
     worth = any(text.strip() for name, text in fields.items() if name not in NOT_SHOWN)
-    return fields if worth and len(fields) <= MOST_KEPT and not ONE_TIME & fields.keys() else {}
+    return fields if worth and not ONE_TIME & fields.keys() else {}
 
 
 def kept(
     status: int, message: str, below: str, headers: dict[str, str] | None = None, title: str = ""
 ) -> Response:
-    """A page with what was typed, in a form that sends it again; never a password. `below` says so."""
+    """A page with what was typed, never a password, in a form that sends it again. `below` says so; COPY,
+    that it is only to be copied.
+    """
     fields = typed()
     if not wants_page() or not fields:
         return page(status, message, headers)
     entered = any("password" in name for name in fields)
     said = f"{message} {below} {PASSWORDS}" if entered else f"{message} {below}"
-    shown: dict[str, Any] = {"not_shown": NOT_SHOWN, "target": request.full_path, "code": status}
+    shown: dict[str, Any] = {
+        "not_shown": NOT_SHOWN,
+        "ticks": TICKS,
+        "sendable": below != COPY,
+        "target": request.full_path,
+        "code": status,
+    }
     title = title or TITLES.get(status) or HTTPStatus(status).phrase
     response = show("kept.html", status, title=title, message=said, fields=fields, **shown)
     response.headers.update(headers or {})
@@ -120,6 +134,8 @@ def _refused(error: Refusal) -> Response:
     if request.method == "POST" and isinstance(error, Unavailable | TooMany | Conflict | Invalid):
         lost = isinstance(error, Unavailable) and "preview" not in request.form
         return kept(error.status, error.message, UNSURE if lost else BELOW, error.headers)
+    if request.method == "POST" and error.status in GONE:
+        return kept(error.status, SENTENCES[error.status], COPY, error.headers)
     return page(error.status, error.message, error.headers)
 
 

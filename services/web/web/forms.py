@@ -22,6 +22,8 @@ from wtforms.validators import DataRequired, EqualTo, Length, Optional, Regexp, 
 from chassis.problems import Refusal
 from chassis.shapes import clean
 
+from .showing import plural
+
 POST_BYTES, COMMENT_BYTES, ABOUT_BYTES = 64 * 1024, 8 * 1024, 4 * 1024
 USERNAME = r"^[A-Za-z][A-Za-z0-9_.]*$"
 USERNAME_RULE = "Usernames must begin with a letter and have only letters, numbers, dots or underscores."
@@ -62,7 +64,9 @@ class AtMost:
             raise ValidationError("This text has a character that is not allowed.") from None
         over = len(text.encode("utf-8", "surrogatepass")) - self.size
         if over > 0:
-            raise ValidationError(f"This text is too long by {over:,} bytes: {self.size:,} are allowed.")
+            raise ValidationError(
+                f"This text is too long by {plural(over, 'byte')}: {self.size:,} are allowed."
+            )
 
 
 def text_area(label: str, size: int, **options: Any) -> TextAreaField:

@@ -34,6 +34,8 @@ PIECES, LONGEST_PIECE = 2048, 8 * 1024  # of so many characters at most: others 
 SHELF, LARGE = 16 * 1024 * 1024, 512 * 1024  # bytes; a large page is not kept, and compressed beside the loop
 LONGEST_LISTED = 32 * 1024  # of HTML; of a longer post a list shows the beginning of its text
 FOLDED = 2400  # characters of a post from which a list shows only its beginning
+# A link or a picture, as Markdown writes it, with its title.
+NAMED = re.compile(r"""!?\[([^\[\]]+)\]\([^()\s]*(?:\s+(?:"[^"]*"|'[^']*'))?\)""")
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 csrf = CSRFProtect()
 
@@ -204,7 +206,8 @@ def plural(count: int, word: str) -> str:
 
 def plain(text: str | None, most: int = 200) -> str:
     """The beginning of a text, for descriptions: without most of the marks of Markdown."""
-    words = " ".join((text or "").replace("*", "").replace("`", "").replace("#", "").split())
+    said = NAMED.sub(r"\1", text or "")
+    words = " ".join(said.replace("*", "").replace("`", "").replace("#", "").split())
     return words if len(words) <= most else f"{words[: most - 1].rstrip()}…"
 
 

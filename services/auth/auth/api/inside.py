@@ -44,7 +44,7 @@ def seen(told: shapes.Seen) -> Answer:
 
 
 @api.post("/sessions")
-@internal(status=201, also=(202,), refuses=(401, 429))
+@internal(status=201, also=(202,), refuses=(401, 403, 429))
 def sign_in(person: shapes.SigningIn) -> Answer:
     """Open a browser's session (201), or begin to, where a second step is needed (202)."""
     origin.begin(person.address, person.agent)

@@ -11,6 +11,10 @@ from ..models import Kind, User, db
 from . import guesses, log
 
 
+class Disabled(Unauthenticated):
+    """The password was right, but the account is disabled: only for who may tell the one who proved it."""
+
+
 def prove(email: str, password: str, address: str, device: str = "") -> queries.Row:
     """The account whose password it is, shown at an address or in a known browser. Raises as `proven`."""
     return proven(email, password, guesses.keys_of(email, address, device))
@@ -19,8 +23,8 @@ def prove(email: str, password: str, address: str, device: str = "") -> queries.
 def proven(email: str, password: str, keys: list[str]) -> queries.Row:
     """The account whose password it is; `keys` are those that a wrong one counts against.
 
-    Raises `Unauthenticated` (alike for a wrong password, an unknown and a disabled account), `TooMany` or
-    `Unavailable`.
+    Raises `Unauthenticated` (alike for a wrong password and an unknown account, whether it is disabled or
+    not), `Disabled` for the right one of an account that is, `TooMany` or `Unavailable`.
     """
     account, guess = judged(email, password, keys)
     guesses.take_back(guess)
@@ -41,7 +45,7 @@ def judged(email: str, password: str, keys: list[str]) -> tuple[queries.Row, gue
     if not right or account is None or account["disabled"]:
         log.note(Kind.SIGN_IN_FAILED, account["id"] if account else None)
         db.session.commit()
-        raise Unauthenticated
+        raise Disabled if right and account is not None else Unauthenticated
     return with_current_hash(account, password), guess
 
 

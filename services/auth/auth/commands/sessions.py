@@ -16,7 +16,7 @@ from chassis.tokens import Actor
 from .. import origin, queries, tokens
 from ..models import Kind, RefreshToken, Session, db
 from . import guesses, log
-from .proofs import judged, prove
+from .proofs import Disabled, judged, prove
 from .rows import held
 from .second import SIGN_IN, Second, begin_challenge, pending, prove_second, use_up, void_challenges
 
@@ -28,6 +28,9 @@ NOTED_EVERY = timedelta(minutes=5)
 GRACE = timedelta(seconds=20)
 BROWSER, API = "browser", "api"
 ONCE_AN_HOUR = guesses.Rule(1, 3600.0, "")
+DISABLED = (
+    "This account has been disabled. If you think that is a mistake, ask an administrator of this site."
+)
 CODE_NEEDED = 'This account has a second factor. Send a code of it as `otp` in the body: {"otp": "123456"}.'
 # Nothing if what was proven holds no more: a password may be reset while it is hashed. The lock makes one of
 # the two wait, so that whoever ends all sessions ends this one, too.
@@ -67,8 +70,14 @@ class Begun(NamedTuple):
 
 
 def sign_in(email: str, password: str, *, remember: bool, device: str = "") -> SignedIn | Begun:
-    """Opens a browser's session, unless a second step is needed first. Raises as `prove`."""
-    account = prove(email, password, origin.current().address, device)
+    """Opens a browser's session, unless a second step is needed first.
+
+    Raises as `prove`, but `NotAllowed` for who has shown that the account is theirs, and that is disabled.
+    """
+    try:
+        account = prove(email, password, origin.current().address, device)
+    except Disabled:
+        raise NotAllowed(DISABLED) from None
     if account["second_factor"]:
         refuse_outdated(account)
         token, _ = begin_challenge(account["id"], SIGN_IN, remember)

@@ -15,7 +15,7 @@ from ..clients import auth, maybe
 from ..clients.shapes import Ways
 from ..forms import CodeForm, NewCodesForm, PasskeyForm, PasskeyNameForm, PasswordForm, StepForm, read_object
 from ..showing import show
-from ..visitors import login_before, members, safe_path
+from ..visitors import login_before, members, safe_path, visitor
 from .signing import arrived, browser
 from .steps import onward, told
 
@@ -36,8 +36,8 @@ def second_step() -> Response:
         if form.validate_on_submit():
             return _finished(form)
     except Invalid:
-        session.pop("pending", None)
-        return onward(login_before(safe_path(request.args.get("next"))), OVER)
+        back = safe_path(request.args.get("next"))
+        return onward(back) if visitor() else onward(login_before(back), OVER)  # by "back", after logging in
     except (Unauthenticated, TooMany) as refusal:
         status = 400 if isinstance(refusal, Unauthenticated) else refusal.status
         form.form_errors.append(refusal.message)
@@ -46,10 +46,9 @@ def second_step() -> Response:
 
 
 def _finished(form: StepForm) -> Response:
+    """What was begun is used up at auth, so what the cookie says of it opens nothing any more."""
     pending, passkey = session["pending"], _from_script(form.passkey.data)
-    opened = auth.finish_sign_in(pending, otp=form.otp.data or "", passkey=passkey, **browser())
-    session.pop("pending")
-    return arrived(opened)
+    return arrived(auth.finish_sign_in(pending, otp=form.otp.data or "", passkey=passkey, **browser()))
 
 
 def _options(ways: Ways) -> str:
@@ -71,11 +70,14 @@ def second_factor() -> Response:
 @members()
 def totp() -> Response:
     """Set up an authenticator app, or give it up."""
+    code = CodeForm()
+    confirms = code.is_submitted() and bool(code.secret.data)
     if auth.second_factor().totp:
+        if confirms:  # the page that shows the codes has been loaded again
+            return onward(HOME, SHOWN_ONCE)
         lead = "You will log in without a code of your authenticator app."
         return _after_password("Remove the authenticator app", lead, _without_totp)
-    code = CodeForm()
-    if code.secret.data and code.is_submitted():
+    if confirms:
         return _first_code(code)
     lead = "You need an app that makes codes, on your phone or in your password manager."
     return _after_password("Set up an authenticator app", lead, _with_totp)
@@ -157,13 +159,18 @@ def add_passkey() -> Response:
 
 
 def _made(form: PasskeyForm) -> Response:
-    credential = _from_script(form.credential.data)
+    pending, credential = form.pending.data or "-", _from_script(form.credential.data)
+    if pending == session.get("codes"):
+        return onward(HOME, SHOWN_ONCE)
     if not form.validate() or credential is None:
         return onward(f"{HOME}/passkeys", "This passkey could not be read. Please try again.")
     try:
-        return _switched_on(auth.add_passkey(form.pending.data or "-", form.name.data or "", credential))
+        made = auth.add_passkey(pending, form.name.data or "", credential)
     except Invalid as refusal:
         return onward(f"{HOME}/passkeys", refusal.message)
+    if made:
+        session["codes"] = pending
+    return _switched_on(made)
 
 
 @pages.route("/second-factor/passkeys/<int:id>", methods=["GET", "POST"])

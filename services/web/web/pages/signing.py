@@ -8,7 +8,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request, session
 
 from chassis.access import public
-from chassis.problems import Invalid, NotFound, TooMany, Unauthenticated, Unavailable
+from chassis.problems import Invalid, NotAllowed, NotFound, TooMany, Unauthenticated, Unavailable
 from chassis.settings import settings
 
 from ..clients import auth, maybe
@@ -34,7 +34,7 @@ def login() -> Response:
         except Unauthenticated:
             status = 400
             form.form_errors.append("Invalid email or password.")
-        except (TooMany, Unavailable, Invalid) as refusal:
+        except (NotAllowed, TooMany, Unavailable, Invalid) as refusal:
             status = refusal.status
             form.form_errors.append(refusal.message)
     elif form.is_submitted():

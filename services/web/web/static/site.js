@@ -4,11 +4,12 @@ const HOUR = 3600;
 const DAY = 24 * HOUR;
 const UNITS = [["year", 365 * DAY], ["month", 30 * DAY], ["day", DAY], ["hour", HOUR], ["minute", 60]];
 
+// A clock that is slow makes nothing happen later than now.
 function ago(moment) {
   const seconds = (moment - Date.now()) / 1000;
   const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
   for (const [unit, length] of UNITS) {
-    if (Math.abs(seconds) >= length) return words.format(Math.trunc(seconds / length), unit);
+    if (-seconds >= length) return words.format(Math.trunc(seconds / length), unit);
   }
   return "just now";
 }
@@ -245,6 +246,9 @@ document.querySelectorAll("img.avatar").forEach((picture) => {
 });
 
 dropSentDraft();
+
+// Whoever does not see the page is told at once what to mend: the first field that says what is wrong with it.
+document.querySelector("main [aria-invalid=true]")?.focus();
 
 // A passkey: the browser is asked, and its answer goes into the form as JSON (WebAuthn, level 3).
 const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
