@@ -1,7 +1,7 @@
 """How much longer a text becomes, known before anything is rendered or mended.
 
 Each use of a reference repeats its address and its title: from "[a]: /x 'ttt…'" and then `![a] ![a] …`,
-64 kB in all, come two hundred megabytes.
+64 kB in all, come two hundred megabytes, which are made even though no picture is left in the end.
 
 What is still open where its block ends begins again in the next block (the HTML standard, "reconstruct
 the active formatting elements"): from `<b 1><b 2>…` and then `<p><p>…`, 64 kB in all, come hundreds of
@@ -72,7 +72,7 @@ class Growth:
 
 
 def repeated(tokens: list[Token], most: int) -> int:
-    """Characters of all attributes as they are written. It stops above `most`."""
+    """Characters of all attributes as they are written, those of pictures too. It stops above `most`."""
     total, waiting = 0, [tokens]
     while waiting:
         for token in waiting.pop():

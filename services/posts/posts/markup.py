@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from chassis.problems import Invalid
 
-from . import addresses, labels, pictures
+from . import addresses, labels
 from .growth import Growth, repeated
 
 INLINE = {"a", "abbr", "acronym", "b", "code", "em", "i", "strong"}
@@ -32,7 +32,6 @@ def _markdown() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": True})
     addresses.link(markdown)
     labels.find(markdown)
-    pictures.link(markdown)
     return markdown
 
 
