@@ -86,8 +86,8 @@ Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 """A 64-bit identity given by the owner's database."""
 
 
-Number = Annotated[int, BeforeValidator(number)]
-"""A whole number of a query string."""
+AS_WRITTEN = BeforeValidator(number)
+"""Of a whole number in a query string; the last in its annotation, or its bounds are lost to the document."""
 
 
 def text(size: int) -> object:

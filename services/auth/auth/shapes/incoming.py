@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from chassis.paging import Paging
-from chassis.shapes import Id, Line, Number, Query, Shape, clean
+from chassis.shapes import AS_WRITTEN, Id, Line, Query, Shape, clean
 
 from .fields import AboutMe, Address, Agent, Code, Email, Jwt, Password, RoleName, Secret, Short, Username
 
@@ -116,14 +116,14 @@ class NewPasskey(Shape):
 class OwnLooking(Query):
     """`before`: the id from which on to go back; `kind`: one kind of entries."""
 
-    before: Annotated[Number, Field(ge=1, le=2**63 - 1)] | None = None
+    before: Annotated[int, Field(ge=1, le=2**63 - 1), AS_WRITTEN] | None = None
     kind: Annotated[str, Field(max_length=32), AfterValidator(clean)] | None = None
 
 
 class Looking(OwnLooking):
     """`user`: the id of a person."""
 
-    user: Annotated[Number, Field(ge=1, le=2**63 - 1)] | None = None
+    user: Annotated[int, Field(ge=1, le=2**63 - 1), AS_WRITTEN] | None = None
 
 
 class Pending(Shape):
@@ -180,7 +180,7 @@ class Since(Query):
     """
 
     since: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)] = 0.0
-    size: Annotated[Number, Field(ge=1, le=1000)] | None = None
+    size: Annotated[int, Field(ge=1, le=1000), AS_WRITTEN] | None = None
     after: Annotated[str, Field(pattern=PLACE)] = ""
 
 
