@@ -114,7 +114,7 @@ def test_what_a_killed_try_has_left_goes_and_a_running_one_s_stays(night):
 
 def test_a_night_that_fails_takes_nothing_away_but_what_is_too_old(night):
     kept = {night.put(f"{folder(days)}/posts.backup", days) for days in (20, 30)}
-    night.environment["DATABASE_URL"] = "sqlite:////nowhere/posts.sqlite"
+    night.environment["DATABASE_URL"] = "sqlite:////proc/nowhere/posts.sqlite"
     with pytest.raises(AssertionError, match="posts"):
         night.passes()
     assert all((night.volume / name).exists() for name in kept)
