@@ -48,10 +48,9 @@ is told above each table. The floor is a trivial Flask view that gives the same 
 in the same run; "SQL alone" the row's statements on a plain connection of the driver, with what their
 database takes; "×" is ours ÷ both. "SQL" counts the statements of one request in all services. Waiting times
 are at 60 % of the rate that wrk got just before; "p99 ÷ p50" is the median of each round's, "floor's" that of
-the floor at 60 % of its own peak. L / S is shown where both ran
-on one Python. "Others" is the part of all cores that programs beside the blog and its
-client used meanwhile: whoever waits for a core waits for them. A write counts with its event's whole journey
-to every copy.
+the floor at 60 % of its own peak. L / S is shown where both ran on one Python. "Others" is the part of all
+cores that programs beside the blog and its client used meanwhile: whoever waits for a core waits for them. A
+write counts with its event's whole journey to every copy.
 """.replace("\n", " ").strip()
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 import sqlalchemy as sa
 from shop.app import MADE, PACK, db
-from shop.shelf import labels
+from shop.shelf import database_away, labels
 
 from chassis import handling, inbox
 from chassis.bus import Away, Delivery
@@ -89,15 +89,9 @@ def test_an_event_that_fails_is_tried_four_times_then_parked_while_others_go_on(
     assert parked["first_failed_at"] < parked["last_failed_at"]
 
 
-def test_a_database_that_is_away_is_not_the_events_fault(shop, monkeypatch):
-    def away(*_):
-        raise sa.exc.OperationalError("x", {}, Exception("gone"))
-
-    monkeypatch.setattr(handling, "_first_time", away)
-    monkeypatch.setattr(handling, "_answers", lambda: False)
-    with pytest.raises(Away):
+def test_a_database_that_is_away_is_not_the_events_fault(shop):
+    with database_away(), pytest.raises(Away):
         shop.receive(MADE, 1, 1, {"id": 1, "label": "one"})
-    monkeypatch.undo()
     assert shop.parked() == []
 
 

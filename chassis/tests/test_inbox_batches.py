@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from shop.app import MADE, Seen, db
-from shop.shelf import labels
+from shop.shelf import database_away, labels
 
 from chassis import freshness, handling, inbox
 from chassis.bus import Away, Delivery
@@ -142,15 +142,9 @@ def test_what_may_have_ended_a_process_is_tried_alone(shop, monkeypatch):
     assert (len(labels(shop)), len(shop.parked())) == (4, 1)
 
 
-def test_many_at_once_wait_for_a_database_that_is_away(shop, monkeypatch):
-    def away(*_):
-        raise sa.exc.OperationalError("x", {}, Exception("gone"))
-
-    monkeypatch.setattr(handling, "_first_time", away)
-    monkeypatch.setattr(handling, "_answers", lambda: False)
-    with pytest.raises(Away):
+def test_many_at_once_wait_for_a_database_that_is_away(shop):
+    with database_away(), pytest.raises(Away):
         inbox.receive(shop.app, told((1, 1, "one"), (2, 1, "two")))
-    monkeypatch.undo()
     assert (labels(shop), shop.parked()) == ({}, [])
 
 

@@ -153,8 +153,8 @@ def words_of(schema):
 
 
 def schemas_of(document):
-    if isinstance(document, dict):
-        yield from (document[name] for name in ("schema",) if name in document)
+    if "schema" in document:
+        yield document["schema"]
     for value in document.values() if isinstance(document, dict) else document:
         if isinstance(value, dict | list):
             yield from schemas_of(value)

@@ -55,6 +55,7 @@ class SentAndGone(SentAlready):
     )
 
 
+SENT = {kind.status: kind for kind in (SentAlready, SentAndGone)}
 REFUSALS: dict[int, type[Refusal]] = {
     401: Unauthenticated,
     403: NotAllowed,
@@ -175,8 +176,8 @@ def refusal(reply: Answer) -> Refusal:
     if reply.status == 429:
         wait = reply.header("retry-after")
         return TooMany(message, retry_after=int(wait) if wait.isdecimal() else 1)
-    if reply.status in (SentAlready.status, SentAndGone.status):
-        return SentAlready() if reply.status == SentAlready.status else SentAndGone()
+    if reply.status in SENT:
+        return SENT[reply.status]()
     if reply.header("www-authenticate") == BadToken.challenge:
         return BadToken()
     return REFUSALS.get(reply.status, Invalid)(message, errors=told.get("errors") or ())
