@@ -131,8 +131,8 @@ def insider(address):
     return Insider(GatewaySettings(auth_url=address, internal_secret="a-secret-for-tests-only"))
 
 
-def exchanging(address):
-    password = Credential("password", "correct horse 7", "ann@example.com")
+def exchanging(address, **more):
+    password = Credential("password", "correct horse 7", "ann@example.com", **more)
     return insider(address).exchange(password, "192.0.2.1")
 
 
@@ -183,6 +183,7 @@ PAGES = {
 CLIENTS = {
     **{name: pages(call) for name, call in PAGES.items()},
     "gateway.auth.exchange-password": exchanging,
+    "gateway.auth.exchange-for-tokens": lambda address: exchanging(address, agent="curl/8", issue=True),
     "gateway.auth.changes": changes,
     "gateway.auth.seen": lambda address: insider(address).seen({"1": 1795212000.5}),
     "gateway.auth.keys": keys,
@@ -204,8 +205,9 @@ def test_the_consumers_client_asks_as_agreed_and_takes_the_answer(name):
         agreement["request"]["path"].split("?")[0],
     )
     assert asked.body == agreement["request"].get("body")
-    if name == "gateway.auth.exchange-password":
-        assert taken == agreement["answer"]["body"]["token"]
+    if name.startswith("gateway.auth.exchange"):
+        told = agreement["answer"]["body"]
+        assert taken == (told["token"], told.get("issued"))
     if name == "gateway.auth.changes":
         assert (taken.known, taken.revoked("0f8fad5b")) == (True, True)
     if name in ("posts.auth.changes", "social.auth.changes"):

@@ -109,3 +109,20 @@ def test_others_see_a_person_and_no_address(blog, three):
     public = "id url username member_since last_seen avatar_url posts_url followed_posts_url post_count"
     assert set(seen) == set(public.split())
     assert john.email not in susan.get(f"/users/{john.id}/profile").text
+
+
+def test_tokens_that_come_with_the_password_are_answered_as_auth_answers(blog):
+    """auth gives them while it looks at the password, if there is nothing else to read (`Route.issues`)."""
+    ann = blog.newcomer("ann")
+    ann.confirm()
+    client = {"auth": (ann.email, PASSWORD), "headers": {"User-Agent": "Reader/2"}}
+    issued, asked = (ann.ask("POST", "/tokens/", **client, **sent) for sent in ({}, {"json": {}}))
+    changing = {"Date", "X-Request-Id", "Content-Length", "RateLimit-Remaining", "RateLimit-Reset"}
+    shown = [
+        {name: each.headers[name] for name in each.headers.keys() - changing} for each in (issued, asked)
+    ]
+    assert (issued.status_code, shown[0], issued.json().keys()) == (200, shown[1], asked.json().keys())
+    ann.token = issued.json()["token"]
+    sessions = ann.get("/users/me/sessions/").json()["sessions"]
+    assert [each["agent"] for each in sessions] == ["Reader/2"] * 2
+    assert [each["kind"] for each in ann.get("/users/me/log/").json()["entries"]][:2] == ["tokens-issued"] * 2

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import orjson
 
 from chassis import logs, tracing
-from chassis.guard import STRICT_CSP
+from chassis.guard import NO_STORE, STRICT_CSP
 from chassis.problems import NotFound, Refusal, TooMany, Unauthenticated
 from chassis.service import create_service
 
@@ -39,6 +40,7 @@ from .visit import Visit
 log = logging.getLogger("request")
 OPS_PATHS = frozenset(("/livez", "/readyz", "/metrics"))
 STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+JSON = ("Content-Type", "application/json")
 StartResponse = Callable[..., Any]
 
 
@@ -120,6 +122,8 @@ class Gateway:
         body = bodies.read(visit, limit, self._settings.body_seconds)
         reading = time.monotonic() - came  # the client's time, not ours
         self._limits.take_text(visit, len(body))
+        if visit.issued:
+            return Reply(200, [JSON, NO_STORE], orjson.dumps(visit.issued))
         deadline = visit.started + reading + self._settings.request_seconds
         try:
             return self._forwarder.forward(visit, route, body, deadline)
@@ -171,7 +175,13 @@ class Gateway:
             except TooMany:
                 self._identities.guessed(credential, visit.address)
                 raise
-        return self._identities.of(credential, visit.address)
+        if credential.kind != "password":
+            return self._identities.of(credential, visit.address)
+        credential = credential.came_with(visit)
+        identity = self._identities.of(credential, visit.address)
+        if credential.issue:
+            visit.issued = identity.take_issued()
+        return identity
 
     def _local(self, visit: Visit) -> Reply:
         """One of our own pages, by Flask, which logs and counts it as any service does."""

@@ -18,11 +18,21 @@ LONGEST_EMAIL, LONGEST_PASSWORD = 254, 256
 
 
 class Credential(NamedTuple):
-    """What was sent. `kind` is `token`, `password` or `session`."""
+    """What was sent. `kind` is `token`, `password` or `session`. With a password goes which request it came
+    with, from which program, and whether that asks for tokens and says nothing more.
+    """
 
     kind: str
     secret: str
     email: str = ""
+    request_id: str = ""
+    agent: str = ""
+    issue: bool = False
+
+    def came_with(self, visit: Visit) -> "Credential":
+        route = visit.route
+        issue = route is not None and route.issues and visit.method == "POST" and not visit.has_body
+        return self._replace(request_id=visit.request_id, agent=visit.agent, issue=issue)
 
     def key(self, secret: bytes, address: str) -> bytes:
         """A name for it that tells nothing about it (keyed BLAKE2b is a MAC, RFC 7693). A password has one

@@ -14,6 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gevent.event import AsyncResult
 from gevent.lock import BoundedSemaphore
@@ -33,7 +34,7 @@ GRACE = 2.0  # seconds between two tries at auth for one caller while it is away
 
 @dataclass(slots=True)
 class Identity:
-    """`token` goes to the services.
+    """`token` goes to the services; `issued` are tokens that auth gave with it.
 
     `made` is when auth was asked (0 if verified offline), `fresh_until` when to ask again; both monotonic.
     """
@@ -46,6 +47,12 @@ class Identity:
     generation: int
     made: float = 0.0
     fresh_until: float = 0.0
+    issued: dict[str, Any] | None = None
+
+    def take_issued(self) -> dict[str, Any] | None:
+        """Once: to whom asked for them. Who waited for the same exchange, or comes later, asks auth."""
+        taken, self.issued = self.issued, None
+        return taken
 
 
 class Identities:
@@ -171,14 +178,14 @@ class Identities:
 
     def _asked(self, credential: Credential, address: str) -> Identity:
         made = time.monotonic()
-        token = self._exchange(credential, address)
+        token, issued = self._exchange(credential, address)
         identity = self._identity(token, self._verifier.signed(token))
-        identity.made = made
+        identity.made, identity.issued = made, issued
         left = identity.expires - time.time() - BEFORE_EXPIRY
         identity.fresh_until = made + min(self._seconds, left)
         return identity
 
-    def _exchange(self, credential: Credential, address: str) -> str:
+    def _exchange(self, credential: Credential, address: str) -> tuple[str, dict[str, Any] | None]:
         if credential.kind != "password":
             return self._insider.exchange(credential, address)
         if not self._passwords.acquire(blocking=False):

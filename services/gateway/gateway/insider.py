@@ -28,15 +28,23 @@ class Insider:
         self._seen = Upstream("auth-seen", settings.auth_url, places=2, waiting=0)
         self._secret = settings.internal_secret.get_secret_value()
 
-    def exchange(self, credential: Credential, address: str) -> str:
-        """A token for the credential. Raises `Unauthenticated`, `TooMany` or `Unavailable`."""
-        sent = {"kind": credential.kind, credential.kind: credential.secret}
+    def exchange(self, credential: Credential, address: str) -> tuple[str, dict[str, Any] | None]:
+        """A token for the credential, and the tokens that were asked for: none where a request has to ask for
+        them, be it that auth is of a release that knows of nothing else.
+
+        Raises `Unauthenticated`, `TooMany` or `Unavailable`.
+        """
+        sent: dict[str, Any] = {"kind": credential.kind, credential.kind: credential.secret}
         if credential.kind == "password":
             sent |= {"email": credential.email, "address": address}
+        if credential.issue:
+            sent |= {"issue": True, "agent": credential.agent}
         repeatable = credential.kind != "password"
-        answer = self._ask(self._exchange, "POST", "/internal/exchange", sent, repeatable)
+        answer = self._ask(
+            self._exchange, "POST", "/internal/exchange", sent, repeatable, credential.request_id
+        )
         if answer.status == 200:
-            return _token(answer)
+            return _token(answer), _json(answer).get("issued")
         if answer.status == 429:
             raise TooMany(retry_after=_retry_after(answer))
         if answer.status in (400, 401, 403, 422):
@@ -62,10 +70,12 @@ class Insider:
         target: str,
         sent: dict[str, Any] | None = None,
         repeatable: bool = True,
+        request_id: str = "",
     ) -> Answer:
         body = orjson.dumps(sent) if sent is not None else b""
+        named = f"X-Request-Id: {request_id}\r\n" if request_id else ""
         head = (
-            f"{method} {target} HTTP/1.1\r\nHost: {auth.host}\r\n"
+            f"{method} {target} HTTP/1.1\r\nHost: {auth.host}\r\n{named}"
             f"Authorization: Internal {self._secret}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         )

@@ -3,6 +3,7 @@
 `who` is what the gateway asks of the caller before it forwards; the methods named after it are open to all.
 Which methods a path knows, and what a signed-in person may do there, is the service's business. Where a POST
 is `keyed`, its service recognises the same one by its `Idempotency-Key`, so it may be sent a second time.
+Where it `issues` tokens, auth gives them to whom shows a password while it looks at that.
 """
 
 import re
@@ -18,7 +19,7 @@ class Who(Enum):
 
 
 PUBLIC, OPTIONAL, SIGNED_IN = Who
-KEYED = "keyed"
+KEYED, ISSUES = "keyed", "issues"
 KINDS = {
     "int": r"(?:0|[1-9][0-9]{0,18})",
     "hash": r"[0-9a-f]{1,64}",
@@ -37,6 +38,7 @@ class Route:
     who: Who
     open_methods: frozenset[str] = frozenset()
     keyed: bool = False
+    issues: bool = False
 
     def asks(self, method: str) -> Who:
         """Who may use this method here. OPTIONS only says which methods there are, so anybody may."""
@@ -55,14 +57,14 @@ class Route:
 
 
 ROUTES = tuple(
-    Route(pattern, service, who, frozenset(more) - {KEYED}, KEYED in more)
+    Route(pattern, service, who, frozenset(more) - {KEYED, ISSUES}, KEYED in more, ISSUES in more)
     for pattern, service, who, *more in (
-        # pattern                               service    who        open methods, keyed
+        # pattern                               service    who        open methods, keyed, issues
         ("/api/docs",                           "gateway", PUBLIC),
         ("/api/docs/<file>",                    "gateway", PUBLIC),
         ("/api/v1/openapi.json",                "gateway", PUBLIC),
 
-        ("/api/v1/tokens/",                     "auth",    SIGNED_IN),
+        ("/api/v1/tokens/",                     "auth",    SIGNED_IN, ISSUES),
         ("/api/v1/tokens/refresh",              "auth",    PUBLIC),
         ("/api/v1/users/",                      "auth",    SIGNED_IN, "POST", KEYED),
         ("/api/v1/users/me",                    "auth",    SIGNED_IN),

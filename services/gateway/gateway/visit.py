@@ -20,6 +20,7 @@ class Visit:
         "environ",
         "host",
         "identity",
+        "issued",
         "limits",
         "method",
         "origin",
@@ -42,6 +43,7 @@ class Visit:
         self.traceparent = logs.traceparent(environ.get("HTTP_TRACEPARENT"))
         self.route: Route | None = None
         self.identity: Identity | None = None
+        self.issued: dict[str, Any] | None = None
         self.limits: list[tuple[str, str]] = []
         self.origin: str = environ.get("HTTP_ORIGIN", "")
         self.address, self.scheme, self.host = came_from(environ, trusted_hops)
@@ -49,6 +51,11 @@ class Visit:
     @property
     def has_body(self) -> bool:
         return self.environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in self.environ
+
+    @property
+    def agent(self) -> str:
+        """The caller's program, in printable characters, as much as auth notes of it."""
+        return "".join(filter(str.isprintable, self.environ.get("HTTP_USER_AGENT", "")))[:256]
 
 
 def came_from(environ: dict[str, Any], hops: int) -> tuple[str, str, str]:

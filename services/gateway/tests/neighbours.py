@@ -161,6 +161,7 @@ class Auth(Service):
         self.revoked: list[dict[str, Any]] = []
         self.exchanges: Counter[str] = Counter()
         self.seen: dict[str, float] = {}
+        self.issues = True  # as of the release after 1.1
         self.before_exchange: Callable[[dict[str, Any]], bytes | None] = lambda sent: None
         super().__init__()
 
@@ -175,6 +176,9 @@ class Auth(Service):
     def token(self, person: Person, **claims: Any) -> str:
         told = {"ver": person.version, "sid": person.sid} | claims
         return self.signer.token(int(person.sub), "x", 7, **told)
+
+    def tokens(self, person: Person) -> dict[str, Any]:
+        return {"token": f"of {person.sub}", "refresh_token": f"for {person.sub}"}
 
     def rotate(self) -> None:
         """A new key; the old one is no longer published."""
@@ -221,7 +225,8 @@ class Auth(Service):
         person = next((one for one in self.people.values() if self._is(one, sent)), None)
         if person is None:
             return answer(401, {"message": "Invalid credentials"})
-        return answer(200, {"token": self.token(person), "expires_in": 300})
+        issued = {"issued": self.tokens(person)} if sent.get("issue") and self.issues else {}
+        return answer(200, {"token": self.token(person), "expires_in": 300} | issued)
 
     def _is(self, person: Person, sent: dict[str, Any]) -> bool:
         if sent["kind"] == "password":

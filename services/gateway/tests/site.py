@@ -99,6 +99,9 @@ class Site:
     def get(self, target: str, **headers: str) -> Got:
         return self.ask("GET", target, **headers)
 
+    def post(self, target: str, body: bytes, **headers: str) -> Got:
+        return self.ask("POST", target, body, **headers)
+
     def ops(self, target: str) -> Got:
         return self.ask("GET", target, port=self.ops_port)
 

@@ -1,5 +1,6 @@
 """For the other processes of this installation only: who is asking, what has changed, who was seen."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,14 +16,19 @@ api = Blueprint("inside", __name__, url_prefix="/internal")
 @api.post("/exchange")
 @internal()
 def exchange(credential: shapes.Exchange) -> Any:
-    """A short-lived token for a password, a browser's session or another token."""
-    origin.begin(credential.address)
-    token, life = EXCHANGES[credential.kind](credential)
-    return {"token": token, "expires_in": life}
+    """A short-lived token for a password, a browser's session or another token. Whoever shows a password and
+    asks for tokens gets those with it (`issued`), unless the account is unconfirmed or has a second factor:
+    that is told where tokens are asked for with this one.
+    """
+    origin.begin(credential.address, credential.agent)
+    token, life, *issued = EXCHANGES[credential.kind](credential)
+    return {"token": token, "expires_in": life} | ({"issued": issued[0]} if issued else {})
 
 
-EXCHANGES = {
-    "password": lambda given: commands.exchange_password(given.email, given.password, given.address),
+EXCHANGES: dict[str, Callable[[shapes.Exchange], tuple[Any, ...]]] = {
+    "password": lambda given: commands.exchange_password(
+        given.email, given.password, given.address, issue=given.issue
+    ),
     "session": lambda given: commands.exchange_session(given.session),
     "token": lambda given: commands.exchange_token(given.token),
 }

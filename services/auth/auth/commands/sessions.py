@@ -136,12 +136,18 @@ def refuse_outdated(account: queries.Row) -> None:
         raise Unauthenticated
 
 
-def exchange_password(email: str, password: str, address: str) -> tuple[str, int]:
-    """A short-lived token for a password. Raises as `prove`.
+def exchange_password(email: str, password: str, address: str, *, issue: bool = False) -> tuple[Any, ...]:
+    """A short-lived token for a password, and its life. Raises as `prove`.
 
-    The log tells it once an hour for each address.
+    The log tells it once an hour for each address, unless it tells of tokens: whoever asks for those gets
+    them with it, in the same transaction, unless `issue_tokens` would have something to say against it.
     """
     account, guess = judged(email, password, guesses.keys_of(email, address))
+    if issue and account["confirmed"] and not account["second_factor"]:
+        sid, secret = new_client(account)
+        guesses.take_back(guess)
+        db.session.commit()
+        return *tokens.sign(account, ["pwd"]), pair(account, sid, secret)
     if guesses.first(f"used:{account['id']}:{guesses.network(address)}", guess.moment, ONCE_AN_HOUR):
         log.note(Kind.PASSWORD_USED, account["id"])
     guesses.take_back(guess)
@@ -204,11 +210,17 @@ def issue_tokens(actor: Actor, otp: str | None = None) -> dict[str, Any]:
         if not otp:
             raise SecondStepNeeded(CODE_NEEDED)
         prove_second(account, Second(otp=otp))
+    sid, secret = new_client(account)
+    db.session.commit()
+    return pair(account, sid, secret)
+
+
+def new_client(account: queries.Row) -> tuple[str, str]:
+    """A session of an API client and its refresh token; within the transaction. Raises as `new_session`."""
     sid, secret = new_session(account, API, REFRESH), tokens.new_secret()
     log.note(Kind.TOKENS_ISSUED, account["id"])
     add_refresh_token(sid, secret, now())
-    db.session.commit()
-    return pair(account, sid, secret)
+    return sid, secret
 
 
 def pair(account: queries.Row, sid: str, refresh_token: str) -> dict[str, Any]:

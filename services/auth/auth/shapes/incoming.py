@@ -153,12 +153,16 @@ class Finding(Paging):
 
 
 class Exchange(Shape):
-    """Internal: one of three kinds of credential."""
+    """Internal: one of three kinds of credential. `issue`: whoever shows a password, by the program `agent`,
+    asks for tokens.
+    """
 
     kind: Literal["password", "session", "token"]
     email: Address = "-"
     password: Password = "-"  # noqa: S105 - "not given"
     address: Short = ""
+    agent: Agent = ""
+    issue: bool = False
     session: Secret = "-"
     token: Jwt = ""
 
