@@ -206,8 +206,10 @@ def test_the_consumers_client_asks_as_agreed_and_takes_the_answer(name):
     )
     assert asked.body == agreement["request"].get("body")
     if name.startswith("gateway.auth.exchange"):
-        told = agreement["answer"]["body"]
-        assert taken == (told["token"], told.get("issued"))
+        assert taken == (
+            agreement["answer"]["body"]["token"],
+            None,
+        )  # without tokens for the client: they may be
     if name == "gateway.auth.changes":
         assert (taken.known, taken.revoked("0f8fad5b")) == (True, True)
     if name in ("posts.auth.changes", "social.auth.changes"):

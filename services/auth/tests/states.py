@@ -1,6 +1,8 @@
 """Situations with a name, reached through the doors of the service."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import sqlalchemy as sa
 
 from auth.keys import make_first
 from auth.mailer import deliver
+from auth.models import db
 from chassis.testing.service import Caller, Doors
 
 ADMINISTRATOR = "admin@example.com"
@@ -24,6 +27,18 @@ def email_of(username: str) -> str:
 def errors(answer: Any) -> dict[str, str]:
     """What a refusal says, by field."""
     return {item["field"]: item["message"] for item in answer.json["errors"]}
+
+
+@contextmanager
+def committing() -> Iterator[list[object]]:
+    """One entry for each transaction that changes something meanwhile."""
+    committed: list[object] = []
+    hook = committed.append
+    sa.event.listen(db.session, "after_commit", hook)
+    try:
+        yield committed
+    finally:
+        sa.event.remove(db.session, "after_commit", hook)
 
 
 class Auth(Doors):

@@ -1,13 +1,11 @@
 """Tokens that are given while the password is looked at that they were asked for with."""
 
 import pytest
-import sqlalchemy as sa
 
 from auth.commands.sessions import CODE_NEEDED
-from auth.models import db
 from chassis.testing.crossing import crossing
 
-from .states import email_of, password_of
+from .states import committing, email_of, password_of
 from .test_factors import with_app
 from .test_meanwhile import app_set_up, changed, disabled, reset
 from .test_tokens import claims, refresh
@@ -60,13 +58,8 @@ def test_the_session_and_the_log_tell_from_where_and_nothing_twice(auth):
 
 def test_it_is_one_transaction_before_the_hash_and_one_after(auth):
     auth.person("susan")
-    committed = []
-    hook = committed.append
-    sa.event.listen(db.session, "after_commit", hook)
-    try:
+    with committing() as committed:
         assert issuing(auth, "susan").json["issued"]
-    finally:
-        sa.event.remove(db.session, "after_commit", hook)
     assert len(committed) == 2
 
 

@@ -15,11 +15,6 @@ class Disabled(Unauthenticated):
     """The password was right, but the account is disabled: only for who may tell the one who proved it."""
 
 
-def prove(email: str, password: str, address: str, device: str = "") -> queries.Row:
-    """The account whose password it is, shown at an address or in a known browser. Raises as `proven`."""
-    return proven(email, password, guesses.keys_of(email, address, device))
-
-
 def proven(email: str, password: str, keys: list[str]) -> queries.Row:
     """The account whose password it is; `keys` are those that a wrong one counts against.
 
@@ -33,7 +28,9 @@ def proven(email: str, password: str, keys: list[str]) -> queries.Row:
 
 
 def judged(email: str, password: str, keys: list[str]) -> tuple[queries.Row, guesses.Guess]:
-    """As `proven`, for who takes the guess back in a transaction of their own."""
+    """As `proven`, for who takes the guess back in a transaction of their own: last in it, as others lock an
+    account before its guesses.
+    """
     guess = guesses.note(keys, guesses.passwords_rule())
     account = queries.account_by_email(email)
     try:

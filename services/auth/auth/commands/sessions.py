@@ -16,7 +16,7 @@ from chassis.tokens import Actor
 from .. import origin, queries, tokens
 from ..models import Kind, RefreshToken, Session, db
 from . import guesses, log
-from .proofs import Disabled, judged, prove
+from .proofs import Disabled, judged
 from .rows import held
 from .second import SIGN_IN, Second, begin_challenge, pending, prove_second, use_up, void_challenges
 
@@ -72,18 +72,19 @@ class Begun(NamedTuple):
 def sign_in(email: str, password: str, *, remember: bool, device: str = "") -> SignedIn | Begun:
     """Opens a browser's session, unless a second step is needed first.
 
-    Raises as `prove`, but `NotAllowed` for who has shown that the account is theirs, and that is disabled.
+    Raises as `proven`, but `NotAllowed` for who has shown that the account is theirs, and that is disabled.
     """
     try:
-        account = prove(email, password, origin.current().address, device)
+        account, guess = judged(email, password, guesses.keys_of(email, origin.current().address, device))
     except Disabled:
         raise NotAllowed(DISABLED) from None
     if account["second_factor"]:
         refuse_outdated(account)
         token, _ = begin_challenge(account["id"], SIGN_IN, remember)
+        guesses.take_back(guess)
         db.session.commit()
         return Begun(token)
-    return opened(account, remember, device, "password")
+    return opened(account, remember, device, "password", guess=guess)
 
 
 def finish_sign_in(token: str, shown: Second, *, device: str = "") -> SignedIn:
@@ -94,14 +95,25 @@ def finish_sign_in(token: str, shown: Second, *, device: str = "") -> SignedIn:
     return opened(account, begun["remember"], device, way, token)
 
 
-def opened(account: queries.Row, remember: bool, device: str, way: str, begun: str = "") -> SignedIn:
-    """A session for a browser, which is known from now on (`device` is its cookie); `begun` is used up."""
+def opened(
+    account: queries.Row,
+    remember: bool,
+    device: str,
+    way: str,
+    begun: str = "",
+    guess: guesses.Guess | None = None,
+) -> SignedIn:
+    """A session for a browser, which is known from now on (`device` is its cookie); `begun` is used up, and
+    `guess` taken back.
+    """
     cookie, life = tokens.new_secret(), REMEMBERED if remember else IDLE
     idle = None if remember else int(IDLE.total_seconds())
     sid = new_session(account, BROWSER, life, tokens.fingerprint(cookie), idle)
     if begun:
         use_up(begun, SIGN_IN)
     log.note(Kind.SIGNED_IN, account["id"], way=way)
+    if guess:
+        guesses.take_back(guess)
     db.session.commit()
     token, _ = tokens.sign(account, ["session"], session=sid)
     known = guesses.remembered_device(account["email"], device)
@@ -137,7 +149,7 @@ def refuse_outdated(account: queries.Row) -> None:
 
 
 def exchange_password(email: str, password: str, address: str, *, issue: bool = False) -> tuple[Any, ...]:
-    """A short-lived token for a password, and its life. Raises as `prove`.
+    """A short-lived token for a password, and its life. Raises as `proven`.
 
     The log tells it once an hour for each address, unless it tells of tokens: whoever asks for those gets
     them with it, in the same transaction, unless `issue_tokens` would have something to say against it.
