@@ -56,16 +56,20 @@ class Access:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a view returns when it is not simply a body with status 200."""
+    """What a view returns when it is not simply a body with status 200.
+
+    `instead`: also to who sends the request again under its key, and would get the first answer otherwise.
+    """
 
     body: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    instead: bool = False
 
 
-def created(body: Any, at: str) -> Answer:
+def created(body: Any, at: str, instead: bool = False) -> Answer:
     """201 with the address of the new thing."""
-    return Answer(body, 201, {"Location": at})
+    return Answer(body, 201, {"Location": at}, instead)
 
 
 def no_content() -> Answer:
@@ -89,8 +93,9 @@ def needs(*bits: int, **declared: Any) -> Callable[[View], View]:
         gives, status: shape and status of the good answer, for the API document.
         also: further good statuses with the same shape (a PUT that makes: 201).
         refuses: further statuses it may answer.
-        again: for what makes a new thing: the answer for the one with this id, when the first was lost, and
-            `NotFound` when it has gone; such a route honours `Idempotency-Key`.
+        again: for what makes a new thing: the answer for the one with this id, when the first was lost or may
+            be given no more (`Answer.instead`), and `NotFound` when it has gone; such a route honours
+            `Idempotency-Key`.
         strangers: also for pages that show it to people who are not signed in; they ask with the internal
             credential, and the actor is `STRANGER`.
         lacking: also with a token that lacks a second step, which is done there.

@@ -3,8 +3,8 @@
 The key is a row in the transaction of what it names, written with its first event, so it exists exactly when
 that was done. The answer is kept right after, with the names of its events (`Event-Ids`): who has to ask
 again wants to read what was written, too. Should the process die in between, the answer is made again from
-the subject of the event. Either way it is given only while that is there: what has been removed since is
-gone for whoever made it, too.
+the subject of the event. Either way it is given only while that is there: what has been removed or hidden
+since is so for whoever made it, too.
 See the IETF draft "The Idempotency-Key HTTP Header Field".
 """
 
@@ -133,8 +133,10 @@ def keep(response: Response) -> Response:
 def repeated(row: Any, fingerprint: str, again: Callable[[int], Answer]) -> Response:
     if row["fingerprint"] != fingerprint:
         raise OtherRequest
-    response = made_again(int(row["subject"]), again)
-    if row["status"] is not None:
+    answer = made_again(int(row["subject"]), again)
+    if row["status"] is None or answer.instead:
+        response = respond(answer)
+    else:
         response = Response(bytes(row["body"]), row["status"], mimetype="application/json")
         response.headers["Location"] = row["location"]
     response.headers["Idempotency-Replayed"] = "true"
@@ -142,8 +144,8 @@ def repeated(row: Any, fingerprint: str, again: Callable[[int], Answer]) -> Resp
     return response
 
 
-def made_again(subject: int, again: Callable[[int], Answer]) -> Response:
+def made_again(subject: int, again: Callable[[int], Answer]) -> Answer:
     try:
-        return respond(again(subject))
+        return again(subject)
     except NotFound:
         raise DoneAndGone from None

@@ -19,12 +19,12 @@ from sqlalchemy.ext.compiler import compiles
 
 Row = dict[str, Any]
 Convert = Callable[[Any], Any]
-LOCK = re.compile(r" FOR (UPDATE|SHARE)\b")
+LOCK = re.compile(r" FOR ((NO KEY )?UPDATE|SHARE)\b")
 ALL, FIRST, CHANGED = methodcaller("fetchall"), methodcaller("fetchone"), attrgetter("rowcount")
 
 
 class Locking(sa.TextClause):
-    """A text with FOR UPDATE or FOR SHARE. SQLite has one writer at a time, and no such words."""
+    """A text with FOR [NO KEY] UPDATE or FOR SHARE. SQLite has one writer at a time, and no such words."""
 
     inherit_cache = True
 

@@ -61,6 +61,7 @@ def create_service(
 
     Args:
         home: the service's folder, with `migrations/` and `contract/` in it.
+        db: its database. All below, and `consumers`, is for a service that has one.
         publishes: shape of the data of each event it publishes, by type.
         unheard: those of them that nobody listens to yet; without this an event that no queue takes waits.
         snapshots: the current state of every subject, page by page, by event type (see `snapshots`).
@@ -69,6 +70,17 @@ def create_service(
         restoring: what holds when its database was put back from a backup.
         keeps: how long rows of its own tables are kept; those of the chassis are known.
     """
+    of_a_database: dict[str, Any] = {
+        "publishes": dict(publishes or {}),
+        "unheard": frozenset(unheard),
+        "snapshots": dict(snapshots or {}),
+        "seeds": list(seeds),
+        "jobs": list(jobs),
+        "restoring": restoring,
+        "keeps": list(keeps),
+    }
+    if db is None:
+        _refuse(name, of_a_database | {"consumers": consumers})
     app = _application(name, settings)
     app.extensions |= {"settings": settings, "version": version, "migrations": str(home / "migrations")}
     if settings.jwks_url:
@@ -78,21 +90,19 @@ def create_service(
         # Here, so that a service without a database does not load what only those need.
         from . import stateful
 
-        app.extensions |= {
-            "publishes": dict(publishes or {}),
-            "unheard": frozenset(unheard),
-            "snapshots": dict(snapshots or {}),
-            "seeds": list(seeds),
-            "jobs": list(jobs),
-            "restoring": restoring,
-            "keeps": list(keeps),
-        }
+        app.extensions |= of_a_database
         stateful.install(app, db, settings, consumers)
     for api in apis:
         app.register_blueprint(api)
     access.check(app)
     gc.freeze()
     return app
+
+
+def _refuse(name: str, of_a_database: Mapping[str, Any]) -> None:
+    """Without a database there is no worker, outbox or inbox: nothing would come of these."""
+    if given := [argument for argument, value in of_a_database.items() if value]:
+        raise RuntimeError(f"{name}: create_service without db does nothing with {', '.join(given)}")
 
 
 def _application(name: str, settings: Settings) -> Flask:

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+FRACTION = re.compile(rf"{NUMBER.pattern}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 MOST_DIGITS = 30  # more than any bound has; Python refuses to read thousands of them
 UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
@@ -59,6 +60,13 @@ def number(text: Any) -> int:
     return int(str(text)[:MOST_DIGITS])
 
 
+def fraction(text: Any) -> float:
+    """A number of a query string that need not be whole, likewise."""
+    if FRACTION.fullmatch(str(text)) is None:
+        raise ValueError("must be a number")
+    return float(text)
+
+
 def at_most(size: int) -> AfterValidator:
     """At most `size` bytes when written as UTF-8."""
 
@@ -88,6 +96,9 @@ Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 AS_WRITTEN = BeforeValidator(number)
 """Of a whole number in a query string; the last in its annotation, or its bounds are lost to the document."""
+
+FRACTION_AS_WRITTEN = BeforeValidator(fraction)
+"""Of any other number there, likewise."""
 
 
 def text(size: int) -> object:

@@ -9,7 +9,7 @@ services. A name that is no type of event is for audits only.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Blueprint, current_app
 from pydantic import Field
@@ -17,7 +17,7 @@ from pydantic import Field
 from .access import internal
 from .events import Event, iso, now
 from .problems import Invalid, NotFound
-from .shapes import Query
+from .shapes import AS_WRITTEN, Query
 
 Snapshot = Callable[[str, int], list[Event]]
 """Called with a subject and a number: the states of so many subjects after that one, in their order."""
@@ -27,7 +27,7 @@ api = Blueprint("snapshots", __name__, url_prefix="/internal/snapshots")
 
 class Asked(Query):
     after: str = Field("", max_length=100)
-    limit: int = Field(100, ge=1, le=LARGEST)
+    limit: Annotated[int, Field(ge=1, le=LARGEST), AS_WRITTEN] = 100
 
 
 @api.get("/<name>")

@@ -120,6 +120,18 @@ def test_a_kept_answer_for_what_has_gone_meanwhile_says_so_and_shows_nothing_of_
     assert (count(shop), len(shop.outbox())) == (0, 1)
 
 
+def test_a_kept_answer_that_may_be_given_no_more_is_made_again(shop):
+    first = make(shop, label="a secret")
+    alter(shop, "UPDATE boxes SET label = 'off: nothing'")
+    again = make(shop, label="a secret")
+    assert (again.status_code, again.json) == (201, {"id": 1, "label": "off: nothing"})
+    assert again.headers["Location"] == first.headers["Location"]
+    assert (again.headers["Idempotency-Replayed"], again.headers["Event-Ids"]) == (
+        "true",
+        first.headers["Event-Ids"],
+    )
+
+
 def test_a_lost_answer_for_what_has_gone_meanwhile_says_so(shop, monkeypatch):
     """It was done: "there is nothing" would have the caller do it a second time."""
     lose_the_answer(shop, monkeypatch)

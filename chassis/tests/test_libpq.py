@@ -1,14 +1,20 @@
 """Prepared statements while their server changes: none is lost for good, and one request at most notices."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
-from shop.app import PACK, Box, db
+from shop.app import PACK, Box, create_app, db
+
+from chassis.testing.service import Doors, dispose
 
 pytestmark = pytest.mark.only_real
 
 LABEL = sa.select(Box.label).where(Box.id == sa.bindparam("id", type_=sa.BigInteger))
 HELD = sa.text("SELECT label FROM boxes WHERE id = :id FOR UPDATE")
 ANY = sa.text("SELECT CAST(:text AS text) AS text")
+LONG = sa.text("SELECT repeat('x', CAST(:size AS integer)) AS text")
+PREPARED = sa.text("SELECT name FROM pg_prepared_statements")
 CUT = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -131,3 +137,41 @@ def test_a_text_that_cannot_be_sent_is_refused_before_it_is_and_the_transaction_
             db.taken(ANY, {"text": text})
         assert [row["text"] for row in db.taken(ANY, {"text": "a"})] == ["a"]
         db.session.rollback()
+
+
+def held():
+    """Bytes of memory that this process has."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line[:6] == "VmRSS:"]
+    return int(line.split()[1]) * 1024
+
+
+def test_a_connection_that_rests_holds_nothing_of_what_was_read_last(shop):
+    """Next to the largest page that anybody has asked for, each of them."""
+    size = 64 * 1024 * 1024
+    with shop.app.app_context():
+        for _ in range(3):
+            assert len(db.value(LONG, {"size": size})) == size
+        resting = held()
+        assert db.value(LONG, {"size": 1}) == "x"
+        assert resting - held() < size / 2
+
+
+@pytest.fixture
+def pooled(shop):
+    """The shop, told that there is a pooler before its database."""
+    settings = shop.app.extensions["settings"]
+    url = sa.make_url(settings.database_url)
+    app = create_app(settings.model_copy(update={"database_pooler": f"{url.host}:{url.port}"}))
+    yield Doors(app, shop.signer)
+    dispose(app)
+
+
+def test_behind_a_pooler_nothing_is_prepared(pooled):
+    """There the next transaction may be another server connection's, which knows nothing of it."""
+    often(pooled)
+    with pooled.app.app_context():
+        id = db.value(sa.select(sa.func.min(Box.id)))
+        for _ in range(8):
+            assert (db.value(LABEL, {"id": id}), len(db.taken(HELD, {"id": id}))) == ("x", 1)
+            assert [list(db.rows(PREPARED)), list(db.taken(PREPARED))] == [[], []]
+            db.session.rollback()

@@ -1,5 +1,6 @@
 """The owner's side of an audit: pages of what it holds, as of a moment, for insiders."""
 
+import pytest
 from shop.app import MADE
 from shop.shelf import make
 
@@ -13,6 +14,12 @@ def test_snapshots_are_for_insiders(shop):
     assert shop.internal().get("/internal/snapshots/no.such").status_code == 404
     assert shop.internal().get(f"{path}?after=x").status_code == 400
     assert shop.internal().get(f"{path}?limit=501").status_code == 400
+
+
+@pytest.mark.parametrize("limit", ["1_0", "%2B2", "%202", "02", "2.0", "２", "٢", ""])
+def test_only_what_json_calls_a_whole_number_is_a_limit(shop, limit):
+    refused = shop.internal().get(f"/internal/snapshots/{MADE}?limit={limit}")
+    assert (refused.status_code, refused.json["message"]) == (400, "limit must be a whole number")
 
 
 def test_a_page_says_where_the_next_begins(served):

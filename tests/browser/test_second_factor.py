@@ -55,7 +55,7 @@ def test_an_authenticator_app_with_the_keyboard_alone(open_as, member, scripts):
     log_in(page, wary.email)
     titled(page, "One more step")
     send(page, otp="nonsense")
-    expect(page.get_by_role("alert")).to_contain_text("This code is not right")
+    expect(complaint(page, "otp")).to_contain_text("This code is not right")
     send(page, otp=app.at(time.time()))
     titled(page, f"Hello, {wary.username}!")
     log_out(page)

@@ -10,6 +10,7 @@ from chassis.events import now
 from chassis.testing.service import served
 from services.auth.tests import states as auth_states
 from services.posts.tests.states import USER, a_comment, a_post
+from services.social.tests.states import post_data
 
 PEOPLE = ("ann", "ben", "cleo", "dora")
 LISTENERS = {"auth": ("posts", "social"), "posts": ("auth", "social"), "social": ("auth",)}
@@ -144,7 +145,23 @@ def test_somebody_of_whom_auth_knows_nothing_goes_with_their_follows(world):
         assert followed.status_code == 201
     assert audit(social).exit_code == 0
     assert rows(social, "people") == right
-    assert [row for row in rows(social, "follows") if 77 in row[:2] and row[3]] == []
+    ended = [row[3:] for row in rows(social, "follows") if 77 in row[:2]]
+    assert ended == [(False, 2), (False, 2)]  # later than what was said of them when they began
+
+
+def test_a_card_of_which_posts_knows_nothing_goes_and_its_author_has_their_newest_post_again(world):
+    """At once: a timeline is put together from that, and numbers are compared later, by another pass."""
+    social = world["social"]
+    right = {name: rows(social, name) for name in ("people", "cards")}
+    [ben] = [row for row in world["posts"].snapshot("posts.author_counts") if row.data["author_id"] == 2]
+    post = post_data(77, 2, published_at="2030-01-01T00:00:00+00:00") | ben.data
+    social.receive("posts.post_published.v1", 77, 1, post)
+    assert rows(social, "people") != right["people"]
+    found = audit(social)
+    assert found.exit_code == 0
+    assert {name: rows(social, name) for name in right} == right
+    [numbers] = [line for line in found.output.splitlines() if line.startswith("numbers of people")]
+    assert "0 differing" in numbers
 
 
 def test_a_part_that_is_newer_is_kept_when_another_part_is_repaired(world, monkeypatch):

@@ -83,7 +83,8 @@ def made(id: int) -> Answer:
     box = db.row(sa.select(Box.id, Box.label).where(Box.id == id))
     if box is None:
         raise NotFound
-    return created(BoxState.model_validate(dict(box)), at=f"/api/v1/boxes/{id}")
+    taken_off = box["label"].startswith("off:")
+    return created(BoxState.model_validate(dict(box)), at=f"/api/v1/boxes/{id}", instead=taken_off)
 
 
 @api.post("/boxes/")

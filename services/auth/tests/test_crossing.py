@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from auth.commands import factors
+from auth.commands import factors, sessions
 from chassis.testing.crossing import crossing
 
 from .authenticator import Authenticator
@@ -41,6 +41,17 @@ def test_a_session_that_is_just_being_opened_is_ended_with_all_others(auth, happ
     assert (answer.status_code, done.status_code < 300) == (201, True)
     [susan] = auth.rows("users", "username = 'susan'")
     assert auth.rows("sessions", f"user_id = {susan['id']} AND revoked_at IS NULL") == []
+
+
+@pytest.mark.only_real
+def test_of_two_who_sign_in_at_once_none_leaves_a_session_too_many(auth, monkeypatch):
+    monkeypatch.setattr(sessions, "MOST", 2)
+    auth.person("susan")
+    old = [auth.sign_in("susan").json["session"] for _ in range(2)]
+    sign_in = lambda: auth.sign_in("susan").json["session"]  # noqa: E731
+    new = crossing(auth, sign_in, sign_in, after="UPDATE sessions SET revoked_at")
+    alive = [auth.exchange(kind="session", session=each).status_code for each in (*old, *new)]
+    assert alive == [401, 401, 200, 200]
 
 
 @pytest.mark.only_real

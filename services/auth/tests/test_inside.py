@@ -181,9 +181,18 @@ def test_changes_overlap_because_commits_come_late_but_old_ones_are_over(auth):
     assert changes(auth, 0)["changes"] == []
 
 
-@pytest.mark.parametrize("since", ["x", "-1", "nan", "inf", "1e300"])
+NO_TIMES = ["x", "-1", "nan", "inf", "1e300", "9" * 5000, "", "1_0", "%2B2", "%202", "2%0A", "02", ".5", "２"]
+
+
+@pytest.mark.parametrize("since", NO_TIMES)
 def test_a_time_that_is_none(auth, since):
     assert auth.internal().get(f"/internal/changes?since={since}").status_code == 400
+
+
+def test_a_time_is_written_as_json_writes_numbers(auth):
+    auth.person("susan")
+    for since in ("0", "0.0", "1.5", "1e3", "2.5E%2B3", "1e-3"):
+        assert len(changes(auth, since)["changes"]) == 1
 
 
 def test_auth_does_not_verify_what_it_has_just_signed(auth, monkeypatch):

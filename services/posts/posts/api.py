@@ -88,7 +88,7 @@ def comments_of(id: int, paging: Paging) -> Any:
 
 def commented(id: int) -> Answer:
     shown = shapes.comment(queries.comment(id))
-    return created(shown, at=shown["url"])
+    return created(shown, at=shown["url"], instead=shown["disabled"])
 
 
 @api.post("/posts/<int:id>/comments/")

@@ -253,6 +253,20 @@ def test_a_comment_sent_again_gets_its_first_answer_as_long_as_it_is_there(posts
     assert comments_by(posts, "ben") == 0
 
 
+def test_a_comment_sent_again_shows_no_text_that_a_moderator_has_hidden_since(posts):
+    """Once it is shown again, so is the first answer."""
+    ben, moderator, path = posts.as_("ben", USER), posts.as_("mod", MODERATOR), a_post(posts)["comments_url"]
+    say = lambda: ben.post(path, json={"body": "secret"}, headers={"Idempotency-Key": "c"})  # noqa: E731
+    first = say()
+    moderator.put(f"{first.json['url']}/disabled")
+    hidden = say()
+    assert (hidden.status_code, hidden.headers["Location"]) == (201, first.headers["Location"])
+    assert hidden.json == ben.get(first.headers["Location"]).json
+    assert ("secret" in hidden.text, hidden.headers["Idempotency-Replayed"]) == (False, "true")
+    moderator.delete(f"{first.json['url']}/disabled")
+    assert say().data == first.data
+
+
 def test_a_key_of_a_removed_comment_is_not_for_another_one(posts):
     a_post(posts)
     path, key = "/api/v1/posts/1/comments/", {"Idempotency-Key": "c"}

@@ -107,10 +107,12 @@ def test_many_posts_go_in_batches_and_numbers_are_right_after_each(posts):
     for _ in range(40):
         a_comment(posts, written[0])
     remove(posts)
-    steps = 0
+    steps, said = 0, []
     with posts.app.app_context():
         while people.forget_more(ANN, 3):
             steps += 1
+            [first, *_] = posts.snapshot("posts.post_published.v1")
+            said.append((first.data.get("comment_count"), first.data.get("comment_count_version")))
             live = [
                 db.value(sa.select(sa.func.count()).where(of.removed_at.is_(None))) for of in (Post, Comment)
             ]
@@ -119,6 +121,7 @@ def test_many_posts_go_in_batches_and_numbers_are_right_after_each(posts):
             assert (kept["posts_of", ANN], kept["comments_of", BEN]) == tuple(live)
     assert steps == 5  # two with a part of the comments only, then 3, 3 and 1 posts
     assert live == [0, 0]
+    assert said[:3] == [(24, 41), (8, 42), (None, None)]  # a copy takes none but a later number
 
 
 def test_every_event_with_words_in_it_says_whose_they_are(posts):

@@ -70,7 +70,9 @@ def test_the_second_step_leads_on_to_where_one_was_going(site, ann):
     assert "One more step" in ann.text(first.headers["Location"])
     wrong = ann.post(first.headers["Location"], otp="x")
     assert wrong.status_code == 400
-    assert "This code is not right" in wrong.text
+    assert re.search('<p [^>]*id="otp-error">This code is not right', wrong.text)
+    assert re.search('<input aria-describedby="otp-error" aria-invalid="true"[^>]* id="otp"', wrong.text)
+    assert 'role="alert"' not in wrong.text
     done = ann.post(first.headers["Location"], otp=code(app))
     assert done.headers["Location"] == "/edit-profile"
     assert "device=" in str(done.headers.getlist("Set-Cookie"))
@@ -147,6 +149,8 @@ def test_a_passkey_is_made_used_and_removed(site, ann):
     told = options_on(ann.text("/auth/login/second"))
     wrong = ann.post("/auth/login/second", passkey=json.dumps(Authenticator("http://localhost").get(told)))
     assert wrong.status_code == 400
+    assert re.search('role="alert">This code is not right', wrong.text)
+    assert ("otp-error" in wrong.text, hidden(wrong.text, "passkey")) == (False, "")
     assert ann.post("/auth/login/second", passkey=json.dumps(key.get(told))).status_code == 303
     remove = re.search(rf"{HOME}/passkeys/\d+", ann.text(HOME))[0]
     assert ann.post(remove, password="wrong").status_code == 400

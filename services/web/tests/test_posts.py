@@ -85,6 +85,7 @@ def test_two_who_edit_at_once(site, ann, post):
     site.administrator().submit(f"/edit/{post}", body="the other was faster", version="*")
     answer = ann.post(f"/edit/{post}", **(opened | {"body": "my text"}))
     assert answer.status_code == 409
+    assert ("Submit again to replace it." in answer.text, "Read it" in answer.text) == (True, False)
     assert "my text</textarea>" in answer.text
     assert "<p>the other was faster</p>" in answer.text
     version = html.unescape(re.search(r'name="version"[^>]*value="([^"]+)"', answer.text)[1])
@@ -139,6 +140,7 @@ def test_two_who_edit_a_comment_at_once(site, ann, ben, post):
     site.administrator().submit(path, body="the other was *faster*")
     answer = ben.post(path, **(opened | {"body": "my text"}))
     assert answer.status_code == 409
+    assert ("Submit again to replace it." in answer.text, "Read it" in answer.text) == (True, False)
     assert "my text</textarea>" in answer.text
     assert "the other was <em>faster</em>" in answer.text
     version = html.unescape(re.search(r'name="version"[^>]*value="([^"]+)"', answer.text)[1])

@@ -242,6 +242,13 @@ class StepForm(Form):
     passkey = HiddenField()
     submit = SubmitField("Log In")
 
+    def wrong(self, refusal: Refusal) -> None:
+        """At the field of the code; a passkey has none that anybody sees."""
+        if self.passkey.data:
+            self.form_errors.append(refusal.message)
+        else:
+            self.otp.errors = [*self.otp.errors, refusal.message]
+
 
 class PasskeyNameForm(Form):
     name = StringField("Name", filters=[stripped], validators=[DataRequired(REQUIRED), Length(1, 64)])

@@ -33,13 +33,14 @@ DISABLED = (
 )
 CODE_NEEDED = 'This account has a second factor. Send a code of it as `otp` in the body: {"otp": "123456"}.'
 # Nothing if what was proven holds no more: a password may be reset while it is hashed. The lock makes one of
-# the two wait, so that whoever ends all sessions ends this one, too.
+# the two wait, so that whoever ends all sessions ends this one, too; and so that of two who sign in the later
+# counts the session of the other.
 OPEN = Locking(
     "INSERT INTO sessions (sid, user_id, kind, cookie_hash, agent, address, created_at, last_seen,"
     " expires_at, idle_seconds)"
     " SELECT :sid, id, :kind, :cookie_hash, :agent, :address, :at, :at, :expires_at, :idle_seconds FROM users"
     " WHERE id = :user AND password_ver = :password_ver AND second_factor = :second_factor"
-    " AND NOT disabled AND removed_at IS NULL FOR SHARE"
+    " AND NOT disabled AND removed_at IS NULL FOR NO KEY UPDATE"
 ).bindparams(
     sa.bindparam("at", type_=Session.created_at.type),
     sa.bindparam("expires_at", type_=Session.expires_at.type),

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from chassis.paging import Paging
-from chassis.shapes import AS_WRITTEN, Id, Line, Query, Shape, clean
+from chassis.shapes import AS_WRITTEN, FRACTION_AS_WRITTEN, Id, Line, Query, Shape, clean
 
 from .fields import AboutMe, Address, Agent, Code, Email, Jwt, Password, RoleName, Secret, Short, Username
 
@@ -183,7 +183,7 @@ class Since(Query):
     the `next` of the answer before.
     """
 
-    since: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)] = 0.0
+    since: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11), FRACTION_AS_WRITTEN] = 0.0
     size: Annotated[int, Field(ge=1, le=1000), AS_WRITTEN] | None = None
     after: Annotated[str, Field(pattern=PLACE)] = ""
 

@@ -38,10 +38,13 @@ def second_step() -> Response:
     except Invalid:
         back = safe_path(request.args.get("next"))
         return onward(back) if visitor() else onward(login_before(back), OVER)  # by "back", after logging in
-    except (Unauthenticated, TooMany) as refusal:
-        status = 400 if isinstance(refusal, Unauthenticated) else refusal.status
+    except Unauthenticated as refusal:
+        status = 400
+        form.wrong(refusal)
+    except TooMany as refusal:
+        status = refusal.status
         form.form_errors.append(refusal.message)
-        form.passkey.data = ""
+    form.passkey.data = ""  # the script makes another
     return show("auth/second.html", status, form=form, ways=ways, options=_options(ways))
 
 

@@ -81,9 +81,9 @@ def edit(id: int) -> Response:
         return show("edit_post.html", form=form, post=shown, preview=html)
     try:
         posts.edit(id, form.body.data or "", form.version.data or "*")
-    except Conflict as conflict:
+    except Conflict:
         form.version.data = tag
-        return show("edit_post.html", 409, form=form, post=shown, conflict=conflict.message)
+        return show("edit_post.html", 409, form=form, post=shown, conflict=True)
     return onward(f"/post/{id}", "The post has been updated.", sent=f"edit-{me().id}-{id}")
 
 
@@ -141,9 +141,9 @@ def edit_comment(id: int) -> Response:
         return show("edit_comment.html", preview=html, **context)
     try:
         posts.edit_comment(id, form.body.data or "", form.version.data or "*")
-    except Conflict as conflict:
+    except Conflict:
         form.version.data = tag
-        return show("edit_comment.html", 409, conflict=conflict.message, **context)
+        return show("edit_comment.html", 409, conflict=True, **context)
     draft = f"edit-comment-{me().id}-{id}"
     return onward(back, "Your comment has been updated.", sent=draft, at=COMMENTS)
 
