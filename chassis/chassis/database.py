@@ -40,7 +40,6 @@ Row = Mapping[Any, Any]  # by name; SQLAlchemy's also by column
 Rows = Sequence[Row]
 NOTIFY = sa.text(f"NOTIFY {bell.CHANNEL}")
 BUSY_MS = 2500
-RESTED = 1.0
 SERVER_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=30000"
 
 PLACES = {
@@ -224,7 +223,7 @@ def _still_there(engine: sa.Engine, connection: Any, record: Any, _: Any) -> Non
     """A server that was restarted must not fail the first request after it: a connection that has rested is
     asked first, and replaced by a new one if it does not answer.
     """
-    if time.monotonic() - record.info.get("used", time.monotonic()) < RESTED:
+    if time.monotonic() - record.info.get("used", time.monotonic()) < reading.RESTED:
         return
     try:
         engine.dialect.do_ping(connection)

@@ -5,6 +5,9 @@ transaction.
 SQLAlchemy's own way to the same rows costs five times as much for one row, and three times as much for a
 page; what it would do besides (its events, result objects, caches) is not needed here. What it knows it still
 does: it compiles, converts values, pools connections, names errors.
+
+The connection that was read by last stays at hand, one for all threads: the pool's counting and asking took
+as long as the driver for one row.
 """
 
 import re
@@ -20,6 +23,7 @@ from sqlalchemy.ext.compiler import compiles
 Row = dict[str, Any]
 Convert = Callable[[Any], Any]
 LOCK = re.compile(r" FOR ((NO KEY )?UPDATE|SHARE)\b")
+RESTED = 1.0  # seconds after which a connection is asked whether it is still there
 ALL, FIRST, CHANGED = methodcaller("fetchall"), methodcaller("fetchone"), attrgetter("rowcount")
 
 
@@ -83,6 +87,8 @@ class Driver:
         self.engine, self.told = engine, told
         self._dialect, self._cursor = spoken(engine.dialect)
         self._known: WeakKeyDictionary[Any, Prepared | None] = WeakKeyDictionary()
+        self._at_hand: list[tuple[Any, float]] = []  # and since when; taken and left by one step each
+        sa.event.listen(engine, "engine_disposed", self._let_go)
 
     def prepared(self, statement: Any) -> Prepared | None:
         """Nothing for what is asked for the first time, because most such statements are made for once; and
@@ -117,9 +123,15 @@ class Driver:
     def _read(self, prepared: Prepared, given: Mapping[str, Any], take: Convert) -> Any:
         connection = self._connected(prepared.text)
         try:
-            return self._run(connection, connection, prepared, given, take)
-        finally:
+            found = self._run(connection, connection, prepared, given, take)
+        except BaseException:
             connection.close()
+            raise
+        if self._at_hand:
+            connection.close()
+        else:
+            self._at_hand.append((connection, time.monotonic()))
+        return found
 
     def _run(
         self, owner: Any, pooled: Any, prepared: Prepared, given: Mapping[str, Any], take: Convert
@@ -141,7 +153,29 @@ class Driver:
         finally:
             self.told(prepared.text, time.perf_counter() - began)
 
+    @property
+    def resting(self) -> int:
+        """How many connections are at hand, which the pool counts as used."""
+        return len(self._at_hand)
+
     def _connected(self, text: str) -> Any:
+        try:
+            connection, since = self._at_hand.pop()
+        except IndexError:
+            return self._from_pool(text)
+        if time.monotonic() - since < RESTED:
+            return connection
+        info = connection.info
+        connection.close()
+        info["used"] = since  # the pool asks what has rested
+        return self._from_pool(text)
+
+    def _let_go(self, _: sa.Engine) -> None:
+        while self._at_hand:
+            connection, _since = self._at_hand.pop()
+            connection.invalidate()
+
+    def _from_pool(self, text: str) -> Any:
         try:
             return self.engine.raw_connection()
         except self.engine.dialect.loaded_dbapi.Error as error:  # nobody there, or no place left

@@ -123,10 +123,11 @@ class Waiting:
         """How much of the pools is in use: when all of it is, requests wait."""
         used = GaugeMetricFamily("database_connections_in_use", "Connections taken.", labels=["pool"])
         size = GaugeMetricFamily("database_connections", "Connections there can be.", labels=["pool"])
+        at_hand = self._app.extensions["driver"].resting
         with self._app.app_context():
-            pools = {"writes": db.engine.pool, "reads": reader.pool}
-        for name, pool in pools.items():
-            used.add_metric([name], pool.checkedout())  # type: ignore[attr-defined]
+            pools = ("writes", db.engine.pool, 0), ("reads", reader.pool, at_hand)
+        for name, pool, resting in pools:
+            used.add_metric([name], pool.checkedout() - resting)  # type: ignore[attr-defined]
             size.add_metric([name], pool.size() + pool._max_overflow)  # type: ignore[attr-defined]
         yield used
         yield size

@@ -1,10 +1,13 @@
 """Statements that go straight to the driver give what SQLAlchemy would have given, errors included."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
 import pytest
 import sqlalchemy as sa
 from shop.app import PACK, Box, db
 
-from chassis import libpq
+from chassis import libpq, reading
 from chassis.events import now
 from chassis.reading import Locking
 
@@ -66,16 +69,76 @@ def test_a_read_that_cannot_be_done_fails_alike_however_often_it_was_tried(fille
 
 
 def test_connections_that_were_cut_fail_one_read_and_not_the_next(filled):
-    for _ in AGAIN:
-        db.value(ONE, {"id": 1})
-    engine = filled.app.extensions["reader"]
-    connection = engine.raw_connection()
-    driver = connection.driver_connection
-    connection.close()
-    driver.close()
+    with opened(filled) as connections:
+        for _ in AGAIN:
+            db.value(ONE, {"id": 1})
+    for each in connections:
+        each.close()
     with pytest.raises(sa.exc.DBAPIError):
         db.value(ONE, {"id": 1})
     assert db.value(ONE, {"id": 1}) == 1
+
+
+@pytest.mark.only_real  # SQLite's file goes nowhere
+def test_a_connection_that_has_rested_is_asked_before_it_is_used(filled, monkeypatch):
+    with opened(filled) as connections:
+        for _ in AGAIN:
+            db.value(ONE, {"id": 1})
+    for each in connections:
+        each.close()
+    monkeypatch.setattr(reading, "RESTED", 0.0)
+    assert db.value(ONE, {"id": 1}) == 1
+
+
+def test_the_connection_that_was_read_by_last_is_read_by_next(filled):
+    """Without the pool, which is asked for what comes at once; it counts nothing as used that rests."""
+    engine, taken = filled.app.extensions["reader"], []
+    for _ in AGAIN:
+        db.value(ONE, {"id": 1})
+    sa.event.listen(engine, "checkout", lambda *given: taken.append(given))
+    for _ in AGAIN:
+        db.value(ONE, {"id": 1})
+    assert taken == []
+    with ThreadPoolExecutor(4) as pool, engine.connect():
+        found = [done.result() for done in [pool.submit(within(filled), {"id": 1}) for _ in range(40)]]
+    assert found == [1] * 40
+    assert engine.pool.checkedout() - filled.app.extensions["driver"].resting == 0
+
+
+def test_a_closed_pool_has_no_connection_at_hand(filled):
+    """Or a database could not be put back, or removed."""
+    with opened(filled) as connections:
+        for _ in AGAIN:
+            db.value(ONE, {"id": 1})
+    filled.app.extensions["reader"].dispose()
+    assert filled.app.extensions["driver"].resting == 0
+    for each in connections:
+        with pytest.raises(filled.app.extensions["reader"].dialect.loaded_dbapi.Error):
+            each.execute("SELECT 1")
+
+
+@contextmanager
+def opened(doors):
+    """The connections for reading that are opened meanwhile; none is open before."""
+    engine, found = doors.app.extensions["reader"], []
+    engine.dispose()
+    hook = lambda connection, _: found.append(connection)  # noqa: E731
+    sa.event.listen(engine, "connect", hook)
+    try:
+        yield found
+    finally:
+        sa.event.remove(engine, "connect", hook)
+    assert found
+
+
+def within(doors):
+    """Reads in a thread of its own."""
+
+    def read(values):
+        with doors.app.app_context():
+            return db.value(ONE, values)
+
+    return read
 
 
 def test_a_database_that_cannot_be_reached_has_the_same_name_however_often_it_is_tried(filled):
