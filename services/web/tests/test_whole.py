@@ -62,6 +62,16 @@ def test_a_stranger_s_page_is_not_sent_again_until_it_changes(site, ann):
     assert stranger.get("/", headers=tag).status_code == 200
 
 
+def test_a_stranger_s_page_is_kept_for_its_own_address_and_look_alone(site):
+    """What others have asked for just before: the look as the end of an address, the head of a page."""
+    dark, light = site.stranger(), site.stranger()
+    dark.http.set_cookie("theme", "dark")
+    light.get("/?dark")
+    assert 'id="dark">' in dark.text("/")
+    light.http.head("/?page=2")
+    assert 'href="/auth/login?next=/%3Fpage%3D2"' in light.text("/?page=2")
+
+
 def test_the_theme_is_in_the_page(site):
     stranger = site.stranger()
     assert 'id="dark" media="(prefers-color-scheme: dark)"' in stranger.text("/")
