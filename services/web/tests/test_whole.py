@@ -28,6 +28,11 @@ def test_every_answer_has_a_strict_policy(site, ann):
         assert "http" not in policy
 
 
+def test_a_browser_s_name_may_hold_a_tab(site, ann):
+    for path in ("/", "/explore", f"/user/{ann.name}"):
+        assert site.stranger().get(path, headers={"User-Agent": "a\tb"}).status_code == 200
+
+
 def test_no_page_has_anything_inline_or_from_elsewhere(site, ann):
     post = ann.publish("x")
     for path in ("/", f"/post/{post}", f"/user/{ann.name}", "/explore", "/auth/sessions", "/nowhere"):
