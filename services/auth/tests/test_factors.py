@@ -121,7 +121,9 @@ def test_all_known_browsers_of_an_account_have_five_wrong_codes_together(auth):
     _, _, codes = with_app(auth)
     devices = [finish(auth, auth.in_step("susan"), otp=one).json["device"] for one in codes[:3]]
     begun = auth.in_step("susan")
-    wrong = [finish(auth, begun, otp=f"x{n}", device=device).status_code for device in devices for n in range(2)]
+    wrong = [
+        finish(auth, begun, otp=f"x{n}", device=device).status_code for device in devices for n in range(2)
+    ]
     assert wrong == [401] * 5 + [429]
 
 

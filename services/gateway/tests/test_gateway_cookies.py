@@ -53,9 +53,13 @@ def test_a_cookie_changes_things_for_our_own_pages(site, ann, path):
         assert site.ask("POST", path, b"{}", Cookie=f"session={ann.session}", **headers).status == 200
 
 
-@pytest.mark.parametrize("cookie", [{}, {"Cookie": f"session={'z' * 32}"}, {"Cookie": "session=a; session=b"}])
+@pytest.mark.parametrize(
+    "cookie", [{}, {"Cookie": f"session={'z' * 32}"}, {"Cookie": "session=a; session=b"}]
+)
 @pytest.mark.parametrize("headers", FROM_ELSEWHERE[1:5])
-def test_a_form_of_another_site_reaches_no_page_where_the_browser_leaves_our_cookies_out(site, headers, cookie):
+def test_a_form_of_another_site_reaches_no_page_where_the_browser_leaves_our_cookies_out(
+    site, headers, cookie
+):
     """The answer of a page would show it to the person who is signed in, ready to be sent again."""
     before = len(site.web.asked)
     got = site.ask("POST", "/edit-profile/7", b"role=3", **headers, **cookie)
