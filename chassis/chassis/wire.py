@@ -14,7 +14,7 @@ HEAD_LIMIT = 32 * 1024
 ANSWER_LIMIT = 32 * 1024 * 1024  # a page of twenty texts of 64 kB with HTML, escaped, is 13 MB
 PIECE = 64 * 1024
 CONNECT_SECONDS = 0.5
-UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
+UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab may stand in a header (RFC 9110, section 5.5)
 
 STATUS = re.compile(r"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
 HEADER = re.compile(r"\r\n([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
@@ -175,7 +175,7 @@ def message(method: str, target: str, headers: Mapping[str, str], body: bytes | 
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     if body is not None or method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(body or b'')}")
-    if any(map(UNSAFE.search, lines)) or " " in target:
+    if any(map(UNSAFE.search, lines)) or " " in target or "\t" in target:
         raise ValueError("a request with a line that is none")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
 

@@ -116,6 +116,17 @@ def test_the_owner_on_a_known_browser_is_not_locked_out_of_the_second_step(auth)
     assert finish(auth, known, otp=code(app, 1), device=device).status_code == 201
 
 
+def test_all_known_browsers_of_an_account_have_five_wrong_codes_together(auth):
+    """Whoever had the password before there was a second factor may have signed in any number of times."""
+    _, _, codes = with_app(auth)
+    devices = [finish(auth, auth.in_step("susan"), otp=one).json["device"] for one in codes[:3]]
+    begun = auth.in_step("susan")
+    wrong = [
+        finish(auth, begun, otp=f"x{n}", device=device).status_code for device in devices for n in range(2)
+    ]
+    assert wrong == [401] * 5 + [429]
+
+
 def test_a_recovery_code_is_good_once_however_it_is_written(auth):
     begun, _, codes = with_app(auth)
     assert finish(auth, begun, otp=codes[0].upper().replace("-", " ")).status_code == 201

@@ -157,11 +157,13 @@ class Gateway:
         except Unauthenticated:
             if who is Who.SIGNED_IN or "HTTP_AUTHORIZATION" in visit.environ:
                 raise
-            return None  # a cookie that has ended: a stranger may see this page too
+            identity = None  # a cookie that has ended: a stranger may see this page too
         if identity is not None:
             self._seen.note(identity.sub)
         elif who is Who.SIGNED_IN:
             raise Unauthenticated
+        else:
+            self._cors.check_stranger(visit)
         return identity
 
     def _presented(self, visit: Visit) -> Identity | None:

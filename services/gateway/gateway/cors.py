@@ -21,6 +21,7 @@ MAX_AGE = "600"
 
 
 SAFE = frozenset(("GET", "HEAD"))
+ACROSS = ("cross-site", "same-site")
 
 
 class CrossSite(Refusal):
@@ -71,6 +72,15 @@ class Cors:
         if cookie:
             good = site == "same-origin" if site else visit.origin == self._own
         else:
-            good = site not in ("cross-site", "same-site") or visit.origin in self._origins
+            good = site not in ACROSS or visit.origin in self._origins
         if not good:
+            raise CrossSite
+
+    def check_stranger(self, visit: Visit) -> None:
+        """The same for who is not known. Browsers leave our cookies out of another site's form; the page that
+        tells its sender to sign in holds all that was sent, and would send it again with them.
+        """
+        site = visit.environ.get("HTTP_SEC_FETCH_SITE")
+        good = site not in ACROSS if site else visit.origin in ("", self._own)
+        if not good and visit.method not in SAFE:
             raise CrossSite

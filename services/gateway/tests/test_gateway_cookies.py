@@ -53,6 +53,27 @@ def test_a_cookie_changes_things_for_our_own_pages(site, ann, path):
         assert site.ask("POST", path, b"{}", Cookie=f"session={ann.session}", **headers).status == 200
 
 
+@pytest.mark.parametrize(
+    "cookie", [{}, {"Cookie": f"session={'z' * 32}"}, {"Cookie": "session=a; session=b"}]
+)
+@pytest.mark.parametrize("headers", FROM_ELSEWHERE[1:5])
+def test_a_form_of_another_site_reaches_no_page_where_the_browser_leaves_our_cookies_out(
+    site, headers, cookie
+):
+    """The answer of a page would show it to the person who is signed in, ready to be sent again."""
+    before = len(site.web.asked)
+    got = site.ask("POST", "/edit-profile/7", b"role=3", **headers, **cookie)
+    assert (got.status, "asked for by another site" in got.body.decode()) == (403, True)
+    assert len(site.web.asked) == before
+    assert site.get("/edit-profile/7", **headers, **cookie).status == 200
+
+
+def test_a_strangers_form_of_our_own_pages_arrives(site):
+    own = {"Origin": f"http://localhost:{site.port}"}
+    for headers in ({}, own, {"Sec_Fetch_Site": "same-origin", **own}, {"Sec_Fetch_Site": "none"}):
+        assert site.ask("POST", "/auth/login", b"x=1", **headers).status == 200
+
+
 @pytest.mark.parametrize("other", ["cross-site", "same-site"])
 def test_a_password_that_the_browser_remembers_changes_nothing_for_another_site(site, ann, path, other):
     got = site.ask("POST", path, b"{}", Sec_Fetch_Site=other, **WAYS["basic with a password"](ann))

@@ -28,6 +28,11 @@ def test_every_answer_has_a_strict_policy(site, ann):
         assert "http" not in policy
 
 
+def test_a_browser_s_name_may_hold_a_tab(site, ann):
+    for path in ("/", "/explore", f"/user/{ann.name}"):
+        assert site.stranger().get(path, headers={"User-Agent": "a\tb"}).status_code == 200
+
+
 def test_no_page_has_anything_inline_or_from_elsewhere(site, ann):
     post = ann.publish("x")
     for path in ("/", f"/post/{post}", f"/user/{ann.name}", "/explore", "/auth/sessions", "/nowhere"):
@@ -60,6 +65,16 @@ def test_a_stranger_s_page_is_not_sent_again_until_it_changes(site, ann):
     stranger.http.delete_cookie("theme")
     ann.publish("two")
     assert stranger.get("/", headers=tag).status_code == 200
+
+
+def test_a_stranger_s_page_is_kept_for_its_own_address_and_look_alone(site):
+    """What others have asked for just before: the look as the end of an address, the head of a page."""
+    dark, light = site.stranger(), site.stranger()
+    dark.http.set_cookie("theme", "dark")
+    light.get("/?dark")
+    assert 'id="dark">' in dark.text("/")
+    light.http.head("/?page=2")
+    assert 'href="/auth/login?next=/%3Fpage%3D2"' in light.text("/?page=2")
 
 
 def test_the_theme_is_in_the_page(site):

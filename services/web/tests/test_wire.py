@@ -144,7 +144,7 @@ def test_who_keeps_failing_is_left_alone_for_a_moment(service, wire, said):
     assert len(service.asked) == Breaker.FAILURES
 
 
-@pytest.mark.parametrize("target", ["/a b", "/a\r\nX: y", "/\x00"])
+@pytest.mark.parametrize("target", ["/a b", "/a\tb", "/a\r\nX: y", "/\x00"])
 def test_an_address_that_would_not_stay_in_its_line_is_not_sent(target):
     with pytest.raises(ValueError, match="line"):
         message("GET", target, {}, None)

@@ -19,6 +19,7 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, EqualTo, Length, Optional, Regexp, ValidationError
 
+from chassis.input import DEEPEST, deeper_than
 from chassis.problems import Refusal
 from chassis.shapes import clean
 
@@ -42,12 +43,12 @@ def stripped(text: str | None) -> str | None:
 
 
 def read_object(text: str | None) -> dict[str, Any] | None:
-    """What a hidden field tells as JSON. What is not an object is nothing."""
+    """What a hidden field tells as JSON. What is no object, or one that no service would take, is nothing."""
     try:
         found = orjson.loads(text or "")
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and not deeper_than(DEEPEST, found) else None
 
 
 class AtMost:

@@ -121,7 +121,8 @@ def _shared(template: str, mimetype: str, context: dict[str, Any]) -> Response:
 
 def _tag() -> str:
     """Names all that a page for strangers depends on: what the services said, the address, the look."""
-    seen = hashlib.blake2b(f"{BUILD}{request.full_path}{theme()}{late()}".encode(), digest_size=12)
+    named = "\n".join((BUILD, request.full_path, theme(), late()))  # a query has no line end
+    seen = hashlib.blake2b(named.encode(), digest_size=12)
     for key, digest in sorted(g.calls.seen.items() if "calls" in g else ()):
         seen.update(key.encode() + digest)
     return seen.hexdigest()

@@ -89,7 +89,7 @@ def safe_path(target: str | None) -> str:
 
 def login_address() -> str:
     """The login page, which leads back to where the visitor was going; never to a form's answer."""
-    back = request.full_path.rstrip("?") if request.method == "GET" else request.path
+    back = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else request.path
     return login_before("/" if request.endpoint in NOT_COME_BACK_TO else back)
 
 

@@ -115,6 +115,13 @@ def keys_of(email: str, address: str, device: str = "") -> list[str]:
     return [*keys, f"address:{network(address)}"] if address else keys
 
 
+def codes_key(id: int, email: str, device: str = "") -> str:
+    """The known browsers of an account have one count: each sign-in without a mark gives another, so whoever
+    had the password alone once may hold any number. Nobody comes here without the password of now.
+    """
+    return f"device:{device_owner(email)}-codes" if known_device(email, device) else f"codes:{id}"
+
+
 def mail_keys(email: str) -> list[str]:
     return [f"mail:{of_address(email)}"]
 

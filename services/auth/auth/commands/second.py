@@ -83,9 +83,7 @@ def void_challenges(user_id: int) -> None:
 
 def prove_second(account: queries.Row, shown: Second, challenge: str = "", device: str = "") -> str:
     """Which second factor it was. Raises `Unauthenticated` or `TooMany`."""
-    known = guesses.known_device(account["email"], device)
-    keys = [f"device:{known}:codes" if known else f"codes:{account['id']}"]
-    guess = guesses.note(keys, codes_rule())
+    guess = guesses.note([guesses.codes_key(account["id"], account["email"], device)], codes_rule())
     kind = matched(account["id"], shown, challenge)
     if not kind:
         log.note(Kind.CODE_REFUSED, account["id"])
