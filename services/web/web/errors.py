@@ -12,7 +12,7 @@ from chassis import problems
 from chassis.problems import Conflict, Invalid, Refusal, TooLarge, TooMany, Unauthenticated, Unavailable
 
 from .showing import show
-from .visitors import NOT_COME_BACK_TO, SignInFirst, login_address, safe_path, visitor
+from .visitors import NOT_COME_BACK_TO, SignInFirst, is_known, login_address, safe_path, visitor
 
 log = logging.getLogger(__name__)
 TITLES = {
@@ -42,6 +42,7 @@ ONE_TIME = {"code", "otp", "passkey", "credential"}
 # Fields; no form of ours has as many. To read 200,000 takes half a second, to show them again four.
 MOST_FIELDS = 100
 FORM = "application/x-www-form-urlencoded"
+BODIES = ("application/json", "application/problem+json")
 EXPIRED = (
     "This form was open for a long time, or your browser did not send back what shows that it is yours, "
     "so nothing has been changed."
@@ -60,7 +61,7 @@ PASSWORDS = "Passwords are never kept: enter them again."
 def wants_page() -> bool:
     """A problem body only for programs that take JSON and not HTML."""
     accepted = request.accept_mimetypes
-    return accepted.accept_html or not accepted.accept_json
+    return accepted["text/html"] > 0 or not any(accepted[kind] for kind in BODIES)
 
 
 def page(status: int, message: str = "", headers: dict[str, str] | None = None) -> Response:
@@ -120,7 +121,8 @@ def _csrf(error: CSRFError) -> Response:
 
 
 def _sign_in_first(_: Exception) -> Response:
-    if request.method in ("GET", "HEAD") or not typed():
+    """Only where somebody has been logged in can a form have been open, with a text that would be lost."""
+    if request.method in ("GET", "HEAD") or not (is_known() and typed()):
         flash("Please log in to access this page.")
         return redirect(login_address(), 302 if request.method in ("GET", "HEAD") else 303)  # type: ignore[return-value]
     return kept(403, SIGNED_OUT, COME_BACK, title="Please log in again")
