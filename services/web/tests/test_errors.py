@@ -26,7 +26,7 @@ def test_programs_get_a_problem(site, accept, path):
     assert (answer.status_code, answer.json["error"]) == (404, "not found")
 
 
-@pytest.mark.parametrize("accept", ["", "*/*", "text/*", "application/json;q=0.9, text/html;q=0.1", "image/png"])
+@pytest.mark.parametrize("accept", ["", "*/*", "text/*", "application/json, text/html;q=0.1", "image/png"])
 def test_whoever_takes_html_gets_a_page(site, accept):
     assert site.stranger().get("/user/nobody", headers={"Accept": accept}).mimetype == "text/html"
 
