@@ -66,9 +66,10 @@ def test_a_service_that_knows_more_of_a_token_than_the_pages_do_is_heard(site, a
     def withdrawn(token):
         raise Unauthenticated
 
-    csrf = ann.csrf()
+    csrf, sent = ann.csrf(), ann.form("/")
     monkeypatch.setattr(site.parts["posts"].app.extensions["verifier"], "actor", withdrawn)
-    answer = ann.open("POST", "/", data={"csrf_token": csrf, "body": "A text."}) if form else ann.get("/")
+    data = sent | {"csrf_token": csrf, "body": "A text."}
+    answer = ann.open("POST", "/", data=data) if form else ann.get("/")
     assert answer.status_code == (403 if form else 302)
     assert answer.headers["WWW-Authenticate"] == BAD_TOKEN
     assert ("A text." in answer.text) is form
@@ -133,9 +134,9 @@ def test_a_button_alone_has_nothing_to_keep(ann, ben):
 
 def test_a_text_outlives_logging_out_in_another_tab(ann):
     """The other tab has ended what the form's token belongs to, too."""
-    token = ann.csrf()
+    sent = ann.form("/") | {"csrf_token": ann.csrf(), "body": "a long text"}
     ann.submit("/auth/logout")
-    answer = ann.open("POST", "/", data={"csrf_token": token, "body": "a long text"})
+    answer = ann.open("POST", "/", data=sent)
     assert answer.status_code == 403
     assert '<h1 class="page-title">Please log in again</h1>' in answer.text
     assert "a long text</textarea>" in answer.text

@@ -59,8 +59,9 @@ def test_a_stranger_who_comments_logs_in_first(site, post):
 
 
 def test_who_comments_after_logging_out_keeps_the_text(ben, post):
+    form = ben.form(f"/post/{post}", "body", "submit")
     ben.submit("/auth/logout")
-    answer = ben.post(f"/post/{post}", body="my <b>long</b> thought")
+    answer = ben.post(f"/post/{post}", **form | {"body": "my <b>long</b> thought"})
     assert answer.status_code == 403
     assert "my &lt;b&gt;long&lt;/b&gt; thought" in answer.text
     assert "You are no longer logged in" in answer.text

@@ -12,7 +12,7 @@ from chassis import problems
 from chassis.problems import Conflict, Invalid, Refusal, TooLarge, TooMany, Unauthenticated, Unavailable
 
 from .showing import show
-from .visitors import NOT_COME_BACK_TO, SignInFirst, is_known, login_address, safe_path, visitor
+from .visitors import NOT_COME_BACK_TO, SignInFirst, login_address, safe_path, visitor
 
 log = logging.getLogger(__name__)
 TITLES = {
@@ -38,6 +38,7 @@ NOT_KEPT, NOT_SHOWN = (
     ("key", "version", "id", "remember_me", "shown", "role"),
 )
 TICKS = ("confirmed", "disabled")
+MARKS = {"key", "version", "shown"}
 ONE_TIME = {"code", "otp", "passkey", "credential"}
 # Fields; no form of ours has as many. To read 200,000 takes half a second, to show them again four.
 MOST_FIELDS = 100
@@ -121,8 +122,8 @@ def _csrf(error: CSRFError) -> Response:
 
 
 def _sign_in_first(_: Exception) -> Response:
-    """Only where somebody has been logged in can a form have been open, with a text that would be lost."""
-    if request.method in ("GET", "HEAD") or not (is_known() and typed()):
+    """A text would be lost only where a form was open from before: those for members have one of MARKS."""
+    if request.method in ("GET", "HEAD") or not (MARKS & request.form.keys() and typed()):
         flash("Please log in to access this page.")
         return redirect(login_address(), 302 if request.method in ("GET", "HEAD") else 303)  # type: ignore[return-value]
     return kept(403, SIGNED_OUT, COME_BACK, title="Please log in again")

@@ -44,11 +44,6 @@ def visitor() -> Actor | None:
     return g.get("actor")
 
 
-def is_known() -> bool:
-    """Whether somebody has logged in with this browser before: the mark of that outlives logging out."""
-    return settings.device_cookie in request.cookies
-
-
 def me() -> Actor:
     """Who is signed in. Raises `SignInFirst`."""
     actor = visitor()
