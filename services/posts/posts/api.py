@@ -51,7 +51,7 @@ def post(id: int) -> Answer:
 @needs(WRITE, gives=shapes.Post, refuses=(404, 409), first=queries.may_edit_post, tagged=True)
 def edit(id: int, draft: shapes.Draft) -> Answer:
     """Change a post's text; its author, or an administrator."""
-    commands.edit(id, draft.body, expected_versions())
+    commands.edit(id, draft.replacement, expected_versions())
     return tagged(queries.post(id))
 
 
@@ -123,7 +123,7 @@ def comment(id: int) -> Answer:
 @needs(COMMENT, gives=shapes.Comment, refuses=(404, 409), first=queries.may_edit_comment, tagged=True)
 def edit_comment(id: int, remark: shapes.Remark) -> Answer:
     """Change a comment's text; its author, or an administrator."""
-    commands.edit_comment(id, remark.body, expected_versions())
+    commands.edit_comment(id, remark.replacement, expected_versions())
     return tagged_comment(queries.comment(id))
 
 

@@ -25,13 +25,22 @@ def one_kind(kind: str) -> str:
 KindOfText = Annotated[str, AfterValidator(one_kind), Field(json_schema_extra={"pattern": KIND.pattern})]
 
 
-class Draft(Shape):
+class Text(Shape):
+    body: str | None = None
+
+    @property
+    def replacement(self) -> str | None:
+        """What is put in place of a text: None if nothing was sent; null was, and is as empty as ""."""
+        return self.body or "" if "body" in self.model_fields_set else None
+
+
+class Draft(Text):
     """A post's text in Markdown. Everything else in the body is ignored."""
 
     body: PostText | None = None
 
 
-class Remark(Shape):
+class Remark(Text):
     """A comment's text in Markdown."""
 
     body: CommentText | None = None

@@ -132,6 +132,15 @@ def test_moderation_needs_moderate_and_a_comment(posts):
     assert posts.as_("mod", MODERATOR).delete(f"{ALL}9/disabled").status_code == 404
 
 
+def test_an_edit_needs_a_text_if_it_names_one(posts):
+    a_comment(posts, a_post(posts), "Well said")
+    ben = posts.as_("ben", USER)
+    for none in (" ", "", None):
+        answer = ben.put(f"{ALL}1", json={"body": none})
+        assert (answer.status_code, answer.json["message"]) == (400, "comment does not have a body")
+    assert ben.put(f"{ALL}1", json={}).json["body"] == "Well said"
+
+
 def test_a_disabled_comment_stays_disabled_when_its_author_edits_it(posts):
     a_comment(posts, a_post(posts), "rude")
     posts.as_("mod", MODERATOR).put(f"{ALL}1/disabled")

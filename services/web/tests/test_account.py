@@ -164,7 +164,7 @@ def test_an_unconfirmed_account_sees_only_its_own_management(site, ann):
     assert newcomer.get("/nowhere").status_code == 404
     for path in ("/robots.txt", "/feed.atom", "/sitemap.xml"):  # for machines, as everybody has them
         assert newcomer.get(path).status_code == 200, path
-    assert newcomer.get("/static/site.css").status_code == 200
+    assert newcomer.get("/static/styles.css").status_code == 200
 
 
 def test_who_waits_for_a_mail_sees_where_it_went(site):

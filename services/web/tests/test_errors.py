@@ -16,9 +16,19 @@ def test_a_page_that_does_not_exist(site):
     assert 'aria-label="Main"' in answer.text
 
 
-def test_programs_get_a_problem(site):
-    answer = site.stranger().get("/nowhere", headers={"Accept": "application/json"})
+@pytest.mark.parametrize("path", ["/nowhere", "/user/nobody"])
+@pytest.mark.parametrize(
+    "accept",
+    ["application/json", "application/*", "application/problem+json", "text/html;q=0, application/json"],
+)
+def test_programs_get_a_problem(site, accept, path):
+    answer = site.stranger().get(path, headers={"Accept": accept})
     assert (answer.status_code, answer.json["error"]) == (404, "not found")
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/*", "application/json, text/html;q=0.1", "image/png"])
+def test_whoever_takes_html_gets_a_page(site, accept):
+    assert site.stranger().get("/user/nobody", headers={"Accept": accept}).mimetype == "text/html"
 
 
 def test_a_method_that_a_page_does_not_know(site):
@@ -56,9 +66,10 @@ def test_a_service_that_knows_more_of_a_token_than_the_pages_do_is_heard(site, a
     def withdrawn(token):
         raise Unauthenticated
 
-    csrf = ann.csrf()
+    csrf, sent = ann.csrf(), ann.form("/")
     monkeypatch.setattr(site.parts["posts"].app.extensions["verifier"], "actor", withdrawn)
-    answer = ann.open("POST", "/", data={"csrf_token": csrf, "body": "A text."}) if form else ann.get("/")
+    data = sent | {"csrf_token": csrf, "body": "A text."}
+    answer = ann.open("POST", "/", data=data) if form else ann.get("/")
     assert answer.status_code == (403 if form else 302)
     assert answer.headers["WWW-Authenticate"] == BAD_TOKEN
     assert ("A text." in answer.text) is form
@@ -123,9 +134,9 @@ def test_a_button_alone_has_nothing_to_keep(ann, ben):
 
 def test_a_text_outlives_logging_out_in_another_tab(ann):
     """The other tab has ended what the form's token belongs to, too."""
-    token = ann.csrf()
+    sent = ann.form("/") | {"csrf_token": ann.csrf(), "body": "a long text"}
     ann.submit("/auth/logout")
-    answer = ann.open("POST", "/", data={"csrf_token": token, "body": "a long text"})
+    answer = ann.open("POST", "/", data=sent)
     assert answer.status_code == 403
     assert '<h1 class="page-title">Please log in again</h1>' in answer.text
     assert "a long text</textarea>" in answer.text
@@ -134,15 +145,16 @@ def test_a_text_outlives_logging_out_in_another_tab(ann):
     assert ann.open("POST", "/", data={"csrf_token": token, "body": "a long text"}).status_code == 303
 
 
-def test_a_profile_that_was_typed_outlives_its_session(site):
+def test_a_profile_that_was_typed_outlives_its_session(ann):
+    ann.submit("/auth/logout")
     fields = {"name": "Ann", "location": "Bonn", "about_me": "a long text", "shown": "{}"}
-    answer = site.stranger().post("/edit-profile", **fields)
+    answer = ann.post("/edit-profile", **fields)
     assert answer.status_code == 403
     assert "a long text</textarea>" in answer.text
     assert 'value="Bonn"' in answer.text
     assert 'type="hidden" name="shown"' in answer.text
     assert "Log in in another tab" in answer.text
-    empty = site.stranger().post("/edit-profile", name=" ", location="", about_me="")
+    empty = ann.post("/edit-profile", name=" ", location="", about_me="")
     assert empty.headers["Location"] == "/auth/login?next=/edit-profile"
 
 

@@ -147,7 +147,7 @@ def test_the_script_gets_what_readers_would_get(ann, site):
         .json["html"]
         .endswith('<pre tabindex="0"><code>code\n</code></pre>')
     )
-    assert site.stranger().post("/preview", body="x").status_code == 403
+    assert site.stranger().post("/preview", body="x").headers["Location"].startswith("/auth/login")
 
 
 def test_people_are_listed(site, ann):

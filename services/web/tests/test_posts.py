@@ -36,6 +36,7 @@ def test_comments_are_published_and_the_newest_is_shown(site, ann, ben, post):
         page = ben.submit(f"/post/{post}", body=f"comment *{number}*")
         assert "Your comment has been published." in page
         assert f"comment <em>{number}</em>" in page
+        assert f"{number + 1} Comments</a>" in page
     assert "4 Comments" in site.stranger().text("/")
     first = ben.text(f"/post/{post}")
     assert "comment <em>0</em>" in first
@@ -48,9 +49,19 @@ def test_the_last_page_of_no_comments_is_the_first(ann, post):
     assert "No comments yet" in ann.text(f"/post/{post}?page=-1")
 
 
-def test_a_stranger_who_comments_keeps_the_text(site, post):
+def test_a_stranger_who_comments_logs_in_first(site, post):
     stranger = site.stranger()
-    answer = stranger.post(f"/post/{post}", body="my <b>long</b> thought")
+    for answer in (
+        stranger.post(f"/post/{post}", body="a thought"),
+        stranger.open("POST", f"/post/{post}", data={"body": "a thought"}),
+    ):
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"/auth/login?next=/post/{post}")
+
+
+def test_who_comments_after_logging_out_keeps_the_text(ben, post):
+    form = ben.form(f"/post/{post}", "body", "submit")
+    ben.submit("/auth/logout")
+    answer = ben.post(f"/post/{post}", **form | {"body": "my <b>long</b> thought"})
     assert answer.status_code == 403
     assert "my &lt;b&gt;long&lt;/b&gt; thought" in answer.text
     assert "You are no longer logged in" in answer.text

@@ -21,7 +21,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 def test_every_answer_has_a_strict_policy(site, ann):
-    for path in ("/", "/nowhere", "/auth/login", "/robots.txt", "/static/site.css", "/newer?after=1"):
+    for path in ("/", "/nowhere", "/auth/login", "/robots.txt", "/static/styles.css", "/newer?after=1"):
         policy = site.stranger().get(path).headers["Content-Security-Policy"]
         assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
         assert "unsafe" not in policy
@@ -88,13 +88,13 @@ def test_the_theme_is_in_the_page(site):
 
 def test_files_are_kept_for_a_year_under_an_address_that_changes(site):
     stranger = site.stranger()
-    good = stranger.get(f"/static/{BUILD}/site.css", headers={"Accept-Encoding": "gzip"})
+    good = stranger.get(f"/static/{BUILD}/styles.css", headers={"Accept-Encoding": "gzip"})
     assert good.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert (good.headers["Content-Encoding"], good.headers["Vary"]) == ("gzip", "Accept-Encoding")
-    refused = stranger.get(f"/static/{BUILD}/site.css", headers={"Accept-Encoding": "gzip;q=0, identity"})
+    refused = stranger.get(f"/static/{BUILD}/styles.css", headers={"Accept-Encoding": "gzip;q=0, identity"})
     assert "Content-Encoding" not in refused.headers
     assert gzip.decompress(good.data) == refused.data
-    assert stranger.get("/static/0123456789/site.css").headers["Cache-Control"] == "public, max-age=3600"
+    assert stranger.get("/static/0123456789/styles.css").headers["Cache-Control"] == "public, max-age=3600"
     assert "max-age=3600" in stranger.get("/static/vendor/bootstrap/LICENSE").headers["Cache-Control"]
     for path in (
         "/static/nothing.css",
@@ -179,7 +179,11 @@ def test_manifest_and_icons(site):
     assert manifest.mimetype == "application/manifest+json"
     for icon in manifest.get_json(force=True)["icons"]:
         assert site.stranger().get(icon["src"]).status_code == 200
-    assert site.stranger().get("/favicon.ico").data[:4] == b"\x00\x00\x01\x00"
+    stranger = site.stranger()
+    assert stranger.get("/favicon.ico").data[:4] == b"\x00\x00\x01\x00"
+    kinds = re.findall(r'<link rel="((?:shortcut )?icon)" href="([^"]+)"', stranger.text("/"))
+    assert [kind for kind, _ in kinds] == ["shortcut icon", "icon"]
+    assert all(stranger.get(address).status_code == 200 for _, address in kinds)
 
 
 def test_canonical_links_and_open_graph(site, ann):

@@ -38,10 +38,12 @@ NOT_KEPT, NOT_SHOWN = (
     ("key", "version", "id", "remember_me", "shown", "role"),
 )
 TICKS = ("confirmed", "disabled")
+MARKS = {"key", "version", "shown"}
 ONE_TIME = {"code", "otp", "passkey", "credential"}
 # Fields; no form of ours has as many. To read 200,000 takes half a second, to show them again four.
 MOST_FIELDS = 100
 FORM = "application/x-www-form-urlencoded"
+BODIES = ("application/json", "application/problem+json")
 EXPIRED = (
     "This form was open for a long time, or your browser did not send back what shows that it is yours, "
     "so nothing has been changed."
@@ -60,7 +62,7 @@ PASSWORDS = "Passwords are never kept: enter them again."
 def wants_page() -> bool:
     """A problem body only for programs that take JSON and not HTML."""
     accepted = request.accept_mimetypes
-    return accepted.accept_html or not accepted.accept_json
+    return accepted["text/html"] > 0 or not any(accepted[kind] for kind in BODIES)
 
 
 def page(status: int, message: str = "", headers: dict[str, str] | None = None) -> Response:
@@ -120,7 +122,8 @@ def _csrf(error: CSRFError) -> Response:
 
 
 def _sign_in_first(_: Exception) -> Response:
-    if request.method in ("GET", "HEAD") or not typed():
+    """A text would be lost only where a form was open from before: those for members have one of MARKS."""
+    if request.method in ("GET", "HEAD") or not (MARKS & request.form.keys() and typed()):
         flash("Please log in to access this page.")
         return redirect(login_address(), 302 if request.method in ("GET", "HEAD") else 303)  # type: ignore[return-value]
     return kept(403, SIGNED_OUT, COME_BACK, title="Please log in again")
