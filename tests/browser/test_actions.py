@@ -55,7 +55,7 @@ def test_write_edit_and_delete_a_comment(open_as, member, crowd):
     assert "page=-1" in page.url
     said = page.locator(".comment").last
     expect(said.locator("em")).to_have_text("said")
-    expect(page.locator(".label-comments")).to_have_text(re.compile("1 Comments"))
+    expect(page.locator(".label-comments")).to_have_text(re.compile("1 Comment"))
     said.get_by_role("link", name="Edit").click()
     send(page, body="Better said")
     says(page, "Your comment has been updated.")

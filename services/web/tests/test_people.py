@@ -14,7 +14,7 @@ def test_a_profile_is_public(site, ann):
     assert f"<title>Flasky - {ann.name}</title>" in page
     assert re.search(rf"<h1[^>]*>{re.escape(ann.name)}</h1>", page)
     assert f"Posts by {ann.name}" in page
-    assert "1 blog posts. 0 comments." in page
+    assert "1 blog post. 0 comments." in page
     assert "Member since" in page
     assert "Follow</button>" not in page
     assert ann.email not in page

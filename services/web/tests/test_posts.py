@@ -36,7 +36,6 @@ def test_comments_are_published_and_the_newest_is_shown(site, ann, ben, post):
         page = ben.submit(f"/post/{post}", body=f"comment *{number}*")
         assert "Your comment has been published." in page
         assert f"comment <em>{number}</em>" in page
-        assert f"{number + 1} Comments</a>" in page
     assert "4 Comments" in site.stranger().text("/")
     first = ben.text(f"/post/{post}")
     assert "comment <em>0</em>" in first
