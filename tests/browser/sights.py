@@ -86,7 +86,7 @@ def half_in_with_a_wrong_code(page: Page) -> None:
     half_in(page)
     page.locator("main [name=otp]").fill("nonsense")
     page.locator("main [name=submit]").click()
-    page.locator(".alert").wait_for()
+    page.locator("#otp-error").wait_for()
 
 
 @dataclass(frozen=True)
