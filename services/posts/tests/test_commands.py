@@ -15,7 +15,7 @@ MANY = """INSERT INTO posts
     (author_id, body, body_html, published_at, version, comment_count, comment_count_version)
     SELECT 1, 'p', '<p>p</p>', now() + n * interval '1 second', 1, 0, 0 FROM generate_series(1, 5000) n"""
 PLANS = """SELECT custom_plans AS custom, generic_plans AS generic FROM pg_prepared_statements
-    WHERE statement LIKE '%LIMIT%' AND NOT from_sql"""
+    WHERE statement LIKE '%LIMIT%' AND statement NOT LIKE '%custom_plans%' AND NOT from_sql"""
 
 
 def together(number, call):
@@ -177,7 +177,9 @@ def test_the_first_page_of_all_is_not_planned_each_time(posts):
         db.session.commit()
         for _ in range(30):
             assert len(queries.posts(20, 0)[0]) == 20
-        [plans] = db.rows(sa.text(PLANS))
+        asked = sa.text(PLANS)
+        db.rows(asked)
+        [plans] = db.rows(asked)  # what is asked again goes by the connection that was read by last
     assert plans["generic"] > plans["custom"]
 
 
