@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from itertools import chain
+from itertools import chain, cycle, islice
 from pathlib import Path
 
 from .blog import Bench, running
@@ -30,8 +30,12 @@ Looks = list[tuple[dict[str, float], dict[str, float]]]
 
 def mixture(bench: Bench) -> list[Ask]:
     """What all rows ask, reads and writes in turn; passwords apart, of which no blog has so many."""
-    asked = [line.asks(bench)[:20] for line in LINES if line.name != "sign in"]
-    return list(chain.from_iterable(zip(*(asks * (20 // len(asks)) for asks in asked), strict=True)))
+    return mixed([line.asks(bench) for line in LINES if line.name != "sign in"])
+
+
+def mixed(rows: list[list[Ask]], each: int = 20) -> list[Ask]:
+    """Every row equally often, one after the other, however many requests it has."""
+    return list(chain.from_iterable(zip(*(islice(cycle(asks), each) for asks in rows), strict=True)))
 
 
 def soaked(bench: Bench, minutes: float, folder: Path) -> Looks:
