@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth.commands.sessions import CODE_NEEDED
+from auth.commands.clients import CODE_NEEDED
 from chassis.testing.crossing import crossing
 
 from .states import committing, email_of, password_of

@@ -21,16 +21,16 @@ def exchange(credential: shapes.Exchange) -> Any:
     that is told where tokens are asked for with this one.
     """
     origin.begin(credential.address, credential.agent)
-    token, life, *issued = EXCHANGES[credential.kind](credential)
-    return {"token": token, "expires_in": life} | ({"issued": issued[0]} if issued else {})
+    token, life, issued = EXCHANGES[credential.kind](credential)
+    return {"token": token, "expires_in": life} | ({"issued": issued} if issued else {})
 
 
-EXCHANGES: dict[str, Callable[[shapes.Exchange], tuple[Any, ...]]] = {
+EXCHANGES: dict[str, Callable[[shapes.Exchange], tuple[str, int, Any]]] = {
     "password": lambda given: commands.exchange_password(
         given.email, given.password, given.address, issue=given.issue
     ),
-    "session": lambda given: commands.exchange_session(given.session),
-    "token": lambda given: commands.exchange_token(given.token),
+    "session": lambda given: (*commands.exchange_session(given.session), None),
+    "token": lambda given: (*commands.exchange_token(given.token), None),
 }
 
 

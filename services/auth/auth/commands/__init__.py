@@ -1,6 +1,7 @@
 """Every write of auth: one function, one transaction, its events and mails inside."""
 
 from .accounts import administer, count_posts, edit_profile, grant, note_seen, register, seed_roles
+from .clients import exchange_password, issue_tokens, refresh
 from .factors import (
     add_passkey,
     begin_passkey,
@@ -31,12 +32,9 @@ from .sessions import (
     Begun,
     end_all_sessions,
     end_session,
-    exchange_password,
     exchange_session,
     exchange_token,
     finish_sign_in,
-    issue_tokens,
-    refresh,
     sign_in,
 )
 
