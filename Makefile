@@ -213,6 +213,8 @@ $(PY):
 $(VENV)/run.stamp: requirements/run.txt | $(PY)
 	@echo "Installing what the blog needs into $(VENV) …"
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/run.txt
+	@! grep -qw avx2 /proc/cpuinfo 2>/dev/null || deploy/images/argon2.sh $(PY) -m pip >/dev/null 2>&1 || echo \
+	"Passwords take twice as long to hash, else all is the same: argon2 was not compiled for this processor. That takes: apt-get install gcc python3-dev"
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp

@@ -14,13 +14,12 @@ TESTS = {"tests", "testing", "test"}
 # Types, sources of what is compiled already, and what only an installer reads.
 READ_BY_OTHERS = ("*.pyi", "*.pyx", "*.pxd", "*.c", "*.cpp", "*.h", "*.hpp", "*.dist-info/RECORD")
 LANGUAGES = {"en", "en_US", "la"}  # of Faker's words; the last is lorem ipsum
-# Packages of which a few modules are enough: for webauthn, for Alembic, for passwords, for demo content.
+# Packages of which a few modules are enough: for webauthn, for Alembic, for demo content.
 ONLY = {
     "pyasn1_modules": {"__init__", "rfc5280"},
     "sqlalchemy/ext": {"__init__", "compiler"},
     # What `flask fake` asks for, and what that stands on.
     "faker/providers": {"__init__", "address", "date_time", "internet", "lorem", "person"},
-    "nacl": {"__init__", "_sodium", "bindings", "encoding", "exceptions", "pwhash", "utils"},
 }
 UNUSED = (
     "sqlalchemy/dialects/mysql",  # databases that we do not know

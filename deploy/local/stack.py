@@ -140,7 +140,7 @@ class Stack(Supervisor):
         }
 
     def _own(self, service: str) -> dict[str, str]:
-        kinds = {"gateway": self._gateway, "web": self._web}
+        kinds = {"gateway": self._gateway, "web": self._web, "auth": self._auth}
         return kinds[service]() if service in kinds else self._service(service)
 
     def _web(self) -> dict[str, str]:
@@ -153,12 +153,16 @@ class Stack(Supervisor):
         own = {"OPS_PORT": str(self.ports["gateway-ops"]), "MALLOC_MMAP_THRESHOLD_": "131072"}
         return upstreams | own | self._secrets("INTERNAL_SECRET")
 
+    def _auth(self) -> dict[str, str]:
+        # A hash takes its memory in pages of two megabytes instead of four kilobytes, and gives it back.
+        heap = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4194304"}
+        return self._service("auth") | self._secrets("SECRET_KEY") | heap
+
     def _service(self, service: str) -> dict[str, str]:
         default = f"sqlite:///{self.data}/{service}.sqlite"
         database = {"DATABASE_URL": self.given.get(DATABASES[service], default)}
-        secret_names = ["SECRET_KEY", "INTERNAL_SECRET"] if service == "auth" else ["INTERNAL_SECRET"]
         owners = {f"{name.upper()}_URL": self._at(name) for name in OWNERS[service]}
-        return database | owners | self._secrets(*secret_names)
+        return database | owners | self._secrets("INTERNAL_SECRET")
 
     def _at(self, name: str) -> str:
         return f"http://{ADDRESS}:{self.ports[name]}"

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from deploy.images import trim
 from deploy.images.needs import needs
+from deploy.local.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 CHECKS = ROOT / ".checks" / "bin"
@@ -121,6 +123,7 @@ def test_the_image_takes_its_service_and_the_chassis_and_nothing_else(name):
         code.add(f"services/{name}/migrations")
     if name == "auth":
         code.add("clients/python/flasky_client")  # `flask fake` is a client of the blog like any other
+        code.add("deploy/images/argon2.sh")
     pins = {
         "requirements/run.txt",
         "deploy/images/needs.py",
@@ -139,6 +142,39 @@ def test_the_build_is_sent_nothing_that_it_does_not_take():
     several = {word for word in taken if re.fullmatch(r"services/\w+/pyproject.toml", word)}
     assert "*" in lines
     assert let_in == taken - several | {"services/*/pyproject.toml"}
+
+
+def test_hashes_take_their_memory_in_the_image_as_they_do_in_make_run(tmp_path):
+    settings = " ".join(
+        value for word, value in instructions(ROOT / "services/auth/Dockerfile") if word == "ENV"
+    )
+    heap = Stack(8000, tmp_path).environment("auth")["GLIBC_TUNABLES"]
+    assert f"GLIBC_TUNABLES={heap} " in settings
+
+
+@pytest.mark.parametrize(
+    ("machine", "march", "wanted"),
+    [("x86_64", "x86-64-v3", True), ("x86_64", "x86-64", False), ("aarch64", "x86-64-v3", False)],
+)
+def test_argon2_is_compiled_for_the_processors_of_the_image_and_says_so(tmp_path, machine, march, wanted):
+    """Of the pinned version; for its mark the loader of an older processor refuses it with a sentence."""
+    for name, does in (
+        ("uname", f"echo {machine}"),
+        ("pip", 'echo "$CFLAGS $LDFLAGS $*" >&2; echo argon2-cffi-bindings==1.2.3'),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    given = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "MARCH": march}
+    said = subprocess.run(
+        [ROOT / "deploy/images/argon2.sh", "pip"], env=given, capture_output=True, text=True, check=True
+    )
+    if not wanted:
+        assert said.stderr == ""
+        return
+    listed, installed = said.stderr.splitlines()
+    assert listed.split() == ["freeze"]
+    assert installed.startswith(f"-O3 -march={march} -Wl,-z,{march} install ")
+    assert installed.endswith(" --no-binary argon2-cffi-bindings argon2-cffi-bindings==1.2.3")
 
 
 def distribution(requirement):

@@ -1,23 +1,19 @@
 """Passwords: which are good enough, and how they are kept (argon2id, RFC 9106; parameters of OWASP's sheet).
 
-A hash takes 19 MiB and some 16 ms of a core, so only two run at once in a process and few may wait: a flood
+A hash takes 19 MiB and some 10 ms of a core, so only two run at once in a process and few may wait: a flood
 of sign-ins cannot take the machine. Never call `hashed` or `matches` inside a database transaction.
 """
 
-import hmac
 import logging
-import re
 import threading
-from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from argon2 import PasswordHasher
+from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 from flask import current_app
-from nacl.encoding import RawEncoder
-from nacl.exceptions import CryptoError
-from nacl.pwhash import argon2id
 
 from chassis.deputy import aside
 from chassis.problems import Invalid, Unavailable
@@ -27,7 +23,6 @@ log = logging.getLogger(__name__)
 LONGEST = 256
 AT_ONCE, WAITING, PATIENCE = 2, 16, 2.0
 BUSY = "Too many people are signing in right now. Try again in a moment."
-KEPT = re.compile(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$([A-Za-z0-9+/]{22})\$([A-Za-z0-9+/]{43})")
 
 
 class Gate:
@@ -63,45 +58,39 @@ class Hasher:
     """
 
     def __init__(self, memory: int, rounds: int) -> None:
-        self._memory, self._rounds = memory, rounds
+        self._argon2 = PasswordHasher(time_cost=rounds, memory_cost=memory, parallelism=1)
         self.gate = Gate()
-        self._nobody = self._new("nobody has this password")
+        self._nobody = self._argon2.hash("nobody has this password")
 
     def hashed(self, password: str) -> str:
         """Raises `Unavailable` when too many wait, or when there was no memory for it."""
-        with self.gate.entered(), _enough_memory():
-            return self._new(password)
-
-    def _new(self, password: str) -> str:
-        return argon2id.str(password.encode(), self._rounds, 1024 * self._memory).decode()
+        with self.gate.entered():
+            try:
+                return self._argon2.hash(password)
+            except HashingError as error:
+                raise _not_looked_at(error) from error
 
     def matches(self, password: str, hash: str | None) -> bool:
         """Takes as long for an account that does not exist (no hash) as for one that does.
 
-        Raises `Unavailable` when too many wait, or when it could not be looked at: the library's own
-        comparison calls a password wrong when there was no memory to hash it.
+        Raises `Unavailable` when too many wait, or when it could not be looked at.
         """
-        kept = KEPT.fullmatch(hash or self._nobody)
-        if kept is None:
-            return False
-        memory, rounds = int(kept[1]), int(kept[2])
-        salt, right = b64decode(kept[3] + "=="), b64decode(kept[4] + "=")
-        with self.gate.entered(), _enough_memory():
-            shown = argon2id.kdf(len(right), password.encode(), salt, rounds, 1024 * memory, RawEncoder)
-        return hmac.compare_digest(shown, right) and hash is not None
+        with self.gate.entered():
+            try:
+                return self._argon2.verify(hash or self._nobody, password) and hash is not None
+            except (VerifyMismatchError, InvalidHashError):
+                return False
+            except VerificationError as error:
+                raise _not_looked_at(error) from error
 
     def outdated(self, hash: str) -> bool:
         """Whether the parameters have been raised since."""
-        return not hash.startswith(f"$argon2id$v=19$m={self._memory},t={self._rounds},p=1$")
+        return self._argon2.check_needs_rehash(hash)
 
 
-@contextmanager
-def _enough_memory() -> Iterator[None]:
-    try:
-        yield
-    except CryptoError as error:
-        log.error("a password could not be hashed", extra={"reason": str(error)})
-        raise Unavailable(BUSY) from error
+def _not_looked_at(error: Exception) -> Unavailable:
+    log.error("a password could not be hashed", extra={"reason": str(error)})
+    return Unavailable(BUSY)
 
 
 def hasher() -> Hasher:
