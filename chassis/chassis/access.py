@@ -229,9 +229,12 @@ def respond(result: Any, status: int = 200) -> Response:
 
 
 def _json(body: Any) -> bytes:
+    """Moments in UTC with a Z, as `Moment` writes them."""
     if body is None:
         return b""
-    return body.model_dump_json().encode() if isinstance(body, BaseModel) else orjson.dumps(body)
+    if isinstance(body, BaseModel):
+        return body.model_dump_json().encode()
+    return orjson.dumps(body, option=orjson.OPT_UTC_Z)
 
 
 def check(app: Flask) -> None:

@@ -40,7 +40,10 @@ Row = Mapping[Any, Any]  # by name; SQLAlchemy's also by column
 Rows = Sequence[Row]
 NOTIFY = sa.text(f"NOTIFY {bell.CHANNEL}")
 BUSY_MS = 2500
-SERVER_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=30000"
+SERVER_OPTIONS = (
+    "-c statement_timeout=5000 -c lock_timeout=2500 -c idle_in_transaction_session_timeout=30000"
+    " -c timezone=UTC"  # so that moments come as they are wanted
+)
 
 PLACES = {
     "after_begin": "write.begun",

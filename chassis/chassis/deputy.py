@@ -13,6 +13,7 @@ from typing import TypeVar
 
 log = logging.getLogger("server")
 LONG = 0.01  # seconds after which a task counts as one that waits
+RESTLESS = 5  # rounds without a task before it falls asleep: to wake it costs the loop more than a round
 Result = TypeVar("Result")
 mine: list["Deputy"] = []  # of this process, once its server has started
 
@@ -68,9 +69,13 @@ class Deputy:
 
     def _watch(self) -> None:
         """Awake it holds Python's lock for microseconds: the loop needs it."""
+        idle = 0
         while True:
             since = self._since
-            if not since:
+            idle = 0 if since else idle + 1
+            if 0 < idle < RESTLESS:
+                self._bell.acquire(timeout=LONG)
+            elif not since:
                 self._asleep = True
                 if not self._since:  # or else a task has begun that saw it awake
                     self._bell.acquire()

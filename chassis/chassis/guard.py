@@ -85,10 +85,16 @@ def unread(error: BaseException, app: Any) -> bytes:
 
 def install(app: Flask, settings: Settings) -> None:
     always = carried(settings.public_url.startswith("https://"))
+    usual = [
+        (name.lower(), name, value)
+        for name, value in (*always, ("Content-Security-Policy", STRICT_CSP), NO_STORE)
+    ]
 
     def guarded(response: Response) -> Response:
-        for name, value in (*always, ("Content-Security-Policy", STRICT_CSP), NO_STORE):
-            response.headers.setdefault(name, value)
+        said = {name.lower() for name, _ in response.headers}
+        for lower, name, value in usual:
+            if lower not in said:
+                response.headers.add(name, value)  # `setdefault` looks through all of them for each
         return response
 
     app.after_request(guarded)

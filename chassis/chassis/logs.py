@@ -10,10 +10,12 @@ import re
 import secrets
 import sys
 import time
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Request, Response, g, has_request_context, request
 from werkzeug.routing import BaseConverter, UnicodeConverter
 
 from . import settings, tracing
@@ -23,6 +25,7 @@ PART = re.compile(r"<(?:[^<>:]*:)?(\w+)>")  # of a rule: a name, and how it is w
 PLAIN = re.compile(r"/[a-z0-9._-]{0,20}(?=/|\Z)")  # too short and too plain for a secret
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+USUAL = len(vars(logging.makeLogRecord({})))
 STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 QUIET = ("/livez", "/readyz", "/metrics")
 POLLED = (settings.KEYS, settings.WITHDRAWN)
@@ -36,27 +39,54 @@ class JsonLines(logging.Formatter):
         self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
+        return self.line(record).decode().rstrip("\n")
+
+    def line(self, record: logging.LogRecord) -> bytes:
         line: dict[str, Any] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-            + f".{int(record.msecs):03d}Z",
+            "time": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "service": self._service,
             "logger": record.name,
             "message": record.getMessage(),
         }
         if has_request_context():
-            line |= {"request_id": g.get("request_id"), "trace_id": trace_id(g.get("traceparent", ""))}
-        line |= {name: value for name, value in vars(record).items() if name not in STANDARD}
+            known = g.get
+            line |= {"request_id": known("request_id"), "trace_id": trace_id(known("traceparent", ""))}
+        # What was passed stands behind what every record has.
+        for name, value in islice(vars(record).items(), USUAL, None):
+            if name not in STANDARD:
+                line[name] = value
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
+
+
+@lru_cache(2)
+def _second(at: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
+
+
+class Lines(logging.Handler):
+    """Each record as a line on standard output, which keeps the lines of several threads apart itself."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._lines, self._out = JsonLines(service), sys.stdout.buffer
+
+    def createLock(self) -> None:
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._out.write(self._lines.line(record))
+            self._out.flush()
+        except Exception:
+            self.handleError(record)
 
 
 def configure(service: str, level: str) -> None:
     """Sends everything to standard output; safe to repeat."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLines(service))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[Lines(service)], force=True)
     # No line here says from where, nor by which thread or process: finding that out costs more than the rest.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -89,43 +119,45 @@ def _begin() -> None:
         g.traceparent = g.span.traceparent if g.span else g.traceparent
 
 
-def _is_quiet(response: Response) -> bool:
+def _is_quiet(asked: Request, response: Response) -> bool:
     """Platforms ask for health, audits for pages and every process for what tokens are worth, for ever. A
     good answer to that is no news.
     """
-    polled = request.path in POLLED or request.blueprint == "snapshots"
-    return request.path in QUIET or (polled and response.status_code < 400)
+    polled = asked.path in POLLED or asked.blueprint == "snapshots"
+    return asked.path in QUIET or (polled and response.status_code < 400)
 
 
 def _end(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
-    if span := g.get("span"):
-        rule = request.url_rule.rule if request.url_rule else "unmatched"
-        span.end(f"{request.method} {rule}", http__response__status_code=response.status_code)
-    if not _is_quiet(response):
+    # Looked up once: what stands for "this request's" is found anew each time.
+    asked, known = request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
+    response.headers["X-Request-Id"] = known.request_id
+    if span := known.get("span"):
+        rule = asked.url_rule.rule if asked.url_rule else "unmatched"
+        span.end(f"{asked.method} {rule}", http__response__status_code=response.status_code)
+    if not _is_quiet(asked, response):
         log.info(
             "request",
             extra={
-                "method": request.method,
-                "path": shown_path(),
+                "method": asked.method,
+                "path": shown_path(asked),
                 "status": response.status_code,
-                "ms": round((time.perf_counter() - g.started) * 1000, 2),
-                "user": g.actor.id if "actor" in g else None,
-                "statements": g.get("statements", 0),
+                "ms": round((time.perf_counter() - known.started) * 1000, 2),
+                "user": known.actor.id if "actor" in known else None,
+                "statements": known.get("statements", 0),
             },
         )
     return response
 
 
-def shown_path() -> str:
+def shown_path(asked: Request) -> str:
     """The path, but with the names of its parts where those are words: names of people, links from mails,
     digests of addresses. Numbers stay.
     """
-    rule, values = request.url_rule, request.view_args or {}
+    rule, values = asked.url_rule, asked.view_args or {}
     if rule is None:
-        return beginning(request.path)
+        return beginning(asked.path)
     if not any(map(_is_word, rule._converters.values())):
-        return request.path
+        return asked.path
     return PART.sub(
         lambda part: part[0] if _is_word(rule._converters[part[1]]) else str(values[part[1]]), rule.rule
     )

@@ -175,7 +175,7 @@ def message(method: str, target: str, headers: Mapping[str, str], body: bytes | 
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     if body is not None or method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(body or b'')}")
-    if any(map(UNSAFE.search, lines)) or " " in target or "\t" in target:
+    if UNSAFE.search("".join(lines)) or " " in target or "\t" in target:
         raise ValueError("a request with a line that is none")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
 

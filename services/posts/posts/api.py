@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from chassis.access import Answer, created, needs, no_content
+from chassis.links import site
 from chassis.paging import Paging, collection
 from chassis.problems import NotAllowed
 from chassis.settings import settings
@@ -24,7 +25,8 @@ def posts(paging: Paging) -> Any:
     """Everybody's posts, newest first."""
     size = settings.posts_per_page
     rows, count = queries.posts(size, paging.offset(size))
-    found = [shapes.post(row) for row in rows]
+    here = site()
+    found = [shapes.post(row, here) for row in rows]
     return collection("posts", found, count=count, page=paging.page, size=size, path="/api/v1/posts/")
 
 
@@ -69,7 +71,8 @@ def posts_of(reader: Actor, id: int, paging: Paging) -> Any:
     """One person's posts, newest first; and how many comments they have written."""
     size = settings.posts_per_page
     rows, count, comment_count = queries.posts_of(id, reader, size, paging.offset(size))
-    found = [shapes.post(row) for row in rows]
+    here = site()
+    found = [shapes.post(row, here) for row in rows]
     path = f"/api/v1/users/{id}/posts/"
     page = collection("posts", found, count=count, page=paging.page, size=size, path=path)
     return page | {"comment_count": comment_count}
@@ -81,7 +84,8 @@ def comments_of(id: int, paging: Paging) -> Any:
     """The comments of a post, oldest first."""
     size = settings.comments_per_page
     rows, count = queries.comments_of(id, size, paging.offset(size))
-    found = [shapes.comment(row) for row in rows]
+    here = site()
+    found = [shapes.comment(row, here=here) for row in rows]
     path = f"/api/v1/posts/{id}/comments/"
     return collection("comments", found, count=count, page=paging.page, size=size, path=path)
 
@@ -106,7 +110,8 @@ def comments(reader: Actor, asked: shapes.Moderation) -> Any:
         raise NotAllowed
     size = settings.comments_per_page
     rows, count = queries.comments(size, asked.offset(size))
-    found = [shapes.comment(row, asked.moderate) for row in rows]
+    here = site()
+    found = [shapes.comment(row, asked.moderate, here) for row in rows]
     query = "moderate=true" if asked.moderate else ""
     path = "/api/v1/comments/"
     return collection("comments", found, count=count, page=asked.page, size=size, path=path, asked=query)

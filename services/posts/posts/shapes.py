@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from chassis.links import Site, site
 from chassis.paging import Paging, collection_of
-from chassis.shapes import Moment, Shape, at_most, clean, utc
+from chassis.shapes import Moment, Shape, at_most, clean
 
 PostText = Annotated[str, AfterValidator(clean), at_most(64 * 1024)]
 CommentText = Annotated[str, AfterValidator(clean), at_most(8 * 1024)]
@@ -113,16 +113,16 @@ def author(row: Any, here: Site) -> dict[str, Any]:
     }
 
 
-def post(row: Any) -> dict[str, Any]:
+def post(row: Any, here: Site | None = None) -> dict[str, Any]:
     """A row of `queries.posts` as a `Post`."""
-    here = site()
+    here = here or site()
     url, writer = f"{here.url}/api/v1/posts/{row['id']}", author(row, here)
     return {
         "id": row["id"],
         "url": url,
         "body": row["body"],
         "body_html": row["body_html"],
-        "timestamp": utc(row["published_at"]),
+        "timestamp": row["published_at"],
         "author_url": writer["url"],
         "comments_url": f"{url}/comments/",
         "comment_count": row["comment_count"],
@@ -130,11 +130,11 @@ def post(row: Any) -> dict[str, Any]:
     }
 
 
-def comment(row: Any, moderator: bool = False) -> dict[str, Any]:
+def comment(row: Any, moderator: bool = False, here: Site | None = None) -> dict[str, Any]:
     """A row of `queries.comments` as a `Comment`; a disabled one without its text, except for a moderator
     at work.
     """
-    here = site()
+    here = here or site()
     hidden, writer = row["disabled"] and not moderator, author(row, here)
     return {
         "id": row["id"],
@@ -142,7 +142,7 @@ def comment(row: Any, moderator: bool = False) -> dict[str, Any]:
         "post_url": f"{here.url}/api/v1/posts/{row['post_id']}",
         "body": None if hidden else row["body"],
         "body_html": None if hidden else row["body_html"],
-        "timestamp": utc(row["published_at"]),
+        "timestamp": row["published_at"],
         "disabled": bool(row["disabled"]),
         "author_url": writer["url"],
         "author": writer,

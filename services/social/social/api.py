@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint
 
 from chassis.access import Answer, needs, no_content
+from chassis.links import site
 from chassis.paging import Paging, collection
 from chassis.settings import settings
 from chassis.tokens import Actor
@@ -23,9 +24,9 @@ def timeline(reader: Actor, id: int, paging: Paging) -> Any:
     size = settings.posts_per_page
     count, rows = queries.timeline(id, reader, size, paging.offset(size))
     path = f"/api/v1/users/{id}/timeline/"
-    return collection(
-        "posts", list(map(shapes.post, rows)), count=count, page=paging.page, size=size, path=path
-    )
+    here = site()
+    found = [shapes.post(row, here) for row in rows]
+    return collection("posts", found, count=count, page=paging.page, size=size, path=path)
 
 
 @api.get("/users/<int:id>/followers/")
@@ -33,7 +34,8 @@ def timeline(reader: Actor, id: int, paging: Paging) -> Any:
 def followers(reader: Actor, id: int, paging: Paging) -> Any:
     """Who follows somebody, longest first."""
     size, count = settings.followers_per_page, queries.counts(id, reader)["follower_count"]
-    ties = list(map(shapes.tie, queries.followers(id, size, paging.offset(size))))
+    rows, here = queries.followers(id, size, paging.offset(size)), site()
+    ties = [shapes.tie(row, here) for row in rows]
     path = f"/api/v1/users/{id}/followers/"
     return collection("followers", ties, count=count, page=paging.page, size=size, path=path)
 
@@ -43,7 +45,8 @@ def followers(reader: Actor, id: int, paging: Paging) -> Any:
 def following(reader: Actor, id: int, paging: Paging) -> Any:
     """Whom somebody follows, longest first."""
     size, count = settings.followers_per_page, queries.counts(id, reader)["following_count"]
-    ties = list(map(shapes.tie, queries.following(id, size, paging.offset(size))))
+    rows, here = queries.following(id, size, paging.offset(size)), site()
+    ties = [shapes.tie(row, here) for row in rows]
     path = f"/api/v1/users/{id}/following/"
     return collection("following", ties, count=count, page=paging.page, size=size, path=path)
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from chassis.links import Site, site
+from chassis.links import Site
 from chassis.paging import collection_of
-from chassis.shapes import Moment, Shape, utc
+from chassis.shapes import Moment, Shape
 
 
 class Author(Shape):
@@ -58,16 +58,15 @@ def person(id: int, row: Any, here: Site) -> dict[str, Any]:
     }
 
 
-def post(row: Any) -> dict[str, Any]:
+def post(row: Any, here: Site) -> dict[str, Any]:
     """A row of `queries.timeline` as a `Post`."""
-    here = site()
     url, writer = f"{here.url}/api/v1/posts/{row['id']}", person(row["author_id"], row, here)
     return {
         "id": row["id"],
         "url": url,
         "body": row["body"],
         "body_html": row["body_html"],
-        "timestamp": utc(row["published_at"]),
+        "timestamp": row["published_at"],
         "author_url": writer["url"],
         "comments_url": f"{url}/comments/",
         "comment_count": row["comment_count"],
@@ -75,9 +74,9 @@ def post(row: Any) -> dict[str, Any]:
     }
 
 
-def tie(row: Any) -> dict[str, Any]:
+def tie(row: Any, here: Site) -> dict[str, Any]:
     """A row of `queries.followers` or `queries.following` as a `Tie`."""
-    return {"user": person(row["person_id"], row, site()), "since": utc(row["since"])}
+    return {"user": person(row["person_id"], row, here), "since": row["since"]}
 
 
 def relationship(row: Any) -> dict[str, Any]:
@@ -87,7 +86,7 @@ def relationship(row: Any) -> dict[str, Any]:
         "user_id": row["user_id"],
         "following": since is not None,
         "followed_by": bool(row["followed_by"]),
-        "since": utc(since) if since else None,
+        "since": since,
         "follower_count": row["follower_count"],
         "following_count": row["following_count"],
     }

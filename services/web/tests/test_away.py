@@ -106,4 +106,4 @@ def test_a_service_that_keeps_failing_is_left_alone_for_a_moment(site):
     for _ in range(6):
         site.stranger().get("/")
     with pytest.raises(Exception, match="failed too often"):
-        wire.ask("GET", "/", {}, None, 1)
+        wire.send("GET", "/", {}, None, 1)

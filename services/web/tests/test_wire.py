@@ -60,7 +60,7 @@ def wire(service: Service) -> Wire:
 
 
 def get(wire: Wire, method: str = "GET", seconds: float = 1.0):
-    return wire.ask(method, "/x", {"X-Name": "v"}, b"{}" if method == "POST" else None, seconds)
+    return wire.answer(wire.send(method, "/x", {"X-Name": "v"}, b"{}" if method == "POST" else None, seconds))
 
 
 def test_a_connection_is_used_again(service, wire):
@@ -127,7 +127,7 @@ def test_nobody_is_waited_for_longer_than_said(service, wire):
 def test_nobody_there(service, wire):
     service.close()
     with pytest.raises(Failed):
-        Wire("http://127.0.0.1:1").ask("GET", "/", {}, None, 1)
+        Wire("http://127.0.0.1:1").send("GET", "/", {}, None, 1)
 
 
 BAD = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
@@ -152,5 +152,5 @@ def test_an_address_that_would_not_stay_in_its_line_is_not_sent(target):
 
 def test_a_header_that_would_not_stay_in_its_line_is_not_sent(service, wire):
     with pytest.raises(ValueError, match="line"):
-        wire.ask("GET", "/", {"X-Name": "v\r\nX-Other: w"}, None, 1)
+        wire.send("GET", "/", {"X-Name": "v\r\nX-Other: w"}, None, 1)
     assert service.asked == []

@@ -4,7 +4,7 @@ from typing import Any
 
 from chassis.links import absolute
 from chassis.paging import collection_of
-from chassis.shapes import Line, Moment, Shape, utc
+from chassis.shapes import Line, Moment, Shape
 
 
 class Wish(Shape):
@@ -29,5 +29,5 @@ def thing(row: Any) -> dict[str, Any]:
         "id": row["id"],
         "url": absolute(f"/api/v1/things/{row['id']}"),
         "name": row["name"],
-        "timestamp": utc(row["made_at"]),
+        "timestamp": row["made_at"],
     }

@@ -4,9 +4,9 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from chassis.links import absolute, avatar_url
+from chassis.links import absolute, site
 from chassis.paging import collection_of
-from chassis.shapes import Moment, Shape, utc
+from chassis.shapes import Moment, Shape
 
 from .. import agents
 from .incoming import Profile
@@ -167,14 +167,15 @@ Sessions = collection_of("sessions", Session, "Sessions")
 
 def user(row: Any) -> dict[str, Any]:
     """A row of `queries.user` as a `User`."""
-    url = absolute(f"/api/v1/users/{row['id']}")
+    here = site()
+    url = f"{here.url}/api/v1/users/{row['id']}"
     return {
         "id": row["id"],
         "url": url,
         "username": row["username"],
-        "member_since": utc(row["member_since"]),
-        "last_seen": utc(row["last_seen"]),
-        "avatar_url": avatar_url(row["avatar_hash"]),
+        "member_since": row["member_since"],
+        "last_seen": row["last_seen"],
+        "avatar_url": here.avatar_url(row["avatar_hash"]),
         "posts_url": f"{url}/posts/",
         "followed_posts_url": f"{url}/timeline/",
         "post_count": row["post_count"],
@@ -208,9 +209,9 @@ def session(row: Any, current: str) -> dict[str, Any]:
         "name": agents.named(row["agent"]),
         "agent": row["agent"],
         "address": row["address"],
-        "created": utc(row["created_at"]),
-        "last_seen": utc(row["last_seen"]),
-        "expires": utc(row["expires_at"]),
+        "created": row["created_at"],
+        "last_seen": row["last_seen"],
+        "expires": row["expires_at"],
         "current": row["sid"] == current,
     }
 
@@ -226,12 +227,11 @@ def second_factor(account: Any, totp: bool, keys: Any, codes: int, required: boo
 
 
 def passkey(row: Any) -> dict[str, Any]:
-    used = row["last_used_at"]
     return {
         "id": row["id"],
         "name": row["name"],
-        "created": utc(row["created_at"]),
-        "last_used": utc(used) if used else None,
+        "created": row["created_at"],
+        "last_used": row["last_used_at"],
     }
 
 
@@ -260,7 +260,7 @@ def entry(row: Any, with_origin: bool) -> dict[str, Any]:
     """
     return {
         "id": row["id"],
-        "at": utc(row["at"]),
+        "at": row["at"],
         "kind": row["kind"],
         "user": somebody(row["user_id"], row["username"]),
         "by": somebody(row["actor_id"], row["actor_name"]),

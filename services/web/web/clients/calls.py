@@ -96,10 +96,11 @@ class Calls:
 
     def note(self, key: str, reply: Answer) -> None:
         self.seen[key] = hashlib.blake2b(reply.body, digest_size=16).digest()
-        self.age = max(self.age, int(reply.header("x-freshness") or 0))
-        if events := reply.header("event-ids"):
+        told = {name.lower(): value for name, value in reply.headers}
+        self.age = max(self.age, int(told.get("x-freshness") or 0))
+        if events := told.get("event-ids"):
             self.events.append(events)
-        if changed := reply.header("identity-changed"):
+        if changed := told.get("identity-changed"):
             self.changed.append(changed)
 
 
@@ -122,15 +123,17 @@ def ask(
     service: str, method: str, path: str, body: Any = None, *, insider: bool = False, **headers: str
 ) -> Answer:
     """One call. Raises the `Refusal` that the service answered with, or `Unavailable`."""
-    shared, sent = calls(), None
-    if not all(map(VISIBLE.fullmatch, headers.values())):
-        raise Invalid("This form has a hidden field that no page of this site has made.")
-    given = shared.headers | credential(method, insider)
-    given |= {name.replace("_", "-"): text for name, text in headers.items()}
-    if body is not None:
-        sent, given["Content-Type"] = orjson.dumps(body), "application/json"
+    shared, wire = calls(), current_app.extensions["wires"][service]
     try:
-        reply = _answer(service, method, path, given, sent)
+        asked = shared.ahead.pop((service, path), None)
+        if asked is None:
+            asked = _sent(wire, *_question(shared, method, path, body, insider, headers))
+        if shared.asking:
+            shared.ahead[service, path] = asked
+            raise NotYet
+        if isinstance(asked, Failed):
+            raise asked
+        reply = wire.answer(asked)
     except Failed as failure:
         raise Unavailable(SENTENCES[service]) from failure
     shared.note(f"{service} {path}", reply)
@@ -141,22 +144,20 @@ def ask(
     return reply
 
 
-def _answer(service: str, method: str, path: str, given: dict[str, str], sent: bytes | None) -> Answer:
-    """Raises `Failed`, and `NotYet` where the answer is not to be waited for."""
-    shared, wire = calls(), current_app.extensions["wires"][service]
-    asked = shared.ahead.get((service, path))
-    if asked is None:
-        seconds = min(shared.until - time.monotonic(), settings.call_seconds)
-        given[deadlines.HEADER] = str(max(int(seconds * 1000), 0))
-        if not shared.asking:
-            return wire.ask(method, path, given, sent, seconds)
-        shared.ahead[service, path] = _sent(wire, method, path, given, sent, seconds)
-    if shared.asking:
-        raise NotYet
-    del shared.ahead[service, path]
-    if isinstance(asked, Failed):
-        raise asked
-    return wire.answer(asked)
+def _question(
+    shared: Calls, method: str, path: str, body: Any, insider: bool, headers: dict[str, str]
+) -> tuple[str, str, dict[str, str], bytes | None, float]:
+    """As a wire takes it, with the seconds that are left."""
+    if not all(map(VISIBLE.fullmatch, headers.values())):
+        raise Invalid("This form has a hidden field that no page of this site has made.")
+    given = shared.headers | credential(method, insider)
+    given |= {name.replace("_", "-"): text for name, text in headers.items()}
+    sent = None
+    if body is not None:
+        sent, given["Content-Type"] = orjson.dumps(body), "application/json"
+    seconds = min(shared.until - time.monotonic(), settings.call_seconds)
+    given[deadlines.HEADER] = str(max(int(seconds * 1000), 0))
+    return method, path, given, sent, seconds
 
 
 def _sent(wire: Wire, *question: Any) -> Asked | Failed:

@@ -35,12 +35,6 @@ class Wire:
         self._lock = threading.Lock()
         self._breaker = Breaker()
 
-    def ask(
-        self, method: str, path: str, headers: dict[str, str], body: bytes | None, seconds: float
-    ) -> Answer:
-        """The whole answer. Raises `Failed` when there is none within the time, or only a 5xx."""
-        return self.answer(self.send(method, path, headers, body, seconds))
-
     def send(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None, seconds: float
     ) -> Asked:
