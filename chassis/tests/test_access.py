@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
@@ -11,6 +12,8 @@ import pytest
 from flask import Blueprint
 from shop.app import PACK, create_app
 
+from chassis.access import respond
+from chassis.shapes import utc
 from chassis.testing.polling import eventually
 from chassis.testing.service import Signer
 from chassis.tokens import Keys, jwks_reader
@@ -131,6 +134,12 @@ def test_keys_may_rotate_and_a_removed_key_is_refused(shop, tmp_path):
     shop.signer = fresh
     assert shop.as_("ann", PACK).get("/api/v1/boxes/").status_code == 200
     assert old.get("/api/v1/boxes/").status_code == 401
+
+
+@pytest.mark.parametrize("fraction", [0, 450_000, 7])
+def test_moments_of_an_answer_are_written_as_shapes_write_them(fraction):
+    at = datetime(2026, 11, 28, 1, 2, 3, fraction, tzinfo=UTC)
+    assert respond({"at": at}).json == {"at": utc(at)}
 
 
 def test_pages_may_ask_for_strangers_where_a_route_says_so(shop):

@@ -64,6 +64,22 @@ def loop():
     return Loop()
 
 
+def test_it_stays_awake_while_tasks_follow_each_other_and_then_sleeps(loop, monkeypatch):
+    """To wake it costs the loop a call to the system; awake it would cost a resting service its rest."""
+    rung = []
+    ring = Deputy._ring
+    monkeypatch.setattr(Deputy, "_ring", lambda self: rung.append(1) or ring(self))
+    monkeypatch.setattr(deputy, "RESTLESS", 10**6)
+    eventually(lambda: (loop.ask(int), not loop.deputy._asleep)[1])
+    rung.clear()
+    for _ in range(5):
+        answer = loop.ask(int)
+        eventually(lambda answer=answer: answer == [0])
+    assert rung == []
+    monkeypatch.setattr(deputy, "RESTLESS", 1)
+    eventually(lambda: loop.deputy._asleep)
+
+
 def test_short_tasks_are_the_loops_alone(loop, monkeypatch):
     monkeypatch.setattr(deputy, "LONG", 60)
     answers = [loop.ask(threading.get_ident) for _ in range(50)]

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC
 
 import pytest
 import sqlalchemy as sa
@@ -244,6 +245,13 @@ def test_values_come_back_as_they_went(shop, values):
             found = db.row(ANY, values)
             assert (found["one"], found["two"], found["per"]) == (values["one"], values["two"], "100%")
             assert found["again"] in (values["one"], str(values["one"]))  # of no type that anybody has told
+
+
+@pytest.mark.only_real
+def test_moments_come_in_utc_wherever_the_server_stands(filled):
+    moment = sa.text("SELECT timestamptz '2026-11-28 01:00+01' AS at")
+    for _ in AGAIN:
+        assert db.value(moment).tzinfo is UTC
 
 
 @pytest.mark.only_real
