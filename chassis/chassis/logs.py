@@ -67,14 +67,11 @@ def _second(at: int) -> str:
 
 
 class Lines(logging.Handler):
-    """Each record as a line on standard output, which keeps the lines of several threads apart itself."""
+    """Each record as a line on standard output, in bytes: nothing turns it into text and back."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
         self._lines, self._out = JsonLines(service), sys.stdout.buffer
-
-    def createLock(self) -> None:
-        self.lock = None
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
