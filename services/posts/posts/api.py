@@ -31,7 +31,7 @@ def posts(paging: Paging) -> Any:
 
 
 def published(id: int) -> Answer:
-    shown = shapes.post(queries.post(id))
+    shown = shapes.post(queries.post(id), site())
     return created(shown, at=shown["url"])
 
 
@@ -85,13 +85,13 @@ def comments_of(id: int, paging: Paging) -> Any:
     size = settings.comments_per_page
     rows, count = queries.comments_of(id, size, paging.offset(size))
     here = site()
-    found = [shapes.comment(row, here=here) for row in rows]
+    found = [shapes.comment(row, here) for row in rows]
     path = f"/api/v1/posts/{id}/comments/"
     return collection("comments", found, count=count, page=paging.page, size=size, path=path)
 
 
 def commented(id: int) -> Answer:
-    shown = shapes.comment(queries.comment(id))
+    shown = shapes.comment(queries.comment(id), site())
     return created(shown, at=shown["url"], instead=shown["disabled"])
 
 
@@ -111,7 +111,7 @@ def comments(reader: Actor, asked: shapes.Moderation) -> Any:
     size = settings.comments_per_page
     rows, count = queries.comments(size, asked.offset(size))
     here = site()
-    found = [shapes.comment(row, asked.moderate, here) for row in rows]
+    found = [shapes.comment(row, here, asked.moderate) for row in rows]
     query = "moderate=true" if asked.moderate else ""
     path = "/api/v1/comments/"
     return collection("comments", found, count=count, page=asked.page, size=size, path=path, asked=query)
@@ -167,12 +167,12 @@ def preview(preview: shapes.Preview) -> Any:
 def tagged(row: Any) -> Answer:
     """A post with its tag."""
     versions = row["version"], row["comment_count_version"], row["person_version"] or 0
-    return with_tag(shapes.post(row), versions)
+    return with_tag(shapes.post(row, site()), versions)
 
 
 def tagged_comment(row: Any) -> Answer:
     """A comment with its tag."""
-    return with_tag(shapes.comment(row), (row["version"], row["person_version"] or 0))
+    return with_tag(shapes.comment(row, site()), (row["version"], row["person_version"] or 0))
 
 
 def with_tag(shown: Any, versions: tuple[int, ...]) -> Answer:

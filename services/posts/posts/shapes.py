@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from chassis.links import Site, site
+from chassis.links import Site
 from chassis.paging import Paging, collection_of
 from chassis.shapes import Moment, Shape, at_most, clean
 
@@ -113,9 +113,8 @@ def author(row: Any, here: Site) -> dict[str, Any]:
     }
 
 
-def post(row: Any, here: Site | None = None) -> dict[str, Any]:
+def post(row: Any, here: Site) -> dict[str, Any]:
     """A row of `queries.posts` as a `Post`."""
-    here = here or site()
     url, writer = f"{here.url}/api/v1/posts/{row['id']}", author(row, here)
     return {
         "id": row["id"],
@@ -130,11 +129,10 @@ def post(row: Any, here: Site | None = None) -> dict[str, Any]:
     }
 
 
-def comment(row: Any, moderator: bool = False, here: Site | None = None) -> dict[str, Any]:
+def comment(row: Any, here: Site, moderator: bool = False) -> dict[str, Any]:
     """A row of `queries.comments` as a `Comment`; a disabled one without its text, except for a moderator
     at work.
     """
-    here = here or site()
     hidden, writer = row["disabled"] and not moderator, author(row, here)
     return {
         "id": row["id"],
