@@ -213,8 +213,10 @@ $(PY):
 $(VENV)/run.stamp: requirements/run.txt | $(PY)
 	@echo "Installing what the blog needs into $(VENV) …"
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/run.txt
-	@! grep -qw avx2 /proc/cpuinfo 2>/dev/null || deploy/images/argon2.sh $(PY) -m pip >/dev/null 2>&1 || echo \
+	@! grep -qw avx2 /proc/cpuinfo 2>/dev/null || { deploy/images/argon2.sh $(PY) -m pip >/dev/null 2>&1 && $(PY) -c "import argon2" 2>/dev/null; } || echo \
 	"Passwords take twice as long to hash, else all is the same: argon2 was not compiled for this processor. That takes: apt-get install gcc python3-dev"
+	@$(PY) -c "import argon2" 2>/dev/null || $(PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
+		--only-binary :all: -c requirements/run.txt argon2-cffi-bindings
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
