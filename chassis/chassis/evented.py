@@ -120,6 +120,11 @@ def taken_in_time(response: Any) -> Any:
     waiting: dict[Any, int] = {}  # bytes by connection, the oldest first
 
     class Taken(response):
+        def _write(self, data: bytes) -> None:
+            """What goes out at once needs no `sendall`: gevent's asks for its buffer's size each time."""
+            if rest := data[self.sock.send(data) :]:
+                super()._write(rest)
+
         def _emit_body(self, data: bytes) -> None:
             if len(data) < LARGE:
                 super()._emit_body(data)

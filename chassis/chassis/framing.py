@@ -143,10 +143,10 @@ class WholeResponse(wsgi.Response):
     def _emit_body(self, data: bytes) -> None:
         head, self._head = self._head, b""
         if head and not self.chunked and len(data) < LARGE:
-            util.write(self.sock, head + data)
+            self._write(head + data)
             return
         if head:
-            util.write(self.sock, head)
+            self._write(head)
         super()._emit_body(data)
 
     def close(self) -> None:
@@ -154,8 +154,11 @@ class WholeResponse(wsgi.Response):
         self.send_headers()
         head, self._head = self._head, b""
         if head:
-            util.write(self.sock, head)
+            self._write(head)
         super().close()
+
+    def _write(self, data: bytes) -> None:
+        util.write(self.sock, data)
 
 
 @lru_cache(1)

@@ -81,7 +81,10 @@ class Connection:
         self._socket.settimeout(remaining(deadline))
         self._heard = False
         try:
-            self._socket.sendall(message)
+            # Most go out at once; gevent's `sendall` asks the kernel for the size of its buffer each time.
+            if rest := message[self._socket.send(message) :]:
+                self._socket.settimeout(remaining(deadline))
+                self._socket.sendall(rest)
         except TimeoutError as error:
             raise Late("sending took too long") from error
         except OSError as error:

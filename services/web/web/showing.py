@@ -222,9 +222,14 @@ def xml(text: str) -> str:
     return NOT_XML.sub("", text)
 
 
+@lru_cache(2)
+def _policy(avatars: str) -> str:
+    return CSP.format(pictures=f" {GRAVATAR.partition('/avatar')[0]}" if avatars == "gravatar" else "")
+
+
 def _finish(response: Response) -> Response:
-    pictures = f" {GRAVATAR.partition('/avatar')[0]}" if settings.avatars == "gravatar" else ""
-    response.headers.setdefault("Content-Security-Policy", CSP.format(pictures=pictures))
+    if "Content-Security-Policy" not in response.headers:
+        response.headers["Content-Security-Policy"] = _policy(settings.avatars)
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     return response
