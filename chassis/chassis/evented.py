@@ -8,16 +8,16 @@ import contextlib
 import errno
 import os
 import socket
-import sys
 from typing import Any
 
 import gevent
 from gevent import monkey
-from gunicorn.arbiter import Arbiter
 from gunicorn.http import wsgi
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
+
+from .loading import Loads
 
 SLOWEST = 30.0  # seconds a client may take to send or to take anything
 # Seconds in which a client that is sending its next request just now gets its answer, and with it the word
@@ -27,7 +27,7 @@ MOST_UNTAKEN = 64 * 1024 * 1024  # of large answers that wait for their clients,
 REST_SECONDS, REST_BYTES = 1.0, 4 * 1024 * 1024  # of a body that nobody has read
 
 
-class EventedWorker(GeventWorker):
+class EventedWorker(Loads, GeventWorker):
     """One event loop. A connection between two requests costs nothing and ends soon after the process is
     told to.
     """
@@ -37,16 +37,11 @@ class EventedWorker(GeventWorker):
         self._idle: set[Any] = set()
 
     def load_wsgi(self) -> None:
-        """Settings that cannot work end the server with their one line: it would start workers for ever."""
         from . import framing
 
         framing.install()
         wsgi.Response = taken_in_time(framing.WholeResponse)
-        try:
-            super().load_wsgi()
-        except SystemExit as stop:
-            sys.stderr.write(f"{stop.code}\n")
-            sys.exit(Arbiter.APP_LOAD_ERROR)
+        super().load_wsgi()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """An application may refuse connections: its `place` gives what is answered instead."""

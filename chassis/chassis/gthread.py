@@ -15,10 +15,11 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from .deadlines import line
 from .deputy import Deputy
+from .loading import Loads
 from .metrics import ALONE
 
 
-class Worker(ThreadWorker):
+class Worker(Loads, ThreadWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._line: deque[Any] = deque()

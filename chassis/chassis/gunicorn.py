@@ -1,12 +1,15 @@
 """Gunicorn with its settings for every service: `python -m chassis.gunicorn "NAME.app:create_app()"`.
 
-A loop that answers, and threads for what comes while it waits, because psycopg and SQLite wait in C. The
-application is loaded before the fork, so that its memory is shared; connections are opened after it.
+A loop that answers, and threads for what comes while it waits, because psycopg and SQLite wait in C. Where
+several processes answer the application is loaded before the fork, so that they share its memory; one alone
+has it for itself, in large pages. Connections are opened after the fork.
 """
 
 import os
 import sys
 import tempfile
+
+from . import hugepages
 
 PORTS, PROCESSES, MOST_THREADS = 65_535, 64, 256
 
@@ -27,7 +30,7 @@ threads = number("WEB_THREADS", 8, MOST_THREADS)
 worker_connections = 1024  # slow ones cost no thread; what comes beyond waits in the backlog
 sendfile = False  # answers go out as they are taken, see chassis.serving
 reuse_port = os.environ.get("REUSE_PORT") == "1"  # two of the same service on one machine share its port
-preload_app = True
+preload_app = workers > 1 or reuse_port  # who shares a port listens only when it can answer
 keepalive = 75
 graceful_timeout = 20
 timeout = 30
@@ -50,6 +53,8 @@ if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 def post_worker_init(worker: object) -> None:
     """After the fork, because threads do not survive it."""
+    if not worker.cfg.preload_app:  # type: ignore[attr-defined] # else it would no longer be shared
+        hugepages.collapse()
     if worker.cfg.worker_class_str == worker_class:  # type: ignore[attr-defined] # an event loop has no threads
         from chassis.metrics import LOOPS, THREADS
 

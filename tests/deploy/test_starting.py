@@ -6,12 +6,24 @@ import signal
 from pathlib import Path
 
 import pytest
-import requests
 
 from chassis.testing.parts import free_port
 from chassis.testing.polling import eventually
 
-from .starting import AUTH, COMMANDS, PREPARE_AUTH, SECRET, SERVE, each, health, last_words
+from .starting import (
+    AUTH,
+    COMMANDS,
+    EXITS,
+    OTHERS,
+    PREPARE_AUTH,
+    SECRET,
+    SERVE,
+    answering,
+    answers,
+    each,
+    health,
+    last_words,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,18 +58,10 @@ ROOT = Path(__file__).parents[2]
 )
 def test_what_can_never_work_is_told_in_one_line(started, good, command, wrong, told):
     lines, code = last_words(started(command, good | wrong))
-    assert code == 1
+    assert code == EXITS.get(command, 1)
     assert len(lines) == 1
     assert told in lines[0]
     assert "hunter2" not in lines[0]
-
-
-OTHERS = {
-    "auth": SERVE.replace("posts.", "auth."),
-    "social": SERVE.replace("posts.", "social."),
-    "web": 'python -m chassis.gunicorn_evented "web.app:create_app()"',
-    "gateway": 'python -m gateway.gunicorn "gateway.app:create_app()"',
-}
 
 
 @pytest.mark.parametrize(
@@ -112,10 +116,9 @@ def test_a_process_that_was_killed_is_told_by_a_line_as_all_others(started, good
     """It was a page of text: gunicorn's own form asks for what records do not hold here."""
     given = good | {"WEB_SECRET_KEY": f"{SECRET}b", "OPS_PORT": str(free_port()), "WEB_CONCURRENCY": ""}
     process = started(OTHERS.get(service, SERVE), given)
-    [child] = eventually(lambda: Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
-    eventually(lambda: answers(given, "OPS_PORT" if service == "gateway" else "PORT"), within=60)
+    [child] = answering(process, given, service)
     os.kill(int(child), signal.SIGKILL)
-    eventually(lambda: answers(given, "OPS_PORT" if service == "gateway" else "PORT"), within=60)
+    eventually(lambda: answers(given, service), within=60)
     process.terminate()
     said, _ = process.communicate(timeout=60)
     [told] = [line for line in map(json.loads, said.splitlines()) if line["logger"] == "gunicorn.error"]
@@ -123,30 +126,23 @@ def test_a_process_that_was_killed_is_told_by_a_line_as_all_others(started, good
     assert f"Worker (pid:{child}) was sent SIGKILL!" in told["message"]
 
 
-def answers(environment, name):
-    try:
-        return requests.get(f"http://127.0.0.1:{environment[name]}/livez", timeout=5).ok
-    except requests.ConnectionError:
-        return False
-
-
 @each
 def test_a_file_of_settings_where_it_starts_is_read_unless_told_otherwise(started, good, tmp_path, command):
     """`make run` tells its processes all; a file for Docker in the same folder is not for them."""
     (tmp_path / ".env").write_text("LOG_LEVEL=verbose\n")
     lines, code = last_words(started(command, good))
-    assert (len(lines), code) == (1, 1)
+    assert (len(lines), code) == (1, EXITS.get(command, 1))
     assert "LOG_LEVEL" in lines[0]
     told = good | {"FLASK_SKIP_DOTENV": "1", "INTERNAL_SECRET": "secret"}
     lines, code = last_words(started(command, told))
-    assert (len(lines), code) == (1, 1)
+    assert (len(lines), code) == (1, EXITS.get(command, 1))
     assert "INTERNAL_SECRET" in lines[0]
 
 
 def test_a_secret_that_is_no_text_is_told_in_one_line(started, good, tmp_path):
     (tmp_path / "secret").write_bytes(b"\xff\xfe")
     lines, code = last_words(started(SERVE, good | {"INTERNAL_SECRET_FILE": str(tmp_path / "secret")}))
-    assert code == 1
+    assert code == EXITS[SERVE]
     assert len(lines) == 1
     assert lines[0].endswith(f"This is not text: '{tmp_path}/secret'")
 
@@ -155,7 +151,7 @@ def test_a_file_that_is_no_key_is_told_in_one_line(started, good, tmp_path):
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys/mine.pem").write_text("-----BEGIN NONSENSE-----")
     lines, code = last_words(started(OTHERS["auth"], good | AUTH | {"KEYS_DIR": str(tmp_path / "keys")}))
-    assert code == 1
+    assert code == EXITS[SERVE]
     assert lines == [
         f"auth: cannot start: KEYS_DIR: {tmp_path}/keys/mine.pem"
         " is not an Ed25519 key in PEM without a password"
