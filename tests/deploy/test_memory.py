@@ -27,7 +27,8 @@ def has_large_pages():
 def test_a_process_alone_has_its_memory_in_large_pages(started, good, service):
     given = good | {"WEB_SECRET_KEY": f"{SECRET}b", "OPS_PORT": str(free_port())}
     [child] = answering(started(OTHERS.get(service, SERVE), given), given, service)
-    assert (memory(child)["AnonHugePages"] > 4096) == has_large_pages()
+    # Without: an older system may have given some unasked (`[always]`).
+    assert memory(child)["AnonHugePages"] > 4096 or not has_large_pages()
 
 
 def test_several_processes_share_the_memory_of_their_application(started, good):
