@@ -75,6 +75,7 @@ def test_too_many_wrong_passwords(site, ann):
     tries = [stranger.open("POST", "/auth/login", data=fields, headers=headers) for _ in range(11)]
     assert tries[-1].status_code == 429
     assert "Too many wrong passwords" in tries[-1].text
+    assert int(tries[-1].headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize(

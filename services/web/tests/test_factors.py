@@ -122,8 +122,9 @@ def test_removing_the_app(site, ann):
 def test_too_many_codes(site, ann):
     with_app(ann)
     log_in(ann)
-    statuses = [ann.post("/auth/login/second", otp=f"x{n}").status_code for n in range(6)]
-    assert statuses == [400] * 5 + [429]
+    pages = [ann.post("/auth/login/second", otp=f"x{n}") for n in range(6)]
+    assert [page.status_code for page in pages] == [400] * 5 + [429]
+    assert int(pages[-1].headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize("pending", [None, "nonsense"])

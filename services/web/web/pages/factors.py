@@ -42,8 +42,7 @@ def second_step() -> Response:
         status = 400
         form.wrong(refusal)
     except TooMany as refusal:
-        status = refusal.status
-        form.form_errors.append(refusal.message)
+        status = told(form, refusal)
     form.passkey.data = ""  # the script makes another
     return show("auth/second.html", status, form=form, ways=ways, options=_options(ways))
 

@@ -15,7 +15,7 @@ from ..pager import Pager, asked_page
 from ..profiles import AccountForm, ProfileForm, opened
 from ..showing import show
 from ..visitors import Permission, may, me, members
-from .steps import onward, question
+from .steps import onward, question, told
 
 FOLLOW, ADMIN = Permission.FOLLOW, Permission.ADMIN
 NOBODY = "Invalid user."
@@ -142,9 +142,7 @@ def edit_profile() -> Response:
         try:
             auth.edit_me(tag, **form.changes())
         except (Invalid, Conflict) as refusal:
-            status = refusal.status
-            if not form.blame(refusal):
-                form.form_errors.append(refusal.message)
+            status = told(form, refusal)
         else:
             return onward(f"/user/{me().username}", "Your profile has been updated.")
     return show("edit_profile.html", status, form=form, back=f"/user/{me().username}")
@@ -171,9 +169,7 @@ def edit_profile_admin(id: int) -> Response:
         try:
             changed = auth.administer(id, tag, **form.changes())
         except (Invalid, Conflict) as refusal:
-            status = refusal.status
-            if not form.blame(refusal):
-                form.form_errors.append(refusal.message)
+            status = told(form, refusal)
         else:
             return onward(f"/user/{changed.username}", "The profile has been updated.")
     back = f"/user/{account.username}"

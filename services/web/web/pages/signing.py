@@ -17,7 +17,7 @@ from ..forms import ConfirmForm, LoginForm
 from ..pager import Pager, asked_page
 from ..showing import show
 from ..visitors import me, members, safe_path
-from .steps import LOGIN, onward, question
+from .steps import LOGIN, onward, question, told
 
 pages = Blueprint("signing", __name__, url_prefix="/auth")
 WHICH = "This form does not say which session is to end. Open your sessions again and choose one."
@@ -35,8 +35,7 @@ def login() -> Response:
             status = 400
             form.form_errors.append("Invalid email or password.")
         except (NotAllowed, TooMany, Unavailable, Invalid) as refusal:
-            status = refusal.status
-            form.form_errors.append(refusal.message)
+            status = told(form, refusal)
     elif form.is_submitted():
         status = 400
     return show("auth/login.html", status, form=form)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, flash, redirect, request
+from flask import Response, after_this_request, flash, redirect, request
 
 from chassis.problems import Refusal, Unauthenticated
 
@@ -43,11 +43,19 @@ def question(
 
 
 def told(form: Form, refusal: Refusal) -> int:
-    """A refusal's words go into the form: at their fields, or above it. Returns the status of the page."""
+    """A refusal's words go into the form: at their fields, or above it. Its headers may say when to
+    come again, and go with the page. Returns the status of the page.
+    """
     if isinstance(refusal, Unauthenticated):
         raise refusal
     if not form.blame(refusal):
         form.form_errors.append(sentence(refusal.message))
+
+    @after_this_request
+    def with_headers(page: Response) -> Response:
+        page.headers.update(refusal.headers)
+        return page
+
     return refusal.status
 
 
