@@ -17,6 +17,8 @@ YARDSTICK = (
     0.17  # ms: an empty view under gunicorn's gevent worker where the aims were measured (0.16 to 0.18)
 )
 
+TAIL = 4.0  # medians: the aim for p99 of reads
+
 
 @dataclass
 class Figures:
@@ -38,6 +40,11 @@ class Figures:
     @property
     def median(self) -> float:
         return statistics.median(self.cpu)
+
+    @property
+    def tail(self) -> float:
+        """p99 ÷ p50."""
+        return statistics.median(slow / usual for usual, slow in zip(self.p50, self.p99, strict=True))
 
 
 HOW = """
@@ -104,6 +111,7 @@ def report(runs: dict[str, Run]) -> str:
             f" Posts as fast as they are taken, for ten seconds: {rate:.0f} a second, the last in a timeline"
             f" {late:.1f} s after.",
             "",
+            *tails(run.rows),
         ]
     return "\n".join([*lines, grown(runs)])
 
@@ -116,6 +124,23 @@ def pace(run: Run) -> str:
         f"An empty view under gunicorn's own gevent worker took {took:.2f} ms ({min(run.yardstick):.2f} …"
         f" {max(run.yardstick):.2f}); where the aims were measured, {YARDSTICK}: × {run.slower:.2f}."
     )
+
+
+def tails(rows: dict[str, Figures]) -> list[str]:
+    """How far p99 of reads is from its aim, and how far the floor's is."""
+    reads = {name: figures for name, figures in rows.items() if figures.p50 and figures.floor_times}
+    if not reads:
+        return []
+    ours = {name: figures.tail / TAIL for name, figures in reads.items()}
+    floors = [statistics.median(figures.floor_times) / TAIL for figures in reads.values()]
+    furthest = max(ours, key=lambda name: ours[name])
+    met = sum(gap <= 1 for gap in ours.values())
+    return [
+        f"p99 of reads is at most {TAIL:.0f} medians in {met} of {len(ours)} rows. Of its aim it is"
+        f" × {min(ours.values()):.1f} … {ours[furthest]:.1f} (the furthest: {furthest}), the floor's"
+        f" × {min(floors):.1f} … {max(floors):.1f}.",
+        "",
+    ]
 
 
 def grown(runs: dict[str, Run]) -> str:
@@ -151,9 +176,8 @@ def row(line: Line, found: Figures, slower: float) -> str:
     waits, others = "– | – | – | –", "–"
     if found.p50:
         p50, p99 = statistics.median(found.p50), statistics.median(found.p99)
-        times = [slow / usual for usual, slow in zip(found.p50, found.p99, strict=True)]
         floors = f"{statistics.median(found.floor_times):.1f}" if found.floor_times else "–"
-        waits = f"{p50:.1f} | {p99:.1f} | {statistics.median(times):.1f} | {floors}"
+        waits = f"{p50:.1f} | {p99:.1f} | {found.tail:.1f} | {floors}"
         others = f"{statistics.median(found.others):.0%}"
     bad = f" ({found.bad} errors)" if found.bad else ""
     versus = f"{line.peer / found.median:.1f} | {found.statements}"
