@@ -23,8 +23,10 @@ def wrong() -> str:
 
 
 def upgrade(target: str = "head") -> None:
-    """Brings the schema to a revision."""
-    import flask_migrate  # here, so that serving does not load Alembic
+    """Brings the schema to a revision, if it is not there already."""
+    if revision() == (max(revisions(folder())) if target == "head" else target):
+        return
+    import flask_migrate  # here, so that neither serving nor a `prepare` with nothing to do loads Alembic
 
     flask_migrate.upgrade(directory=str(folder()), revision=target)
 

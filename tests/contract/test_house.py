@@ -29,7 +29,7 @@ NEVER = {
     "models": {"flask", "api", "consumers", "commands", "queries", "events"},
 }
 SERVED = (*SERVICES, "gateway", "web")
-NOT_TO_SERVE = {"alembic", "flask_migrate", "mako", "opentelemetry", "pygments"}
+NOT_TO_SERVE = {"alembic", "flask_migrate", "mako", "opentelemetry", "pygments", "webauthn"}
 DOMAIN = r"posts|authors?|follow(s|er|ers|ing|ed)?|timelines?|comments?|blogs?|flasky"
 
 

@@ -1,7 +1,9 @@
-"""What the soak asks for."""
+"""What the soak asks for, and what it calls grown."""
+
+import pytest
 
 from bench.load import Ask
-from bench.soak import mixed
+from bench.soak import grown, mixed
 
 
 def test_each_row_is_asked_equally_often_however_many_requests_it_has():
@@ -10,3 +12,24 @@ def test_each_row_is_asked_equally_often_however_many_requests_it_has():
     asked = mixed(rows)
     assert [ask.path.split("/")[1] for ask in asked] == ["0", "1", "2"] * 20
     assert len({ask.path for ask in asked}) == 1 + 16 + 20
+
+
+STEADY = [300.0] * 40
+FULLER = [300.0 + look for look in range(40)]
+SPELLS = [300.0] * 32 + [380.0] * 7 + [301.0]  # the disk stalls, and what was opened goes again
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "files", "found"),
+    [
+        (STEADY, STEADY, []),
+        (STEADY, SPELLS, []),
+        (STEADY, FULLER, ["posts: from 310.0 to 330.0 files"]),
+        (FULLER, STEADY, ["posts: from 314.5 to 334.5 MB"]),
+        (SPELLS, STEADY, ["posts: from 300.0 to 380.0 MB"]),
+    ],
+    ids=["steady", "files for a while", "files", "memory", "memory for a while"],
+)
+def test_what_stays_has_grown(megabytes, files, found):
+    looks = [({"posts": taken}, {"posts": opened}) for taken, opened in zip(megabytes, files, strict=True)]
+    assert grown(looks) == found

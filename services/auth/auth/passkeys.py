@@ -1,4 +1,8 @@
-"""WebAuthn (Level 3), by the library of that name: what browsers are asked, and whether it is good."""
+"""WebAuthn (Level 3), by the library of that name: what browsers are asked, and whether it is good.
+
+Whoever needs passkeys imports this module then: the library brings X.509 and CBOR with it, which no other
+request, and no worker, has to load and keep in memory.
+"""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -10,7 +10,7 @@ from chassis.events import now
 from chassis.problems import Conflict, Invalid, NotFound
 from chassis.tokens import Actor
 
-from .. import boxes, passkeys, queries, tokens
+from .. import boxes, queries, tokens
 from ..models import Kind, Passkey, RecoveryCode, Totp, User, db
 from . import guesses, log
 from .links import checked
@@ -89,6 +89,8 @@ def renew_codes(actor: Actor, password: str, address: str) -> list[str]:
 
 def begin_passkey(actor: Actor, password: str, address: str) -> dict[str, Any]:
     """What the browser is asked to make, and the token with which its answer is sent."""
+    from .. import passkeys
+
     account = checked(actor, password, address, "password")
     known = [row["credential"] for row in queries.passkeys(actor.id)]
     refuse_more(len(known))
@@ -99,6 +101,8 @@ def begin_passkey(actor: Actor, password: str, address: str) -> dict[str, Any]:
 
 def add_passkey(actor: Actor, token: str, name: str, credential: dict[str, Any]) -> tuple[int, list[str]]:
     """Keeps what the browser made. Returns its id, and recovery codes with the first factor."""
+    from .. import passkeys
+
     begun = pending(token, MAKE_PASSKEY)
     made = passkeys.made(credential, begun["challenge"]) if begun["user_id"] == actor.id else None
     if made is None:

@@ -13,7 +13,7 @@ from chassis.events import now
 from chassis.problems import Invalid, Unauthenticated
 from chassis.settings import settings
 
-from .. import boxes, passkeys, queries, tokens
+from .. import boxes, queries, tokens
 from ..models import Challenge, Kind, Passkey, RecoveryCode, Totp, db
 from . import guesses, log
 
@@ -60,9 +60,15 @@ def begin_challenge(user_id: int, purpose: str, remember: bool = False) -> tuple
 def ways(token: str) -> dict[str, Any]:
     """How the second step of a sign-in may be done. Raises `Invalid` when it is over."""
     begun = pending(token, SIGN_IN)
-    known = queries.passkeys(begun["user_id"])
-    options = passkeys.request_options(begun["challenge"], [row["credential"] for row in known])
-    return {"totp": queries.has_totp(begun["user_id"]), "passkey": options if known else None}
+    known = [row["credential"] for row in queries.passkeys(begun["user_id"])]
+    asked = _asked_of_passkeys(begun["challenge"], known) if known else None
+    return {"totp": queries.has_totp(begun["user_id"]), "passkey": asked}
+
+
+def _asked_of_passkeys(challenge: str, known: list[str]) -> dict[str, Any]:
+    from .. import passkeys
+
+    return passkeys.request_options(challenge, known)
 
 
 def pending(token: str, purpose: str) -> queries.Row:
@@ -137,6 +143,8 @@ def recovery_hash(user_id: int, code: str) -> str:
 
 
 def matches_passkey(user_id: int, credential: dict[str, Any], challenge: str) -> bool:
+    from .. import passkeys  # before anything is locked
+
     shown = tokens.fingerprint(str(credential.get("id") or ""))
     query = sa.select(Passkey).where(Passkey.hash == shown, Passkey.user_id == user_id).with_for_update()
     passkey = db.session.scalar(query.execution_options(populate_existing=True))
