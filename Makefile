@@ -74,7 +74,9 @@ converge: $(BACKUP_NEEDS) ## after a restore, with the blog running: copies beco
 command: paths ## a command of one service of `make run`: SERVICE=social ARGS="dead list" [DATA=.run]
 	@exec $(PY) -m deploy.local.command $(ARGS)
 
-test: $(VENV)/dev.stamp $(if $(SERVICE),,$(CHECKS)/stamp) paths parts ## run every test on both stacks; or some of them: ARGS="-k name"; or one service's, quickly: SERVICE=posts [ARGS=--stack=both]
+# What it needs is fetched and unpacked side by side.
+test: ## run every test on both stacks; or some of them: ARGS="-k name"; or one service's, quickly: SERVICE=posts [ARGS=--stack=both]
+	@$(MAKE) --jobs=3 $(VENV)/dev.stamp $(if $(SERVICE),,$(CHECKS)/stamp) paths parts
 	@exec env TMPDIR=$(SCRATCH) $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ONLY) $(WORDS)
 
 coverage: ## every test, told what of the code they run, in half as long again; fails below: [COVERAGE=90]

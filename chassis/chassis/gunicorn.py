@@ -5,7 +5,6 @@ several processes answer the application is loaded before the fork, so that they
 has it for itself, in large pages. Connections are opened after the fork.
 """
 
-import gc
 import os
 import sys
 import tempfile
@@ -54,7 +53,6 @@ if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 def post_worker_init(worker: object) -> None:
     """After the fork, because threads do not survive it."""
-    gc.enable()
     if not worker.cfg.preload_app:  # type: ignore[attr-defined] # else it would no longer be shared
         hugepages.collapse()
     if worker.cfg.worker_class_str == worker_class:  # type: ignore[attr-defined] # an event loop has no threads
@@ -79,7 +77,6 @@ def run(settings: str) -> None:
     """Gunicorn with the settings of a module. It reads WEB_CONCURRENCY as soon as it is imported, and ends
     with a page of text if that is no number; here it is looked at before.
     """
-    gc.disable()  # until a worker has its application: loading makes much, and hardly anything that can go
     if not os.environ.get("WEB_CONCURRENCY"):
         os.environ.pop("WEB_CONCURRENCY", None)
     from gunicorn.app.wsgiapp import run as serve

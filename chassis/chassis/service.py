@@ -96,6 +96,7 @@ def create_service(
         app.register_blueprint(api)
     access.check(app)
     gc.freeze()
+    gc.enable()
     return app
 
 
