@@ -78,8 +78,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests are there now, and stay. To look through them again and again, as the collector does,
-    took an eighth of all the time.
+    """Thousands of tests are there now, and stay: to look through them again and again took an eighth of all
+    the time.
     """
     gc.freeze()
     gc.set_threshold(50_000)
