@@ -1,11 +1,11 @@
 """A private PostgreSQL, and a database of one's own on any."""
 
-import contextlib
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import psycopg
 from psycopg import sql
@@ -14,10 +14,14 @@ from .failures import PartFailed, PartMissing
 from .server import START_LIMIT, Server, given, patiently
 
 POSTGRES_VARIABLE = "TEST_POSTGRES_URL"
+USED = "SELECT 1 FROM pg_stat_activity WHERE datname = %s"
+LEAVING = 0.05  # seconds for who has just closed a connection; DROP would look again after twice as long
 
 
 class Databases:
     """Makes and drops databases on a PostgreSQL server that is up or about to be."""
+
+    _kept: ClassVar[dict[str, psycopg.Connection]] = {}
 
     def __init__(self, address: str) -> None:
         """`address` is `postgresql://user:password@host:port`, without a database."""
@@ -38,24 +42,28 @@ class Databases:
         """
         copied = sql.SQL(" TEMPLATE {} STRATEGY file_copy")
         source = copied.format(sql.Identifier(template)) if template else sql.SQL("")
-        with self._admin() as admin:
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + source)
+        self._admin().execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + source)
         return self.url(name)
 
     def drop(self, name: str) -> None:
         """Drops a database if it is there, and ends the connections to it."""
-        with self._admin() as admin:
-            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        admin, until = self._admin(), time.monotonic() + LEAVING
+        while admin.execute(USED, [name]).fetchone() and time.monotonic() < until:
+            time.sleep(LEAVING / 20)
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def template(self, name: str, fill: Callable[[str], object]) -> str:
         """Makes the template `name` once for all processes: `fill(url)` prepares it. Returns the name."""
-        with self._admin() as admin:
-            admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+        admin = self._admin()
+        admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+        try:
             if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 unfinished = f"{name}_unfinished"
                 self.drop(unfinished)
                 fill(self.database(unfinished))
                 self._finish(admin, unfinished, name)
+        finally:
+            admin.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
         return name
 
     def _finish(self, admin: psycopg.Connection, unfinished: str, name: str) -> None:
@@ -67,12 +75,24 @@ class Databases:
         admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(old, new))
         admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(new))
 
-    @contextlib.contextmanager
-    def _admin(self) -> Iterator[psycopg.Connection]:
-        """An autocommit connection (databases are not made in transactions); waits for a starting server."""
-        url = f"{self.address}/postgres"
-        with patiently(lambda: psycopg.connect(url, autocommit=True), psycopg.OperationalError) as connection:
-            yield connection
+    def _admin(self) -> psycopg.Connection:
+        """This process's connection, kept because another would take as long as a database does. It commits by
+        itself (databases are not made in transactions). Waits for a starting server.
+        """
+        kept = self._kept.get(self.address)
+        if kept is None or not _answers(kept):
+            url = f"{self.address}/postgres"
+            kept = patiently(lambda: psycopg.connect(url, autocommit=True), psycopg.OperationalError)
+            self._kept[self.address] = kept
+        return kept
+
+
+def _answers(connection: psycopg.Connection) -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 class Postgres(Server, Databases):
