@@ -76,8 +76,8 @@ class Databases:
         admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(new))
 
     def _admin(self) -> psycopg.Connection:
-        """This process's connection, kept because another would take as long as a database does. It commits by
-        itself (databases are not made in transactions). Waits for a starting server.
+        """This process's connection, kept because to open one takes half as long as to make a database. It
+        commits by itself (databases are not made in transactions). Waits for a starting server.
         """
         kept = self._kept.get(self.address)
         if kept is None or not _answers(kept):
