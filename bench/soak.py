@@ -3,9 +3,8 @@
     python -m bench.soak [--minutes 20] [--stack embedded]
 
 Memory and open files of each process are looked at twice a minute. After a first quarter, in which pools and
-caches fill, the last may exceed the second by a twentieth, or by a few megabytes or files: in the median of
-their memory, and in the fewest open files of each. When the disk stalls, for a second, requests open
-connections that go after they have rested; what leaks stays.
+caches fill, the median of the last quarter may exceed that of the second by a twentieth, or by a few
+megabytes or files.
 """
 
 import argparse
@@ -14,7 +13,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from itertools import chain, cycle, islice
 from pathlib import Path
 
@@ -26,12 +24,7 @@ from .table import LINES
 SHARE_OF_PEAK = 0.5
 PIECE = 30.0  # seconds between two looks
 FEWEST = 8  # looks: two for each quarter
-GROWTH = 1.05
-# In what, how much more, by which of a quarter's looks.
-KINDS: tuple[tuple[str, float, Callable[[list[float]], float]], ...] = (
-    ("MB", 4.0, statistics.median),
-    ("files", 8.0, min),
-)
+GROWTH, MEGABYTES, FILES = 1.05, 4.0, 8.0
 Looks = list[tuple[dict[str, float], dict[str, float]]]
 
 
@@ -63,10 +56,11 @@ def soaked(bench: Bench, minutes: float, folder: Path) -> Looks:
 def grown(looks: Looks) -> list[str]:
     """What grew, in words."""
     quarter, found = len(looks) // 4, []
-    for number, (what, few, of) in enumerate(KINDS):
+    for number, (what, few) in enumerate((("MB", MEGABYTES), ("files", FILES))):
         for name in looks[0][number]:
             values = [look[number].get(name, 0.0) for look in looks]
-            before, after = of(values[quarter : 2 * quarter]), of(values[-quarter:])
+            before = statistics.median(values[quarter : 2 * quarter])
+            after = statistics.median(values[-quarter:])
             print(f"{name:14} {before:7.1f} → {after:7.1f} {what}")
             if after > max(before * GROWTH, before + few):
                 found.append(f"{name}: from {before:.1f} to {after:.1f} {what}")

@@ -105,21 +105,39 @@ def test_no_word_of_any_domain_is_in_the_chassis():
 
 
 @pytest.mark.parametrize(
-    ("code", "spared"),
+    ("code", "spared", "collects"),
     [
-        *((f"from {each}.app import create_app; create_app()", NOT_TO_SERVE) for each in SERVED),
-        ("import chassis.evented", {"flask", "pydantic", "sqlalchemy"}),  # the arbiter, beside its worker
+        *((f"from {each}.app import create_app; create_app()", NOT_TO_SERVE, True) for each in SERVED),
+        (
+            "import chassis.evented",
+            {"flask", "pydantic", "sqlalchemy"},
+            False,
+        ),  # the arbiter, beside its worker
     ],
     ids=(*SERVED, "arbiter"),
 )
-def test_a_process_loads_only_what_it_needs(code, spared, tmp_path):
-    """Each megabyte is there as often as there are processes."""
-    told = {"DATABASE_URL": f"sqlite:///{tmp_path}/own.sqlite", "BUS_URL": f"sqlite:///{tmp_path}/bus.sqlite"}
-    code = f"import json, sys; {code}; print(json.dumps([name.partition('.')[0] for name in sys.modules]))"
-    environment = os.environ | told | {"LOG_LEVEL": "ERROR"}
+def test_a_process_loads_only_what_it_needs(code, spared, collects, tmp_path):
+    """Each megabyte is there as often as there are processes. Garbage is collected once it is loaded."""
+    collecting, modules = loaded(code, tmp_path)
+    assert collecting == collects
+    assert not spared & modules
+
+
+def test_a_prepare_with_nothing_to_do_does_not_load_alembic(tmp_path):
+    code = "from posts.app import create_app; create_app().test_cli_runner().invoke(args=['prepare'])"
+    assert ["alembic" in loaded(code, tmp_path)[1] for _ in range(2)] == [True, False]
+
+
+def loaded(code, folder):
+    """Whether a process collects garbage after this code, and the packages that it has then."""
+    told = {"DATABASE_URL": f"sqlite:///{folder}/own.sqlite", "BUS_URL": f"sqlite:///{folder}/bus.sqlite"}
+    names = "[name.partition('.')[0] for name in sys.modules]"
+    code = f"import gc, json, sys; {code}; print(json.dumps([gc.isenabled(), {names}]))"
+    environment = os.environ | told | {"LOG_LEVEL": "ERROR", "DATA": str(folder)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert not spared & set(json.loads(done.stdout))
+    collecting, modules = json.loads(done.stdout)
+    return collecting, set(modules)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -80,14 +80,14 @@ class Databases:
         commits by itself (databases are not made in transactions). Waits for a starting server.
         """
         kept = self._kept.get(self.address)
-        if kept is None or not _answers(kept):
+        if kept is None or not _usable(kept):
             url = f"{self.address}/postgres"
             kept = patiently(lambda: psycopg.connect(url, autocommit=True), psycopg.OperationalError)
             self._kept[self.address] = kept
         return kept
 
 
-def _answers(connection: psycopg.Connection) -> bool:
+def _usable(connection: psycopg.Connection) -> bool:
     try:
         connection.execute("SELECT 1")
     except psycopg.OperationalError:
